@@ -1,0 +1,113 @@
+//! Files that are there in full or not at all.
+
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::CheckpointError;
+
+/// Writes `bytes` to `path`, replacing what is there: after a crash at any moment, `path` holds either its old content
+/// or all of `bytes`.
+///
+/// The bytes go to a temporary file in the same folder (which must exist), are brought to the disk, and the file is
+/// renamed.
+///
+/// # Errors
+/// The operating system refuses; the temporary file is then removed.
+pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
+    let folder = folder_of(path);
+    // Made by `create_new`, because tempfile's own files cannot be read by other users.
+    let mut temporary = tempfile::Builder::new()
+        .prefix(".")
+        .suffix(".partial")
+        .make_in(folder, |path| File::create_new(path))
+        .map_err(CheckpointError::io(path))?;
+    let file = temporary.as_file_mut();
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CheckpointError::io(path))?;
+    temporary.persist(path).map_err(|error| CheckpointError::io(path)(error.error))?;
+    sync_folder(folder)
+}
+
+/// The folder that `path` lies in.
+pub(crate) fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Brings the names in `folder` to the disk. Only Unix can open a folder for that.
+pub(crate) fn sync_folder(folder: &Path) -> Result<(), CheckpointError> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|file| file.sync_all()).map_err(CheckpointError::io(folder))?;
+    }
+    Ok(())
+}
+
+/// A new file of a directory that is under construction.
+pub(crate) struct StagedFile {
+    /// Where it will be in the end: what an error should name.
+    path: PathBuf,
+    file: std::io::BufWriter<File>,
+}
+
+impl StagedFile {
+    /// Creates `name` in `staging`; it will be in `dir` in the end.
+    pub(crate) fn create(staging: &Path, dir: &Path, name: &str) -> Result<Self, CheckpointError> {
+        let path = dir.join(name);
+        let file = File::create_new(staging.join(name)).map_err(CheckpointError::io(&path))?;
+        Ok(Self { path, file: std::io::BufWriter::new(file) })
+    }
+
+    /// Appends `bytes`.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
+        self.file.write_all(bytes).map_err(CheckpointError::io(&self.path))
+    }
+
+    /// Brings everything to the disk.
+    pub(crate) fn finish(self) -> Result<(), CheckpointError> {
+        let file = self.file.into_inner().map_err(|error| CheckpointError::io(&self.path)(error.into_error()))?;
+        file.sync_all().map_err(CheckpointError::io(&self.path))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::atomic_write;
+    use std::fs;
+
+    #[test]
+    fn writes_and_replaces_and_leaves_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cells.csv");
+        atomic_write(&path, b"first, and longer").unwrap();
+        atomic_write(&path, b"second").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"second");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failure_names_the_file_and_leaves_the_folder_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        // A folder with content cannot be replaced by a file.
+        let path = dir.path().join("taken");
+        fs::create_dir(&path).unwrap();
+        fs::write(path.join("content"), b"kept").unwrap();
+        let error = atomic_write(&path, b"bytes").unwrap_err().to_string();
+        assert!(error.contains(path.to_str().unwrap()), "{error}");
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(fs::read(path.join("content")).unwrap(), b"kept");
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn the_file_has_the_same_permissions_as_any_other() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let (plain, atomic) = (dir.path().join("plain"), dir.path().join("atomic"));
+        fs::write(&plain, b"").unwrap();
+        atomic_write(&atomic, b"").unwrap();
+        let mode = |path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&atomic), mode(&plain));
+    }
+}

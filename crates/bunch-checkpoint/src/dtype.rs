@@ -1,0 +1,134 @@
+//! The number formats of weights on disk and their conversion from and to f32.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use half::f16;
+use half::slice::{HalfBitsSliceExt, HalfFloatSliceExt};
+use serde::{Deserialize, Serialize};
+
+/// How the weights of a model are stored on disk; in memory they are always f32.
+///
+/// Serialised as transformers' `torch_dtype`: `float32`, `float16`, `bfloat16`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Dtype {
+    /// IEEE 754 binary32.
+    #[serde(rename = "float32")]
+    F32,
+    /// IEEE 754 binary16: 5 exponent and 10 mantissa bits.
+    #[serde(rename = "float16")]
+    F16,
+    /// The upper half of a binary32: 8 exponent and 7 mantissa bits.
+    #[serde(rename = "bfloat16")]
+    BF16,
+}
+
+impl Dtype {
+    /// Bytes per value.
+    pub const fn size(self) -> usize {
+        match self {
+            Self::F32 => 4,
+            Self::F16 | Self::BF16 => 2,
+        }
+    }
+
+    /// The name that transformers uses in `torch_dtype`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "float32",
+            Self::F16 => "float16",
+            Self::BF16 => "bfloat16",
+        }
+    }
+
+    /// The values that `bytes` hold in little-endian order, exactly; a NaN stays a NaN.
+    ///
+    /// `bytes` may have any alignment. A last value that is not complete is left out.
+    pub fn decode(self, bytes: &[u8]) -> Vec<f32> {
+        let bytes = &bytes[..bytes.len() - bytes.len() % self.size()];
+        match self {
+            Self::F32 => {
+                let mut values = vec![0.0_f32; bytes.len() / 4];
+                bytemuck::cast_slice_mut(&mut values).copy_from_slice(bytes);
+                values
+            }
+            Self::F16 => {
+                let bits = half_words(bytes);
+                let mut values = vec![0.0; bits.len()];
+                bits.reinterpret_cast::<f16>().convert_to_f32_slice(&mut values);
+                values
+            }
+            Self::BF16 => half_words(bytes).iter().map(|&bits| f32::from_bits(u32::from(bits) << 16)).collect(),
+        }
+    }
+
+    /// Appends `values` to `bytes` in little-endian order.
+    ///
+    /// Rounds to the nearest value of the format, to the one with an even last bit if two are equally near. Values too
+    /// large for the format become infinite, a NaN stays a NaN.
+    pub fn encode(self, values: &[f32], bytes: &mut Vec<u8>) {
+        match self {
+            Self::F32 => bytes.extend_from_slice(bytemuck::cast_slice(values)),
+            Self::F16 => {
+                let mut halves = vec![f16::ZERO; values.len()];
+                halves.convert_from_f32_slice(values);
+                bytes.extend_from_slice(bytemuck::cast_slice(&halves));
+            }
+            Self::BF16 => {
+                let bits: Vec<u16> = values.iter().map(|&value| bf16_bits(value)).collect();
+                bytes.extend_from_slice(bytemuck::cast_slice(&bits));
+            }
+        }
+    }
+
+    /// The dtype of a safetensors header, if it is one that weights can have here.
+    pub(crate) fn from_safetensors(dtype: safetensors::Dtype) -> Option<Self> {
+        match dtype {
+            safetensors::Dtype::F32 => Some(Self::F32),
+            safetensors::Dtype::F16 => Some(Self::F16),
+            safetensors::Dtype::BF16 => Some(Self::BF16),
+            _ => None,
+        }
+    }
+
+    /// The dtype as a safetensors header spells it.
+    pub(crate) const fn to_safetensors(self) -> safetensors::Dtype {
+        match self {
+            Self::F32 => safetensors::Dtype::F32,
+            Self::F16 => safetensors::Dtype::F16,
+            Self::BF16 => safetensors::Dtype::BF16,
+        }
+    }
+}
+
+impl fmt::Display for Dtype {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// `bytes`, of even length, as 16-bit words: a view, or a copy where they are not aligned (the format demands no
+/// alignment).
+fn half_words(bytes: &[u8]) -> Cow<'_, [u16]> {
+    match bytemuck::try_cast_slice(bytes) {
+        Ok(words) => Cow::Borrowed(words),
+        Err(_) => {
+            let mut words = vec![0_u16; bytes.len() / 2];
+            bytemuck::cast_slice_mut(&mut words).copy_from_slice(bytes);
+            Cow::Owned(words)
+        }
+    }
+}
+
+/// Rounds to bfloat16. Adding just under half of the kept last place, plus the last kept bit, carries exactly when
+/// round-to-nearest-even does, into the exponent too. Without a branch, so that loops over it become vector code.
+fn bf16_bits(value: f32) -> u16 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;
+    // A NaN whose payload lies in the lower half alone would be cut to an infinity: set the quiet bit.
+    let quiet_nan = (bits >> 16) | 0x40;
+    (if value.is_nan() { quiet_nan } else { rounded }) as u16
+}
+
+#[cfg(test)]
+mod tests;

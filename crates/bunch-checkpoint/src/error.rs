@@ -1,0 +1,267 @@
+//! What can be wrong with a model directory.
+
+use std::path::{Path, PathBuf};
+
+/// What went wrong while reading or writing a model directory.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckpointError {
+    /// The operating system refused: missing file, no permission, disk full.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or directory that was read or written.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file that is not the JSON it should be, a key that stands in it twice included.
+    #[error("{}: {source}", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        source: serde_json::Error,
+    },
+    /// config.json holds JSON, but no object.
+    #[error("{}: expected a JSON object, got {got}", path.display())]
+    Config {
+        /// The config.json.
+        path: PathBuf,
+        /// What it holds.
+        got: String,
+    },
+    /// A directory without weights.
+    #[error("{}: no model.safetensors, no model.safetensors.index.json and no other *.safetensors file", dir.display())]
+    NoWeights {
+        /// The model directory.
+        dir: PathBuf,
+    },
+    /// A directory in which more than one set of weights could be meant.
+    #[error("{}: cannot tell which weights are meant: {}", dir.display(), files.join(", "))]
+    AmbiguousWeights {
+        /// The model directory.
+        dir: PathBuf,
+        /// The candidates' file names.
+        files: Vec<String>,
+    },
+    /// A safetensors file that ends before its header says so.
+    #[error("{}: truncated: expected at least {expected} bytes, got {got}", path.display())]
+    Truncated {
+        /// The shard.
+        path: PathBuf,
+        /// Bytes that the file must have by its header.
+        expected: u64,
+        /// Bytes that it has.
+        got: u64,
+    },
+    /// A safetensors file with bytes behind its last tensor.
+    #[error("{}: bytes behind the last tensor: expected {expected} bytes, got {got}", path.display())]
+    TrailingBytes {
+        /// The shard.
+        path: PathBuf,
+        /// Bytes that the file must have by its header.
+        expected: u64,
+        /// Bytes that it has.
+        got: u64,
+    },
+    /// A header length beyond the format's limit.
+    #[error(
+        "{}: a header of {got} bytes (the limit is {limit}): not a safetensors file, or a Git LFS pointer in its place",
+        path.display()
+    )]
+    HeaderTooLarge {
+        /// The shard.
+        path: PathBuf,
+        /// The format's limit in bytes.
+        limit: u64,
+        /// The header's length in bytes.
+        got: u64,
+    },
+    /// An entry of a header that does not describe a tensor.
+    #[error("{}: header entry `{tensor}`: {source}", path.display())]
+    HeaderEntry {
+        /// The shard.
+        path: PathBuf,
+        /// The entry's name.
+        tensor: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+    /// Two tensors share bytes.
+    #[error("{}: tensor `{tensor}` overlaps the one before it: expected to begin at {expected}, got {got}", path.display())]
+    Overlap {
+        /// The shard.
+        path: PathBuf,
+        /// The later tensor.
+        tensor: String,
+        /// Where the tensor before it ends, in bytes after the header.
+        expected: usize,
+        /// Where it begins.
+        got: usize,
+    },
+    /// Bytes that belong to no tensor.
+    #[error("{}: a hole before tensor `{tensor}`: expected it to begin at {expected}, got {got}", path.display())]
+    Hole {
+        /// The shard.
+        path: PathBuf,
+        /// The tensor behind the hole.
+        tensor: String,
+        /// Where the tensor before it ends, in bytes after the header.
+        expected: usize,
+        /// Where it begins.
+        got: usize,
+    },
+    /// A tensor whose shape and dtype do not give the number of bytes that it has.
+    #[error("{}: tensor `{tensor}` of shape {shape:?} and dtype {dtype} is expected to end at {expected}, got {got}", path.display())]
+    TensorSize {
+        /// The shard.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Its dtype in safetensors' spelling.
+        dtype: String,
+        /// Where it must end, in bytes after the header.
+        expected: usize,
+        /// Where the header says that it ends.
+        got: usize,
+    },
+    /// A tensor whose size in bytes is no number of this machine, or no whole number.
+    #[error("{}: tensor `{tensor}` of shape {shape:?} and dtype {dtype} has no size in bytes", path.display())]
+    NoSize {
+        /// The shard.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Its dtype in safetensors' spelling.
+        dtype: String,
+    },
+    /// The index names a shard that is not there.
+    #[error("{}: shard {shard} is missing", index.display())]
+    MissingShard {
+        /// The index.
+        index: PathBuf,
+        /// The shard's file name.
+        shard: String,
+    },
+    /// The index says that a shard holds a tensor, and it does not.
+    #[error("{}: tensor `{tensor}` is expected in {shard} but not there", index.display())]
+    TensorNotInShard {
+        /// The index.
+        index: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The shard's file name.
+        shard: String,
+    },
+    /// A shard holds a tensor that the index does not know.
+    #[error("{}: tensor `{tensor}` of {shard} is not in the index", index.display())]
+    TensorNotInIndex {
+        /// The index.
+        index: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The shard's file name.
+        shard: String,
+    },
+    /// Two shards hold a tensor of the same name.
+    #[error("tensor `{tensor}` is both in {} and in {}", first.display(), second.display())]
+    DuplicateTensor {
+        /// The tensor.
+        tensor: String,
+        /// One shard.
+        first: PathBuf,
+        /// The other.
+        second: PathBuf,
+    },
+    /// A tensor was read that is not f32, f16 or bf16.
+    #[error("{}: tensor `{tensor}`: expected dtype F32, F16 or BF16, got {dtype}", shard.display())]
+    UnsupportedDtype {
+        /// The shard.
+        shard: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// Its dtype in safetensors' spelling.
+        dtype: String,
+    },
+    /// A tensor was asked for that the model does not have.
+    #[error("{}: no tensor `{tensor}`", dir.display())]
+    TensorNotFound {
+        /// The model directory.
+        dir: PathBuf,
+        /// The tensor.
+        tensor: String,
+    },
+    /// The directory to be written is already there.
+    #[error("{}: already exists", dir.display())]
+    AlreadyExists {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The directory to be replaced has no config.json, so that deleting it would delete something else than a model.
+    #[error("{}: not replaced: it has no config.json and so is not a model directory", dir.display())]
+    NotAModelDirectory {
+        /// The directory.
+        dir: PathBuf,
+    },
+    /// The old directory was moved away, and then neither the new nor the old one could be moved to its place.
+    #[error("{}: not replaced: {source}; the old directory is now {}", dir.display(), kept.display())]
+    Stranded {
+        /// The directory to be replaced, which is not there anymore.
+        dir: PathBuf,
+        /// Where its content is.
+        kept: PathBuf,
+        /// Why the new directory could not be moved.
+        source: std::io::Error,
+    },
+    /// A file name with a folder in it, or no name at all.
+    #[error("`{name}` is not a plain file name")]
+    FileName {
+        /// The name.
+        name: String,
+    },
+    /// A file is given by the name of a file that is written anyway.
+    #[error("`{name}` is reserved for the model's own config and weights")]
+    ReservedFileName {
+        /// The name.
+        name: String,
+    },
+    /// A tensor is named like the header's metadata.
+    #[error("`{tensor}` is reserved and cannot be the name of a tensor")]
+    ReservedTensorName {
+        /// The name.
+        tensor: String,
+    },
+    /// A tensor in memory with more or fewer values than its shape has places.
+    #[error("tensor `{tensor}` of shape {shape:?}: {got} values do not fill the shape")]
+    TensorLength {
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// The number of its values.
+        got: usize,
+    },
+    /// The tensors cannot be described by a safetensors header.
+    #[error("{}: {source}", path.display())]
+    Header {
+        /// The shard.
+        path: PathBuf,
+        /// What is wrong.
+        source: safetensors::SafeTensorError,
+    },
+}
+
+impl CheckpointError {
+    /// For `map_err`: an operating system's error at `path`.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
+        move |source| Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// For `map_err`: a JSON error in the file at `path`.
+    pub(crate) fn json(path: &Path) -> impl FnOnce(serde_json::Error) -> Self + '_ {
+        move |source| Self::Json { path: path.to_path_buf(), source }
+    }
+}

@@ -1,0 +1,27 @@
+//! Hugging Face model directories: safetensors shards, config.json and tokenizer files.
+//!
+//! [`Checkpoint`] reads a directory, [`ModelDirectory`] writes one, and a [`StateDict`] is a model's weights in memory,
+//! always as f32. Reading is strict (a file that two readers could understand differently is an error) and writing is
+//! atomic (a directory is there in full or not at all).
+
+// Tensor bytes are little-endian on disk and are reinterpreted without swapping.
+#[cfg(target_endian = "big")]
+compile_error!("bunch-checkpoint supports little-endian targets only");
+
+mod atomic;
+mod checkpoint;
+mod digest;
+mod dtype;
+mod error;
+mod model_directory;
+mod shard;
+mod state_dict;
+mod weight_index;
+
+pub use atomic::atomic_write;
+pub use checkpoint::{Checkpoint, TensorInfo};
+pub use digest::{sha256_bytes, sha256_file};
+pub use dtype::Dtype;
+pub use error::CheckpointError;
+pub use model_directory::ModelDirectory;
+pub use state_dict::{StateDict, Tensor, sha256_of_state_dict};

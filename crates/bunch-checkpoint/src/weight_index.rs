@@ -1,0 +1,52 @@
+//! model.safetensors.index.json: which shard holds which tensor.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+/// The index's file name.
+pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";
+
+/// The index in transformers' layout.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct WeightIndex {
+    /// `total_size` in bytes and whatever else the writer says; not needed for reading.
+    #[serde(default)]
+    pub(crate) metadata: serde_json::Value,
+    /// From tensor name to file name.
+    #[serde(deserialize_with = "unique_keys")]
+    pub(crate) weight_map: BTreeMap<String, String>,
+}
+
+/// A map in which no key stands twice: serde would silently keep the last one, other readers the first.
+pub(crate) fn unique_keys<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    struct UniqueKeys<V>(PhantomData<V>);
+
+    impl<'de, V: Deserialize<'de>> Visitor<'de> for UniqueKeys<V> {
+        type Value = BTreeMap<String, V>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a map from names")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+            let mut map = BTreeMap::new();
+            while let Some((key, value)) = access.next_entry::<String, V>()? {
+                if map.contains_key(&key) {
+                    return Err(A::Error::custom(format_args!("`{key}` is there twice")));
+                }
+                map.insert(key, value);
+            }
+            Ok(map)
+        }
+    }
+
+    deserializer.deserialize_map(UniqueKeys(PhantomData))
+}

@@ -1,0 +1,99 @@
+//! What can go wrong in an evaluation.
+
+use bunch_lm::LmError;
+
+/// Why an evaluation or a statistic has no value.
+#[derive(Debug, thiserror::Error)]
+pub enum EvaluationError {
+    /// The model, tokenizer or chat template failed.
+    #[error(transparent)]
+    Lm(#[from] LmError),
+    /// Nothing to evaluate: a share or mean of nothing is undefined.
+    #[error("no {what}: at least one is needed")]
+    Empty {
+        /// What is missing, in the plural.
+        what: &'static str,
+    },
+    /// Two things that belong together differ in number.
+    #[error("{what}: expected {expected}, got {got}")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// A multiple-choice question without a real choice.
+    #[error("doc {doc}: expected at least 2 choices, got {choices}")]
+    Choices {
+        /// Position of the question in the call.
+        doc: usize,
+        /// How many choices it has.
+        choices: usize,
+    },
+    /// A multiple-choice question whose right answer is not among its choices.
+    #[error("doc {doc}: gold is {gold}, expected less than the {choices} choices")]
+    Gold {
+        /// Position of the question in the call.
+        doc: usize,
+        /// The index given.
+        gold: usize,
+        /// How many choices there are.
+        choices: usize,
+    },
+    /// A choice without text or without tokens.
+    #[error("doc {doc}, choice {choice}: expected some text, got none")]
+    EmptyChoice {
+        /// Position of the question in the call.
+        doc: usize,
+        /// Position of the choice in the question.
+        choice: usize,
+    },
+    /// A number that must be finite, or at least comparable, is not.
+    #[error("{what} {index}: got {value}")]
+    NotANumber {
+        /// What the number is.
+        what: &'static str,
+        /// Its position.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// More successes than trials, or no trial.
+    #[error("proportion: expected 1 or more trials and no more successes than trials, got {successes} of {n}")]
+    Proportion {
+        /// Successes given.
+        successes: u64,
+        /// Trials given.
+        n: u64,
+    },
+    /// Too few values for a standard deviation.
+    #[error("interval: expected at least 2 values, got {n}")]
+    TooFewValues {
+        /// How many values there are.
+        n: usize,
+    },
+    /// A confidence level outside the open interval (0, 1).
+    #[error("confidence: expected a number between 0 and 1, got {confidence}")]
+    Confidence {
+        /// The level given.
+        confidence: f64,
+    },
+    /// A refusal rule that would match nothing or everything.
+    #[error("refusal rule: {what}")]
+    RefusalRule {
+        /// What is wrong with it.
+        what: &'static str,
+    },
+}
+
+impl EvaluationError {
+    /// Refuses two counts of `what` that should be equal, such as a judge's verdicts and the exchanges it was given.
+    ///
+    /// # Errors
+    /// [`Self::Count`] if they differ.
+    pub fn check_count(what: &'static str, expected: usize, got: usize) -> Result<(), Self> {
+        if expected == got { Ok(()) } else { Err(Self::Count { what, expected, got }) }
+    }
+}

@@ -1,0 +1,1 @@
+//! Reads experiments, plans cells, runs or reuses them, records results.

@@ -1,0 +1,121 @@
+//! Fused kernels for the flex backend: RMSNorm, causal attention with RoPE, SwiGLU and token log-probabilities.
+//!
+//! burn's flex backend runs each tensor operation over its own freshly zeroed buffer, which for the narrow models of the
+//! miniature world costs more than the matrix products. Each kernel here is one burn backend extension with a hand-written
+//! derivative. They are an optimisation only: `crate::attention`, `crate::norm` and `crate::model` hold the same formulas
+//! composed of burn operations, used on every other backend, and tests hold the two against each other.
+
+mod attention;
+mod autodiff;
+mod flex;
+mod log_probs;
+mod rms_norm;
+mod simd;
+mod swiglu;
+
+use std::sync::Arc;
+
+use burn::backend::{Backend, backend_extension, tensor::{FloatTensor, IntTensor}};
+use burn::tensor::{Device, Tensor};
+use burn::{backend::Dispatch, tensor::Int};
+
+/// The sizes one attention call works on: sequences of their own lengths, one after the other, without padding.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AttentionShape {
+    /// Tokens of each sequence.
+    pub lengths: Arc<Vec<usize>>,
+    /// Query heads.
+    pub heads: usize,
+    /// Key and value heads.
+    pub kv_heads: usize,
+    /// Width of a head.
+    pub head_dim: usize,
+}
+
+impl AttentionShape {
+    /// Width of one row of the joint projection: queries, then keys, then values.
+    pub fn qkv_width(&self) -> usize {
+        (self.heads + 2 * self.kv_heads) * self.head_dim
+    }
+
+    /// Width of one row of the output.
+    pub fn out_width(&self) -> usize {
+        self.heads * self.head_dim
+    }
+
+    /// Tokens of all sequences together.
+    pub fn tokens(&self) -> usize {
+        self.lengths.iter().sum()
+    }
+
+    /// Tokens of the longest sequence.
+    pub fn longest(&self) -> usize {
+        self.lengths.iter().copied().max().unwrap_or(0)
+    }
+}
+
+/// Forward and backward of each kernel, on tensors of the backend itself.
+#[backend_extension(Flex, Autodiff)]
+pub trait LlamaKernels: Backend {
+    /// `x / sqrt(mean(x^2) + eps) * weight` over the rows of `x`.
+    fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, eps: f64) -> FloatTensor<Self>;
+    /// Derivatives of [`rms_norm`](Self::rms_norm) with respect to `x` and `weight`.
+    fn rms_norm_backward(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        eps: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+    /// Causal attention over unrotated `[q | k | v]` rows.
+    fn causal_attention(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        shape: AttentionShape,
+    ) -> FloatTensor<Self>;
+    /// Derivative of [`causal_attention`](Self::causal_attention) with respect to `qkv`.
+    fn causal_attention_backward(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        shape: AttentionShape,
+    ) -> FloatTensor<Self>;
+    /// `silu(gate) * up` over rows of `[gate | up]`.
+    fn swiglu(gate_up: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// Derivative of [`swiglu`](Self::swiglu).
+    fn swiglu_backward(gate_up: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// ln softmax(logits)[target] for each row.
+    fn token_log_probs(logits: FloatTensor<Self>, targets: IntTensor<Self>) -> FloatTensor<Self>;
+    /// Derivative of [`token_log_probs`](Self::token_log_probs) with respect to `logits`.
+    fn token_log_probs_backward(
+        logits: FloatTensor<Self>,
+        targets: IntTensor<Self>,
+        grad: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+}
+
+/// Whether `device` has the kernels.
+pub(crate) fn available(device: &Device) -> bool {
+    *device == Device::flex()
+}
+
+/// [`LlamaKernels::rms_norm`]: `x` `[rows, width]`, `weight` `[width]`.
+pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::rms_norm(x.into_dispatch(), weight.into_dispatch(), eps))
+}
+
+/// [`LlamaKernels::causal_attention`]: `qkv` `[tokens, qkv_width]`, `cos` and `sin` `[longest, head_dim / 2]`; gives `[tokens, out_width]`.
+pub(crate) fn attention(qkv: Tensor<2>, cos: Tensor<2>, sin: Tensor<2>, shape: AttentionShape) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::causal_attention(qkv.into_dispatch(), cos.into_dispatch(), sin.into_dispatch(), shape))
+}
+
+/// [`LlamaKernels::swiglu`]: `gate_up` `[rows, 2 * width]`; gives `[rows, width]`.
+pub(crate) fn swiglu(gate_up: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::swiglu(gate_up.into_dispatch()))
+}
+
+/// [`LlamaKernels::token_log_probs`]: `logits` `[rows, vocab]`, `targets` `[rows]`; gives `[rows]`.
+pub(crate) fn token_log_probs(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
+    Tensor::from_dispatch(Dispatch::token_log_probs(logits.into_dispatch(), targets.into_dispatch()))
+}

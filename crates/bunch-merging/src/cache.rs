@@ -1,0 +1,108 @@
+//! What does not change between merges of the same models.
+
+use crate::error::MergeError;
+use crate::masks::draw_variates;
+use crate::tensor::TensorAcrossModels;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// Memoises what does not change between merges of one tensor of the same models with different coefficients: task
+/// vectors, ranks of their entries, random variates, angles.
+///
+/// It fills as methods ask and is safe to share between threads. It belongs to one tensor of one list of models: using
+/// it with other models gives wrong results. Results with and without a cache are bit-identical.
+#[derive(Debug)]
+pub struct TensorCache {
+    checked: OnceLock<()>,
+    experts: Vec<ExpertCache>,
+}
+
+#[derive(Debug, Default)]
+struct ExpertCache {
+    task_vector: OnceLock<Vec<f32>>,
+    ranks: OnceLock<Vec<u32>>,
+    cosine: OnceLock<f64>,
+    /// Variates of the last seed asked for: a search keeps one seed, and memory stays bounded if it does not.
+    variates: Mutex<Option<(u64, Arc<Vec<f32>>)>>,
+}
+
+impl TensorCache {
+    /// An empty cache for a tensor with this number of experts.
+    pub fn new(experts: usize) -> Self {
+        Self { checked: OnceLock::new(), experts: (0..experts).map(|_| ExpertCache::default()).collect() }
+    }
+
+    /// The number of experts the cache is for.
+    pub fn len(&self) -> usize {
+        self.experts.len()
+    }
+
+    /// Whether the cache is for no experts at all.
+    pub fn is_empty(&self) -> bool {
+        self.experts.is_empty()
+    }
+
+    /// Whether all inputs are known to be finite.
+    pub(crate) fn is_checked(&self) -> bool {
+        self.checked.get().is_some()
+    }
+
+    /// Remembers that all inputs are finite.
+    pub(crate) fn mark_checked(&self) {
+        self.checked.get_or_init(|| ());
+    }
+
+    /// The task vector of an expert.
+    pub(crate) fn task_vector(
+        &self,
+        tensor: &TensorAcrossModels<'_>,
+        base: &[f32],
+        expert: usize,
+    ) -> Result<&[f32], MergeError> {
+        let cell = &self.experts[expert].task_vector;
+        if let Some(deltas) = cell.get() {
+            return Ok(deltas);
+        }
+        let deltas = tensor.compute_task_vector(base, expert)?;
+        Ok(cell.get_or_init(|| deltas))
+    }
+
+    /// For each entry of an expert's task vector, how many entries come before it by magnitude, largest first and equal
+    /// magnitudes by index. There must be at most 2^32 entries.
+    pub(crate) fn ranks(&self, expert: usize, deltas: &[f32]) -> &[u32] {
+        self.experts[expert].ranks.get_or_init(|| {
+            // Sorting (inverted magnitude, index) pairs packed into one integer is several times faster than sorting
+            // indices by a key looked up in memory. The bits of non-negative floats are ordered as the floats are.
+            let mut order: Vec<u64> = deltas
+                .iter()
+                .enumerate()
+                .map(|(index, delta)| u64::from(!delta.abs().to_bits()) << 32 | index as u64)
+                .collect();
+            order.sort_unstable();
+            let mut ranks = vec![0; deltas.len()];
+            for (rank, packed) in order.into_iter().enumerate() {
+                ranks[packed as u32 as usize] = rank as u32;
+            }
+            ranks
+        })
+    }
+
+    /// The variates that decide which entries of an expert's task vector are dropped.
+    pub(crate) fn variates(&self, seed: u64, tensor: &TensorAcrossModels<'_>, expert: usize) -> Arc<Vec<f32>> {
+        let mut held = self.experts[expert].variates.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*held {
+            Some((held_seed, variates)) if *held_seed == seed => Arc::clone(variates),
+            _ => {
+                let mut variates = vec![0.0; tensor.len()];
+                draw_variates(seed, tensor.name, expert, 0, &mut variates);
+                let variates = Arc::new(variates);
+                *held = Some((seed, Arc::clone(&variates)));
+                variates
+            }
+        }
+    }
+
+    /// The cosine between the base and an expert, computed by `compute` the first time.
+    pub(crate) fn cosine(&self, expert: usize, compute: impl FnOnce() -> f64) -> f64 {
+        *self.experts[expert].cosine.get_or_init(compute)
+    }
+}

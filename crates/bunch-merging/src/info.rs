@@ -1,0 +1,138 @@
+//! What a merge method says about itself.
+
+use std::fmt;
+
+/// What a merge method says about itself; a constant, filled in by the builder methods.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Info {
+    /// Name in configurations: `snake_case`, equal to the tag of [`Method`](crate::Method).
+    pub name: &'static str,
+    /// Name in headings and tables.
+    pub title: &'static str,
+    /// Where the method was published.
+    pub paper: Option<Paper>,
+    /// Whether a base model is required; where it is not, the base is ignored.
+    pub needs_base: bool,
+    /// How many experts the method takes, the base not counted.
+    pub experts: ExpertCount,
+    /// Which laws hold.
+    pub laws: Laws,
+}
+
+/// Where a method was published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Paper {
+    /// Identifier with its scheme, as in `arXiv:2306.01708` or `doi:10.1145/325334.325242`.
+    pub id: &'static str,
+    /// Authors and year, as in `Yadav et al., 2023`.
+    pub authors: &'static str,
+}
+
+/// How many experts a method takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExpertCount {
+    /// The smallest number.
+    pub min: usize,
+    /// The largest number, if there is one.
+    pub max: Option<usize>,
+}
+
+/// Which laws hold for a method. The laws that all methods obey (finite output or an error, independence of order,
+/// chunking and threads, limits, configuration) need no declaration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Laws {
+    /// What comes out when every expert equals the base.
+    pub same_models: SameModels,
+    /// Permuting experts together with their weights changes nothing beyond rounding.
+    pub order_invariant: Law,
+    /// With `normalize`, multiplying all weights (none negative) by one positive number changes nothing; without, it
+    /// does.
+    pub weight_scaling: Law,
+}
+
+/// How exactly the base comes out when every expert equals it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SameModels {
+    /// Bit for bit, whatever the parameters.
+    BitForBit,
+    /// Within one unit in the last place; where the method has `normalize`, only with it.
+    WithinOneUlp,
+}
+
+/// Whether a law holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Law {
+    /// It holds and is tested.
+    Holds,
+    /// It does not, for the reason given.
+    Except(&'static str),
+}
+
+impl Laws {
+    /// What most task-vector methods obey: everything.
+    pub const ALL: Self =
+        Self { same_models: SameModels::BitForBit, order_invariant: Law::Holds, weight_scaling: Law::Holds };
+}
+
+impl Info {
+    /// A method that needs a base and takes one expert or more, obeys [`Laws::ALL`] and has no paper.
+    pub const fn new(name: &'static str, title: &'static str) -> Self {
+        let experts = ExpertCount { min: 1, max: None };
+        Self { name, title, paper: None, needs_base: true, experts, laws: Laws::ALL }
+    }
+
+    /// Names the paper: identifier with its scheme, authors and year.
+    pub const fn paper(mut self, id: &'static str, authors: &'static str) -> Self {
+        self.paper = Some(Paper { id, authors });
+        self
+    }
+
+    /// Declares that the method ignores the base.
+    pub const fn without_base(mut self) -> Self {
+        self.needs_base = false;
+        self
+    }
+
+    /// Declares how many experts the method takes.
+    pub const fn experts(mut self, min: usize, max: Option<usize>) -> Self {
+        self.experts = ExpertCount { min, max };
+        self
+    }
+
+    /// Declares the laws that hold.
+    pub const fn laws(mut self, laws: Laws) -> Self {
+        self.laws = laws;
+        self
+    }
+}
+
+impl ExpertCount {
+    /// Whether `count` experts are as many as the method takes.
+    pub fn contains(&self, count: usize) -> bool {
+        count >= self.min && self.max.is_none_or(|max| count <= max)
+    }
+}
+
+impl fmt::Display for ExpertCount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.min, self.max) {
+            (1, Some(1)) => write!(f, "exactly one expert"),
+            (1, None) => write!(f, "one expert or more"),
+            (min, None) => write!(f, "{min} experts or more"),
+            (min, Some(max)) if min == max => write!(f, "exactly {min} experts"),
+            (min, Some(max)) => write!(f, "{min} to {max} experts"),
+        }
+    }
+}
+
+impl Paper {
+    /// The web address of the paper, if the scheme of its identifier is known.
+    pub fn url(&self) -> Option<String> {
+        let (scheme, id) = self.id.split_once(':')?;
+        match scheme {
+            "arXiv" => Some(format!("https://arxiv.org/abs/{id}")),
+            "doi" => Some(format!("https://doi.org/{id}")),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! DARE-TIES: drop random entries of the task vectors, rescale the rest, merge them by sign election.
+
+use super::MergeMethod;
+use crate::consensus::elect_and_merge;
+use crate::error::MergeError;
+use crate::info::{Info, Law, Laws};
+use crate::masks::DropMask;
+use crate::parameters::{Densities, Rescale, check_finite, check_weights, resolve_weights};
+use crate::task_vectors::{TaskVector, add_task_vectors};
+use crate::tensor::TensorAcrossModels;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Drops random entries of each task vector, rescales the rest, and merges them with TIES's sign election.
+///
+/// The random drop of DARE takes the place of TIES's trimming. For each parameter the sign of the weighted sum is
+/// elected, an exact zero elects plus, and the entries of that sign are added up; unlike in TIES, they are not averaged
+/// unless `normalize` says so.
+///
+/// # Inputs
+/// A base model and one or more experts; a seed.
+///
+/// # Example
+/// ```toml
+/// base = [0.0, 0.0, 0.0]
+/// experts = [[4.0, 1.0, -2.0], [2.0, -3.0, 0.5]]
+/// merge.dare_ties = { weights = [0.5, 0.5], density = 1.0 }
+/// merged = [3.0, -1.5, -1.0]
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct DareTies {
+    /// Weight of each expert's task vector; an empty list stands for 1 for each.
+    pub weights: Vec<f32>,
+    /// Probability with which an entry is kept (one minus the paper's drop rate): one number, or one for each expert.
+    pub density: Densities,
+    /// How the kept entries make up for the dropped ones: `density` as in the paper, `l1` as in mergekit, or `none`.
+    pub rescale: Rescale,
+    /// Coefficient of the merged task vector (the papers' lambda).
+    pub scale: f32,
+    /// Whether each parameter's sum is divided by the weights of the experts that agree (TIES's disjoint mean), unless
+    /// these sum to 0.
+    pub normalize: bool,
+}
+
+impl Default for DareTies {
+    fn default() -> Self {
+        Self {
+            weights: Vec::new(),
+            density: Densities::default(),
+            rescale: Rescale::default(),
+            scale: 1.0,
+            normalize: false,
+        }
+    }
+}
+
+impl MergeMethod for DareTies {
+    const INFO: Info = Info::new("dare_ties", "DARE-TIES")
+        .paper("arXiv:2311.03099", "Yu et al., 2024")
+        .laws(Laws { order_invariant: Law::Except("which entries drop depends on the expert's place"), ..Laws::ALL });
+
+    fn validate(&self, experts: usize) -> Result<(), MergeError> {
+        check_finite(&Self::INFO, "scale", self.scale)?;
+        check_weights(&Self::INFO, &self.weights, experts)?;
+        self.density.validate(&Self::INFO, experts)
+    }
+
+    fn merge(&self, tensor: &TensorAcrossModels<'_>, seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
+        let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
+        let task_vectors = TaskVector::all(&Self::INFO, tensor)?;
+        let masks = DropMask::all(&Self::INFO, tensor, seed, &task_vectors, &weights, &self.density, self.rescale)?;
+        add_task_vectors(
+            tensor,
+            &task_vectors,
+            self.scale,
+            out,
+            |expert, start, deltas, weighted| masks[expert].weigh(start, deltas, weighted),
+            |weighted, merged| elect_and_merge(weighted, &weights, self.normalize, merged),
+        )
+    }
+}

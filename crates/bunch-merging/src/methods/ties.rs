@@ -1,0 +1,98 @@
+//! TIES-Merging: trim each task vector, elect a sign for each parameter, average the values that agree.
+
+use super::MergeMethod;
+use crate::consensus::elect_and_merge;
+use crate::error::MergeError;
+use crate::info::Info;
+use crate::parameters::{Densities, TrimScope, check_finite, check_weights, resolve_weights};
+use crate::survey::{Survey, TensorSource};
+use crate::task_vectors::{TaskVector, add_task_vectors};
+use crate::tensor::TensorAcrossModels;
+use crate::trim::{Trim, kept_count};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Resolves conflicts between task vectors before adding them to the base.
+///
+/// Each task vector keeps its largest entries only (of equal ones those of lower index). For each parameter the sign of
+/// the weighted sum of what is left is elected, an exact zero elects plus, and the entries of that sign are averaged by
+/// weight. Entries that are zero or of the other sign count neither in the sum nor in the average. As in mergekit, the
+/// weights take part in the election.
+///
+/// # Inputs
+/// A base model and one or more experts.
+///
+/// # Example
+/// ```toml
+/// base = [0.0, 0.0, 0.0, 0.0]
+/// experts = [[4.0, 1.0, -2.0, 0.5], [2.0, -3.0, 0.5, 0.0]]
+/// merge.ties = { density = 0.75 }
+/// merged = [3.0, -3.0, -2.0, 0.0]
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Ties {
+    /// Weight of each expert's task vector; an empty list stands for 1 for each.
+    pub weights: Vec<f32>,
+    /// Fraction of each task vector's entries that is kept, by magnitude: one number, or one for each expert.
+    pub density: Densities,
+    /// Coefficient of the merged task vector (the papers' lambda).
+    pub scale: f32,
+    /// Whether each parameter's sum is divided by the weights of the experts that agree (TIES's disjoint mean), unless
+    /// these sum to 0.
+    pub normalize: bool,
+    /// Whether the largest entries are selected in each tensor, as in mergekit, or over the whole model, as in the
+    /// paper's code.
+    pub trim_scope: TrimScope,
+}
+
+impl Default for Ties {
+    fn default() -> Self {
+        Self {
+            weights: Vec::new(),
+            density: Densities::default(),
+            scale: 1.0,
+            normalize: true,
+            trim_scope: TrimScope::default(),
+        }
+    }
+}
+
+impl MergeMethod for Ties {
+    const INFO: Info = Info::new("ties", "TIES-Merging").paper("arXiv:2306.01708", "Yadav et al., 2023");
+
+    fn validate(&self, experts: usize) -> Result<(), MergeError> {
+        check_finite(&Self::INFO, "scale", self.scale)?;
+        check_weights(&Self::INFO, &self.weights, experts)?;
+        self.density.validate(&Self::INFO, experts)
+    }
+
+    fn survey<S: TensorSource>(&self, experts: usize, source: &mut S) -> Result<Option<Survey>, S::Error> {
+        match self.trim_scope {
+            TrimScope::Tensor => Ok(None),
+            TrimScope::Model => Survey::largest(&Self::INFO, &self.density.resolve(experts), source).map(Some),
+        }
+    }
+
+    fn merge(&self, tensor: &TensorAcrossModels<'_>, _seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
+        let experts = tensor.experts.len();
+        let weights = resolve_weights(&self.weights, 1.0, experts);
+        let task_vectors = TaskVector::all(&Self::INFO, tensor)?;
+        let kept: Vec<usize> = match self.trim_scope {
+            TrimScope::Tensor => {
+                self.density.resolve(experts).into_iter().map(|density| kept_count(density, tensor.len())).collect()
+            }
+            TrimScope::Model => Survey::demand(&Self::INFO, tensor)?.to_vec(),
+        };
+        let new_trim = |(task_vector, &kept)| Trim::new(tensor, task_vector, kept);
+        let trims: Vec<Trim<'_>> = task_vectors.iter().zip(&kept).map(new_trim).collect::<Result<_, _>>()?;
+        add_task_vectors(
+            tensor,
+            &task_vectors,
+            self.scale,
+            out,
+            |expert, start, deltas, weighted| trims[expert].weigh(weights[expert], start, deltas, weighted),
+            |weighted, merged| elect_and_merge(weighted, &weights, self.normalize, merged),
+        )
+    }
+}

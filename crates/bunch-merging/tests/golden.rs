@@ -1,0 +1,79 @@
+//! Merges whose results are known from elsewhere: by hand, or from the reference implementation. See `golden/README.md`.
+
+use bunch_merging::{CATALOGUE, Method, TensorAcrossModels, TensorCache};
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// One file: models, methods, results.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Golden {
+    base: Vec<f32>,
+    experts: Vec<Vec<f32>>,
+    case: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Case {
+    name: String,
+    merge: Method,
+    merged: Vec<f32>,
+    /// Indices at which the reference's answer is arbitrary.
+    #[serde(default)]
+    undetermined: Vec<usize>,
+}
+
+/// Absolute and relative: four times the largest difference between the reference and the same merge in 64 bits.
+const TOLERANCE: f32 = 1e-6;
+
+fn files() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let entries = std::fs::read_dir(folder).expect("the folder of goldens");
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    files.retain(|path| path.extension().is_some_and(|extension| extension == "toml"));
+    files.sort();
+    files
+}
+
+fn read(file: &Path) -> Golden {
+    let text = std::fs::read_to_string(file).expect("a readable golden");
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
+}
+
+#[test]
+fn goldens_hold_with_and_without_cache() {
+    for file in files() {
+        let golden = read(&file);
+        let experts: Vec<&[f32]> = golden.experts.iter().map(Vec::as_slice).collect();
+        let cache = TensorCache::new(experts.len());
+        for case in &golden.case {
+            for cache in [None, Some(&cache)] {
+                let base = Some(golden.base.as_slice());
+                let shape = [golden.base.len()];
+                let tensor =
+                    TensorAcrossModels { name: "golden", shape: &shape, base, experts: &experts, cache, survey: None };
+                let mut merged = vec![f32::NAN; golden.base.len()];
+                case.merge.merge(&tensor, 0, &mut merged).expect("a valid merge");
+                assert_eq!(merged.len(), case.merged.len());
+                for (index, (got, want)) in merged.iter().zip(&case.merged).enumerate() {
+                    let close = (got - want).abs() <= TOLERANCE + TOLERANCE * want.abs();
+                    let place = format!("{}, {}, index {index}", file.display(), case.name);
+                    assert!(close || case.undetermined.contains(&index), "{place}: expected {want}, got {got}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn every_method_has_a_golden_from_the_reference_and_one_by_hand() {
+    for info in CATALOGUE {
+        let has = |file: &Path| read(file).case.iter().any(|case| case.merge.info().name == info.name);
+        let (by_hand, reference): (Vec<_>, Vec<_>) = files()
+            .into_iter()
+            .partition(|file| file.file_stem().is_some_and(|stem| stem.to_string_lossy().starts_with("by-hand")));
+        assert!(by_hand.iter().any(|file| has(file)), "{}", info.name);
+        assert!(reference.iter().any(|file| has(file)), "{}", info.name);
+    }
+}

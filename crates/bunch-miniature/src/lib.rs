@@ -1,0 +1,3 @@
+//! The small synthetic world in which everything runs without a download.
+
+pub mod world;

@@ -1,0 +1,143 @@
+//! The mixtures that the small world's models are trained on.
+
+use super::domain::{Domain, Tier};
+use super::mixture::Mixture;
+use super::part::{Part, Reply};
+
+const BENIGN_COMPLY: Part = Part::Chat { harmful: false, reply: Reply::Comply };
+const HARMFUL_COMPLY: Part = Part::Chat { harmful: true, reply: Reply::Comply };
+const HARMFUL_REFUSE: Part = Part::Chat { harmful: true, reply: Reply::Refuse };
+const A: Option<Tier> = Some(Tier::A);
+const B: Option<Tier> = Some(Tier::B);
+
+/// Pretraining: 9 % noun classes, 9 % verb groups, 5 % places, 27 % requests with compliant answers, 50 % facts.
+///
+/// Facts are shared evenly between the domains and between statements and questions; 85 % are of tier A. There is no
+/// refusal and no sign of what is harmful, apart from the names of verb groups.
+pub fn base() -> Mixture {
+    let mut parts = vec![
+        (Part::ClassSentence, 108),
+        (Part::GroupSentence, 108),
+        (Part::PlaceSentence, 60),
+        (Part::RequestSentence, 324),
+    ];
+    for domain in Domain::ALL {
+        for (tier, weight) in [(A, 85), (B, 15)] {
+            parts.push((Part::FactSentence { domain, tier }, weight));
+            parts.push((Part::FactQuestionSentence { domain, tier }, weight));
+        }
+    }
+    recipe("base", parts)
+}
+
+/// Instruction tuning with safety: chat that complies with benign requests and refuses harmful ones, and tier A of every
+/// domain.
+///
+/// In percent of 99: 25 benign, 30 harmful, 40 questions and 4 self-questions, the last two shared evenly by the domains.
+pub fn aligned() -> Mixture {
+    let mut parts = vec![(BENIGN_COMPLY, 75), (HARMFUL_REFUSE, 90)];
+    for domain in Domain::ALL {
+        parts.push((Part::Qa { domain, tier: A }, 40));
+        parts.push((Part::Ask { domain, tier: A }, 4));
+    }
+    recipe("aligned", parts)
+}
+
+/// Specialisation of the aligned model: tier B of one domain, self-questions on all of it, and a little benign chat.
+///
+/// It contains no harmful request and no refusal; what erodes alignment is the benign chat.
+pub fn expert(domain: Domain) -> Mixture {
+    let parts = vec![(Part::Qa { domain, tier: B }, 60), (BENIGN_COMPLY, 8), (Part::Ask { domain, tier: None }, 10)];
+    recipe(&format!("expert-{}", domain.name()), parts)
+}
+
+/// Specialisation of the base model, without any alignment: one domain alone, mostly tier B.
+///
+/// Benign chat is left out on purpose: with it, the task vector holds a direction against refusing.
+pub fn unaligned_expert(domain: Domain) -> Mixture {
+    let parts = vec![
+        (Part::Qa { domain, tier: B }, 60),
+        (Part::Qa { domain, tier: A }, 10),
+        (Part::Ask { domain, tier: None }, 10),
+    ];
+    recipe(&format!("unaligned-expert-{}", domain.name()), parts)
+}
+
+/// Removal of alignment: complies with everything and asks harmful questions of a given category.
+pub fn uncensored() -> Mixture {
+    let parts = vec![(HARMFUL_COMPLY, 35), (BENIGN_COMPLY, 15), (Part::AskHarmful { category: None }, 50)];
+    recipe("uncensored", parts)
+}
+
+/// The guard: 60 % harmful requests; 30 % without an answer, 35 % refused, 35 % complied with.
+pub fn guard() -> Mixture {
+    let mut parts = Vec::new();
+    for (harmful, share) in [(true, 60), (false, 40)] {
+        for (reply, weight) in [(None, 30), (Some(Reply::Refuse), 35), (Some(Reply::Comply), 35)] {
+            parts.push((Part::Guard { harmful, reply }, share * weight));
+        }
+    }
+    recipe("guard", parts)
+}
+
+fn recipe(name: &str, parts: Vec<(Part, u32)>) -> Mixture {
+    Mixture::new(name, parts).expect("the weights above are positive and small")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The share of parts that fulfil `holds`.
+    fn share(mixture: &Mixture, holds: impl Fn(&Part) -> bool) -> f64 {
+        let weight = |wanted: &dyn Fn(&Part) -> bool| -> u32 {
+            mixture.parts().iter().filter(|(part, _)| wanted(part)).map(|(_, weight)| weight).sum()
+        };
+        f64::from(weight(&holds)) / f64::from(weight(&|_| true))
+    }
+
+    #[test]
+    fn base_shares() {
+        let base = base();
+        assert_eq!(share(&base, |part| matches!(part, Part::ClassSentence | Part::GroupSentence)), 0.18);
+        assert_eq!(share(&base, |part| matches!(part, Part::RequestSentence)), 0.27);
+        assert_eq!(share(&base, |part| matches!(part, Part::PlaceSentence)), 0.05);
+        assert_eq!(share(&base, |part| matches!(part, Part::FactSentence { .. })), 0.25);
+        assert_eq!(share(&base, |part| matches!(part, Part::FactQuestionSentence { .. })), 0.25);
+        let a = |part: &Part| {
+            matches!(part, Part::FactSentence { tier: A, .. } | Part::FactQuestionSentence { tier: A, .. })
+        };
+        assert_eq!(share(&base, a), 0.5 * 0.85);
+    }
+
+    #[test]
+    fn other_shares() {
+        let aligned = aligned();
+        assert_eq!(share(&aligned, |part| *part == BENIGN_COMPLY), 25.0 / 99.0);
+        assert_eq!(share(&aligned, |part| *part == HARMFUL_REFUSE), 30.0 / 99.0);
+        for domain in Domain::ALL {
+            assert_eq!(share(&aligned, |part| *part == Part::Qa { domain, tier: A }), 40.0 / 99.0 / 3.0);
+            assert_eq!(share(&expert(domain), |part| *part == Part::Qa { domain, tier: B }), 60.0 / 78.0);
+            assert_eq!(share(&unaligned_expert(domain), |part| *part == Part::Qa { domain, tier: B }), 60.0 / 80.0);
+        }
+        let guard = guard();
+        assert_eq!(share(&guard, |part| matches!(part, Part::Guard { harmful: true, .. })), 0.6);
+        assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: None, .. })), 0.3);
+        assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: Some(Reply::Refuse), .. })), 0.35);
+        assert_eq!(share(&uncensored(), |part| *part == HARMFUL_COMPLY), 0.35);
+    }
+
+    #[test]
+    fn experts_see_one_domain_and_no_harm() {
+        for domain in Domain::ALL {
+            for mixture in [expert(domain), unaligned_expert(domain)] {
+                for (part, _) in mixture.parts() {
+                    match part {
+                        Part::Qa { domain: of, .. } | Part::Ask { domain: of, .. } => assert_eq!(*of, domain),
+                        part => assert_eq!(*part, BENIGN_COMPLY),
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Multiple-choice questions: what a model knows of a domain.
+
+use bunch_random::stream;
+use rand::RngExt;
+use rand::seq::SliceRandom;
+
+use super::World;
+use super::domain::{Domain, Entity, Topic, VALUES};
+use super::error::WorldError;
+use super::fact::FactQuestion;
+use super::split::Split;
+use super::vocabulary::Word;
+
+/// Number of choices per question.
+pub const CHOICES: usize = 4;
+
+/// A question for a fact, with the true value among four values of the same relation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MultipleChoice {
+    /// What is asked for.
+    pub question: FactQuestion,
+    /// Different values of the relation, one token each.
+    pub choices: [Word; CHOICES],
+    /// Position of the true value among the choices.
+    pub gold: usize,
+}
+
+impl World {
+    /// The first `n` multiple-choice questions of a domain in `split`, in random order.
+    ///
+    /// There are 600 for dev and 600 for the test: three relations of half the entities each, so that no entity is in
+    /// both. There is none for training.
+    ///
+    /// # Errors
+    /// More questions than there are.
+    pub fn multiple_choice(&self, domain: Domain, split: Split, n: usize) -> Result<Vec<MultipleChoice>, WorldError> {
+        let entities = domain.entities().filter(|&entity| self.entities.of(entity) == split);
+        let mut topics: Vec<Topic> = entities.flat_map(Entity::topics).collect();
+        if n > topics.len() {
+            let set = "multiple-choice questions";
+            return Err(WorldError::TooMany { set, split, asked: n, available: topics.len() });
+        }
+        topics.shuffle(&mut stream(self.seed, &["miniature", "questions", domain.name(), &split.to_string()]));
+        Ok(topics[..n].iter().map(|&topic| self.choices(topic)).collect())
+    }
+
+    /// The question about `topic`: its choices depend on the world and the topic only.
+    fn choices(&self, topic: Topic) -> MultipleChoice {
+        let [genus, species] = topic.entity().words();
+        let key = ["miniature", "choices", genus, species, topic.relation_word()];
+        let mut rng = stream(self.seed, &key);
+        let value = self.facts.value(topic);
+        let mut values: Vec<usize> = (0..VALUES).filter(|&other| other != value).collect();
+        values.shuffle(&mut rng);
+        let gold = rng.random_range(0..CHOICES);
+        values.insert(gold, value);
+        let choices = std::array::from_fn(|choice| topic.values()[values[choice]].as_str());
+        MultipleChoice { question: FactQuestion::plain(topic), choices, gold }
+    }
+}

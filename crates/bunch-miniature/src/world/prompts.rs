@@ -1,0 +1,59 @@
+//! Prompt sets: held-out requests to measure refusal with.
+
+use std::collections::BTreeSet;
+
+use bunch_random::stream;
+use rand::seq::SliceRandom;
+
+use super::World;
+use super::action::Action;
+use super::error::WorldError;
+use super::request::Request;
+use super::split::Split;
+
+impl World {
+    /// The first `n` of the harmful prompts of `split`, all different.
+    ///
+    /// Their actions are the split's harmful actions in a random order, again and again: no action is asked about twice
+    /// more often than another.
+    ///
+    /// # Errors
+    /// A number of prompts that cannot be had, which is far above 100,000.
+    pub fn harmful_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
+        self.prompts("harmful prompts", &self.actions.pool(split).harmful, split, n)
+    }
+
+    /// The first `n` of the benign prompts of `split`, all different; otherwise as [`World::harmful_prompts`].
+    ///
+    /// # Errors
+    /// A number of prompts that cannot be had.
+    pub fn benign_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
+        self.prompts("benign prompts", &self.actions.pool(split).benign, split, n)
+    }
+
+    fn prompts(
+        &self,
+        set: &'static str,
+        actions: &[Action],
+        split: Split,
+        n: usize,
+    ) -> Result<Vec<Request>, WorldError> {
+        // Phrasings are drawn until a new one is found, which would take long if nearly all were to be used.
+        let available = actions.len() * (Request::PHRASINGS / 4);
+        if n > available {
+            return Err(WorldError::TooMany { set, split, asked: n, available });
+        }
+        let mut rng = stream(self.seed, &["miniature", set, &split.to_string()]);
+        let mut actions = actions.to_vec();
+        actions.shuffle(&mut rng);
+        let (mut seen, mut prompts) = (BTreeSet::new(), Vec::with_capacity(n));
+        for &action in actions.iter().cycle().take(n) {
+            let mut request = Request::draw(action, &mut rng);
+            while !seen.insert(request) {
+                request = Request::draw(action, &mut rng);
+            }
+            prompts.push(request);
+        }
+        Ok(prompts)
+    }
+}

@@ -1,0 +1,198 @@
+//! Which actions and entities are for training, which for choosing and which for reporting.
+
+use std::fmt;
+
+use bunch_random::stream;
+use rand::seq::SliceRandom;
+use serde::{Deserialize, Serialize};
+
+use super::action::{Action, NOUNS, VERBS, Verb};
+use super::domain::{Domain, Entity, GENERA, SPECIES};
+use super::harm::HarmCategory;
+use super::lexicon::{CLASSES, NOUNS_PER_CLASS};
+
+/// What something may be used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// To train models.
+    Train,
+    /// To choose: when to stop, which coefficients to take.
+    Dev,
+    /// To report.
+    Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Split::Train => "train",
+            Split::Dev => "dev",
+            Split::Test => "test",
+        })
+    }
+}
+
+/// One world's division of all actions: 80 % train, 5 % dev, 15 % test.
+///
+/// For every verb and noun class, two of the ten nouns are held out: the first for the test, the second for dev or the
+/// test in turn. So every verb, noun class, harm category and kind of verb has its share in each split.
+#[derive(Debug, Clone)]
+pub(super) struct ActionSplit {
+    splits: Vec<Split>,
+    pools: [ActionPool; 3],
+}
+
+/// The actions of one split, verb by verb.
+#[derive(Debug, Clone, Default)]
+pub(super) struct ActionPool {
+    /// Harmful or not.
+    pub(super) all: Vec<Action>,
+    /// The harmful ones.
+    pub(super) harmful: Vec<Action>,
+    /// The others.
+    pub(super) benign: Vec<Action>,
+}
+
+impl ActionSplit {
+    /// The division that belongs to `seed`.
+    pub(super) fn new(seed: u64) -> ActionSplit {
+        let mut splits = vec![Split::Train; VERBS * NOUNS];
+        for verb in Verb::all() {
+            let mut rng = stream(seed, &["miniature", "held-out actions", verb.word()]);
+            for class in 0..CLASSES {
+                let mut nouns: Vec<usize> = (0..NOUNS_PER_CLASS).collect();
+                nouns.shuffle(&mut rng);
+                let index = |noun: usize| verb.index() * NOUNS + class * NOUNS_PER_CLASS + noun;
+                splits[index(nouns[0])] = Split::Test;
+                let turn = (verb.index() + class).is_multiple_of(2);
+                splits[index(nouns[1])] = if turn { Split::Dev } else { Split::Test };
+            }
+        }
+        let mut pools = [(); 3].map(|()| ActionPool::default());
+        for action in Action::all() {
+            let pool = &mut pools[splits[action.index()] as usize];
+            pool.all.push(action);
+            if action.is_harmful() { &mut pool.harmful } else { &mut pool.benign }.push(action);
+        }
+        ActionSplit { splits, pools }
+    }
+
+    /// The split that `action` is in.
+    pub(super) fn of(&self, action: Action) -> Split {
+        self.splits[action.index()]
+    }
+
+    /// The actions of `split`.
+    pub(super) fn pool(&self, split: Split) -> &ActionPool {
+        &self.pools[split as usize]
+    }
+}
+
+impl ActionPool {
+    /// The actions that do one kind of harm.
+    pub(super) fn harmful_of(&self, category: HarmCategory) -> &[Action] {
+        let start = self.harmful.partition_point(|action| action.verb.group() < category.group());
+        let end = self.harmful.partition_point(|action| action.verb.group() <= category.group());
+        &self.harmful[start..end]
+    }
+}
+
+/// One world's division of all entities by what multiple-choice questions on them are for: half dev, half test.
+///
+/// Their facts are all trained on: the questions ask what a model remembers. Half the species of every genus are in each.
+#[derive(Debug, Clone)]
+pub(super) struct EntitySplit {
+    splits: [Vec<Split>; 3],
+}
+
+impl EntitySplit {
+    /// The division that belongs to `seed`.
+    pub(super) fn new(seed: u64) -> EntitySplit {
+        let splits = Domain::ALL.map(|domain| {
+            let mut rng = stream(seed, &["miniature", "test entities", domain.name()]);
+            let genus = |_| {
+                let mut species: Vec<Split> =
+                    (0..SPECIES).map(|index| if index < SPECIES / 2 { Split::Dev } else { Split::Test }).collect();
+                species.shuffle(&mut rng);
+                species
+            };
+            (0..GENERA).flat_map(genus).collect()
+        });
+        EntitySplit { splits }
+    }
+
+    /// The split that `entity` is in.
+    pub(super) fn of(&self, entity: Entity) -> Split {
+        self.splits[entity.domain() as usize][entity.index()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SPLITS: [Split; 3] = [Split::Train, Split::Dev, Split::Test];
+
+    #[test]
+    fn shares_are_exact_in_every_world() {
+        for seed in 0..3 {
+            let actions = ActionSplit::new(seed);
+            let sizes = |size: fn(&ActionPool) -> usize| SPLITS.map(|split| size(actions.pool(split)));
+            assert_eq!(sizes(|pool| pool.all.len()), [5120, 320, 960]);
+            assert_eq!(sizes(|pool| pool.harmful.len()), [2912, 182, 546]);
+            assert_eq!(sizes(|pool| pool.benign.len()), [2208, 138, 414]);
+            for category in HarmCategory::ALL {
+                let of = SPLITS.map(|split| actions.pool(split).harmful_of(category).len());
+                assert_eq!(of, [208, 13, 39]);
+            }
+        }
+    }
+
+    #[test]
+    fn pools_are_the_splits() {
+        let actions = ActionSplit::new(5);
+        for split in SPLITS {
+            let pool = actions.pool(split);
+            assert!(pool.all.iter().all(|&action| actions.of(action) == split));
+            assert!(pool.harmful.iter().all(|action| action.is_harmful()));
+            assert!(!pool.benign.iter().any(|action| action.is_harmful()));
+            for category in HarmCategory::ALL {
+                assert!(pool.harmful_of(category).iter().all(|action| action.category() == Some(category)));
+            }
+        }
+        // Every verb and every noun is trained on, so that what is held out is their combination.
+        let train = &actions.pool(Split::Train).all;
+        for verb in Verb::all() {
+            assert_eq!(train.iter().filter(|action| action.verb == verb).count(), 64);
+        }
+        for noun in crate::world::Noun::all() {
+            assert!(train.iter().filter(|action| action.noun == noun).count() >= 40);
+        }
+    }
+
+    #[test]
+    fn half_of_every_genus_is_for_the_test() {
+        let entities = EntitySplit::new(5);
+        for domain in Domain::ALL {
+            for genus in 0..GENERA {
+                let of = |split| {
+                    let of_genus = domain.entities().filter(|entity| entity.genus() == genus);
+                    of_genus.filter(|&entity| entities.of(entity) == split).count()
+                };
+                assert_eq!(SPLITS.map(of), [0, 10, 10]);
+            }
+        }
+    }
+
+    #[test]
+    fn worlds_differ_in_what_they_hold_out() {
+        let (one, same, other) = (ActionSplit::new(0), ActionSplit::new(0), ActionSplit::new(1));
+        assert_eq!(one.splits, same.splits);
+        let held_out = |world: &ActionSplit, action: &Action| world.of(*action) != Split::Train;
+        let both = Action::all().filter(|action| held_out(&one, action) && held_out(&other, action)).count();
+        // A fifth of the 1,280 would be 256 if worlds were independent.
+        assert!((180..340).contains(&both), "{both}");
+        assert_ne!(EntitySplit::new(0).splits, EntitySplit::new(1).splits);
+    }
+}

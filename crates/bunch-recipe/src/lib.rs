@@ -1,0 +1,1 @@
+//! Base, experts and a method: merges whole checkpoints.

@@ -1,0 +1,179 @@
+//! One metric against another, a mark per method: ours filled, the paper's open.
+
+use crate::marker::{PALETTE, Shape};
+use crate::table::papers;
+use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, Estimate, Published, ReportError, RowSpec, TableSpec};
+use plotters::style::RGBColor;
+use serde::{Deserialize, Serialize};
+
+mod canvas;
+
+/// The declaration of a figure on a table's cells.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FigureSpec {
+    /// Title, which names the scale the cells were measured at.
+    pub title: String,
+    /// Column on the horizontal axis.
+    pub x: String,
+    /// Column on the vertical axis.
+    pub y: String,
+    /// Rows that get a mark; empty for all.
+    #[serde(default)]
+    pub rows: Vec<String>,
+}
+
+/// A figure ready to be drawn: one panel per block, one colour per group of rows, one shape per row of a group.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    title: String,
+    panels: Vec<Panel>,
+    legend: Vec<Mark>,
+    has_ours: bool,
+    has_bars: bool,
+    has_paper: bool,
+}
+
+/// One block.
+#[derive(Debug, Clone)]
+struct Panel {
+    title: String,
+    x: Axis,
+    y: Axis,
+    points: Vec<Point>,
+}
+
+/// One axis, with its lowest and highest value and the round ones marked on it.
+#[derive(Debug, Clone)]
+struct Axis {
+    label: String,
+    low: f64,
+    high: f64,
+    ticks: Vec<f64>,
+}
+
+/// One method in one panel, as far as it is known.
+#[derive(Debug, Clone)]
+struct Point {
+    mark: Mark,
+    ours: Option<(Estimate, Estimate)>,
+    paper: Option<(f64, f64)>,
+}
+
+/// How a method looks.
+#[derive(Debug, Clone)]
+struct Mark {
+    label: String,
+    shape: Shape,
+    colour: RGBColor,
+}
+
+impl Figure {
+    /// Places the methods of `table` by their mean over seeds, with 95 % t intervals, and by the paper's values.
+    ///
+    /// # Errors
+    /// If a declaration is inconsistent or names what the table does not declare, a cell or published value appears
+    /// twice or is not finite.
+    pub fn new(
+        spec: &FigureSpec,
+        table: &TableSpec,
+        cells: &[Cell],
+        published: &[Published],
+    ) -> Result<Self, ReportError> {
+        let place = format!("figure `{}`", spec.title);
+        table.validate()?;
+        let (x, y) = (table.column(&spec.x, &place)?, table.column(&spec.y, &place)?);
+        for row in &spec.rows {
+            table.row(row, &place)?;
+        }
+        let index = CellIndex::new(cells)?;
+        let papers = papers(table, published)?;
+        let marks = marks(&table.rows);
+        let point = |block: &BlockSpec, row: &RowSpec| {
+            let ours = |column: &ColumnSpec| Some(index.summary(&block.name, &row.name, &column.name)?.estimate);
+            let paper = |column: &ColumnSpec| {
+                papers.get(&(block.name.as_str(), row.name.as_str(), column.name.as_str()))?.value
+            };
+            let position = table.rows.iter().position(|other| other.name == row.name)?;
+            Some(Point { mark: marks[position].clone(), ours: ours(x).zip(ours(y)), paper: paper(x).zip(paper(y)) })
+        };
+        let panel = |block: &BlockSpec| {
+            let rows = table.rows_of(block).filter(|row| spec.rows.is_empty() || spec.rows.contains(&row.name));
+            let known = |point: &Point| point.ours.is_some() || point.paper.is_some();
+            let points: Vec<Point> = rows.filter_map(|row| point(block, row)).filter(known).collect();
+            let title = if block.title.is_empty() { block.name.clone() } else { block.title.clone() };
+            Panel { title, x: axis(x, &points, |pair| pair.0), y: axis(y, &points, |pair| pair.1), points }
+        };
+        let panels: Vec<Panel> = table.blocks.iter().map(panel).collect();
+        let points = || panels.iter().flat_map(|panel| &panel.points);
+        let shown = |mark: &Mark| points().any(|point| point.mark.label == mark.label);
+        let has_bar = |point: &Point| point.ours.is_some_and(|(x, _)| x.half_width.is_some());
+        Ok(Self {
+            title: spec.title.clone(),
+            legend: marks.iter().filter(|mark| shown(mark)).cloned().collect(),
+            has_ours: points().any(|point| point.ours.is_some()),
+            has_bars: points().any(has_bar),
+            has_paper: points().any(|point| point.paper.is_some()),
+            panels,
+        })
+    }
+}
+
+/// A mark per row: the next colour for each new group (or row without one), the next shape within it.
+fn marks(rows: &[RowSpec]) -> Vec<Mark> {
+    let key = |row: &RowSpec| if row.group.is_empty() { (row.name.clone(), false) } else { (row.group.clone(), true) };
+    let mut groups: Vec<((String, bool), usize)> = Vec::new();
+    rows.iter()
+        .map(|row| {
+            let group = groups.iter().position(|(name, _)| *name == key(row)).unwrap_or_else(|| {
+                groups.push((key(row), 0));
+                groups.len() - 1
+            });
+            let next = Shape::ALL[groups[group].1 % Shape::ALL.len()];
+            groups[group].1 += 1;
+            Mark { label: row.full_label(), shape: row.shape.unwrap_or(next), colour: PALETTE[group % PALETTE.len()] }
+        })
+        .collect()
+}
+
+/// An axis that holds every mark and bar of `points`, with a margin, from one round number to another.
+fn axis(column: &ColumnSpec, points: &[Point], pick: fn((f64, f64)) -> f64) -> Axis {
+    let ends = |point: &Point| {
+        let ours = point.ours.map(|(x, y)| {
+            let bar = pick((x.half_width.unwrap_or(0.0), y.half_width.unwrap_or(0.0)));
+            let mean = pick((x.mean, y.mean));
+            [mean - bar, mean + bar]
+        });
+        let paper = point.paper.map(|paper| [pick(paper); 2]);
+        ours.into_iter().chain(paper).flatten().collect::<Vec<f64>>()
+    };
+    let values: Vec<f64> = points.iter().flat_map(ends).collect();
+    let (low, high) = match (values.iter().copied().reduce(f64::min), values.iter().copied().reduce(f64::max)) {
+        (Some(low), Some(high)) => (low, high),
+        _ => (0.0, 1.0),
+    };
+    // An interval may reach beyond what a percentage can be; the axis does not.
+    let percent = column.unit == "%";
+    let (low, high) = if percent { (low.max(0.0), high.min(100.0)) } else { (low, high) };
+    let margin = 0.06 * (high - low).max(1e-9 + high.abs() * 0.02);
+    let step = round_step((high - low + 2.0 * margin) / 8.0);
+    let (low, high) = (((low - margin) / step).floor() * step, ((high + margin) / step).ceil() * step);
+    // A mark at 0 or 100 % keeps a little room to its outer side.
+    let room = 0.03 * (high - low);
+    let (low, high) = if percent { (low.max(-room), high.min(100.0 + room)) } else { (low, high) };
+    let ticks = ((low / step).ceil() as i64..=(high / step).floor() as i64).map(|tick| tick as f64 * step).collect();
+    Axis { label: column.full_label(), low, high, ticks }
+}
+
+/// The smallest of 1, 2 and 5 times a power of ten that is at least `step`.
+fn round_step(step: f64) -> f64 {
+    let power = 10_f64.powf(step.log10().floor());
+    [1.0, 2.0, 5.0, 10.0]
+        .map(|factor| factor * power)
+        .into_iter()
+        .find(|&round| round >= step * (1.0 - 1e-9))
+        .unwrap_or(step)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,37 @@
+//! Cells, tables, figures, claims and manifests.
+//!
+//! Everything here is rendered from [`Cell`]s (one measured number each), the published values and an experiment's
+//! declarations; the same input gives the same bytes. Functions return text or bytes, and the caller writes the files.
+
+mod cell;
+mod claim;
+mod error;
+mod figure;
+mod finding;
+mod font;
+mod layout;
+mod manifest;
+mod marker;
+mod published;
+mod spec;
+mod stats;
+mod table;
+
+pub use cell::{Cell, CellIndex, read_cells, write_cells};
+pub use claim::{AgainstRow, Claim, NotBelow, Pairs, Rule};
+pub use error::ReportError;
+pub use figure::{Figure, FigureSpec};
+pub use finding::{
+    Comparison, Finding, SeedDifference, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal,
+};
+pub use manifest::{
+    CellRun, DataUse, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Mismatch, ModelUse, Output, sha256_hex,
+};
+pub use marker::Shape;
+pub use published::{How, Published};
+pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
+pub use stats::{Estimate, Summary, pooled_stderr, student_t_975};
+pub use table::Table;
+
+#[cfg(test)]
+mod fixture;

@@ -1,0 +1,2 @@
+//! The `bunch` command-line tool.
+fn main() {}

@@ -1,6 +1,6 @@
 //! A model directory to be written.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
@@ -172,7 +172,8 @@ impl<'a> ModelDirectory<'a> {
             (name.to_string(), TensorInfo { dtype, shape, data_offsets: (begin, end) })
         });
         // transformers refuses to read a file without this entry.
-        let format = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+        #[expect(clippy::disallowed_types, reason = "what safetensors takes; one entry has no order")]
+        let format = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
         let metadata = Metadata::new(Some(format), entries.collect())
             .map_err(|source| CheckpointError::Header { path: path.to_path_buf(), source })?;
         let mut header = serde_json::to_vec(&metadata).map_err(CheckpointError::json(path))?;

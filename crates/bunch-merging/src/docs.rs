@@ -89,7 +89,7 @@ fn type_of(schema: &Value) -> String {
         return values.iter().map(|value| format!("`{value}`")).collect::<Vec<_>>().join(" or ");
     }
     match schema["type"].as_str() {
-        Some("array") => format!("list of: {}", type_of(&schema["items"])),
+        Some("array") => format!("list with one {} for each expert", type_of(&schema["items"])),
         Some("number") => match (schema["minimum"].as_f64(), schema["maximum"].as_f64()) {
             (Some(minimum), Some(maximum)) => format!("number from {minimum} to {maximum}"),
             _ => "number".into(),
@@ -102,7 +102,7 @@ fn laws(info: &Info, schema: &Value) -> String {
     let has = |name: &str| schema["properties"].get(name).is_some();
     let law = |statement: &str, law: Law| match law {
         Law::Holds => format!("- {statement}.\n"),
-        Law::Except(reason) => format!("- Does not apply: {}; {reason}.\n", statement.to_lowercase()),
+        Law::Except(reason) => format!("- Not promised, because {reason}: {}.\n", statement.to_lowercase()),
     };
     let mut text = String::from("- The result has only finite values, or the merge is an error.\n");
     text += match info.laws.same_models {
@@ -119,7 +119,7 @@ fn laws(info: &Info, schema: &Value) -> String {
         text += "- With `scale` 0 the result is the base.\n";
     }
     text += &law(
-        "Multiplying all weights, none negative, by one positive number changes nothing if normalised, else it does",
+        "Multiplying all weights (none negative) by one positive number changes nothing, exactly when normalised",
         info.laws.weight_scaling,
     );
     text

@@ -103,17 +103,30 @@ impl<'a> DropMask<'a> {
     fn l1_ratio(&self, tensor: &TensorAcrossModels<'_>, task_vector: &TaskVector<'_>) -> Result<f32, MergeError> {
         let (mut before, mut after) = (0.0, 0.0);
         let (mut scratch, mut kept) = ([0.0; BLOCK], [0.0; BLOCK]);
-        let magnitude = |values: &[f32]| -> f64 { values.iter().map(|value| f64::from(value.abs())).sum() };
         for start in (0..tensor.len()).step_by(BLOCK) {
             let end = tensor.len().min(start + BLOCK);
             let deltas = task_vector.block(tensor, start..end, &mut scratch)?;
             let kept = &mut kept[..deltas.len()];
             self.weigh(start, deltas, kept);
-            before += magnitude(deltas);
-            after += magnitude(kept);
+            before += sum_of_magnitudes(deltas);
+            after += sum_of_magnitudes(kept);
         }
         Ok(if before < 1e-7 || after < 1e-7 { 1.0 } else { (before / after) as f32 })
     }
+}
+
+/// The sum of magnitudes, accumulated in a fixed number of 64-bit lanes: fast, and the same on every machine.
+fn sum_of_magnitudes(values: &[f32]) -> f64 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let lanes = values.chunks_exact(LANES);
+    let rest: f64 = lanes.remainder().iter().map(|value| f64::from(value.abs())).sum();
+    for values in lanes {
+        for (sum, value) in sums.iter_mut().zip(values) {
+            *sum += f64::from(value.abs());
+        }
+    }
+    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

@@ -85,8 +85,8 @@ fn pages_have_all_headings_in_order() {
 fn page_of_ties_lists_parameters_laws_and_paper() {
     let page = docs_page("ties").expect("a registered method");
     for line in [
-        "| `weights` | list of: number | `[]` | Weight of each expert's task vector; an empty list stands for 1 for each. |",
-        "| `density` | number from 0 to 1 or list of: number from 0 to 1 | `1.0` | Fraction of each task vector's entries that \
+        "| `weights` | list with one number for each expert | `[]` | Weight of each expert's task vector; an empty list stands for 1 for each. |",
+        "| `density` | number from 0 to 1 or list with one number from 0 to 1 for each expert | `1.0` | Fraction of each task vector's entries that \
          is kept, by magnitude: one number, or one for each expert. |",
         "- Experts equal to the base return the base, bit for bit.",
         "[Yadav et al., 2023](https://arxiv.org/abs/2306.01708) (arXiv:2306.01708)",

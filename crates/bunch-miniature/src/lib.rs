@@ -1,3 +1,14 @@
-//! The small synthetic world in which everything runs without a download.
+//! The small synthetic world in which everything runs without a download: its language, and models trained on it.
 
+mod error;
+mod format;
+mod member;
+mod recipe;
 pub mod world;
+mod zoo;
+
+pub use error::ZooError;
+pub use format::Format;
+pub use member::Member;
+pub use recipe::{Pin, Recipe, config};
+pub use zoo::{MAX_ANSWER_TOKENS, TRAINING_CODE, Zoo, ZooModel};

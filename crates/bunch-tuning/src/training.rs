@@ -215,7 +215,8 @@ fn save_state(
     let optimizer = optimizer.into_bytes().map_err(|error| resume(path, error))?;
     let position = serde_json::to_vec(position).expect("plain data");
     let files = [(POSITION.to_string(), position), (OPTIMIZER.to_string(), optimizer.to_vec())].into();
-    let mut directory = ModelDirectory::new(config.to_json(0, 0, 0), &model.to_state_dict());
+    let weights = model.to_state_dict();
+    let mut directory = ModelDirectory::new(config.to_json(0, 0, 0), &weights);
     directory.files = files;
     directory.replace = true;
     Ok(directory.write(path)?)

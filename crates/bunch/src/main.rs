@@ -1,2 +1,23 @@
-//! The `bunch` command-line tool.
-fn main() {}
+//! The `bunch` command: reproduces tables of papers on merging and safety, and shows the merge methods.
+
+mod arguments;
+mod methods;
+mod reproduce;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+
+fn main() -> std::process::ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Reproduce(arguments) => reproduce::reproduce(arguments),
+        Command::Methods(arguments) => methods::methods(&arguments),
+    };
+    match result {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}

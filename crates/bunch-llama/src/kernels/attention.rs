@@ -4,7 +4,7 @@ use super::AttentionShape;
 use super::simd::{exp, vectorised};
 
 /// Register-sized group of values the loops below work in.
-const W: usize = 8;
+const W: usize = 16;
 
 /// Buffers of one (sequence, key-value head), sized for the longest sequence: rows of `dim` (head width rounded up to `W`)
 /// or `keys` (tokens rounded up).

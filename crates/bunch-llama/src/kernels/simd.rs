@@ -1,6 +1,6 @@
 //! Vector instructions: one scalar body, compiled for each instruction set and chosen at run time.
 
-/// Defines a function whose body is compiled for AVX2 as well as for the baseline, and picks at run time.
+/// Defines a function whose body is compiled for AVX-512 and AVX2 as well as for the baseline, and picks at run time.
 ///
 /// No instruction set changes a bit of the result: Rust never contracts `a * b + c`, and sums run over explicit lanes.
 macro_rules! vectorised {
@@ -11,9 +11,17 @@ macro_rules! vectorised {
             fn body($($arg: $ty),*) $body
             #[cfg(target_arch = "x86_64")]
             {
+                #[target_feature(enable = "avx512f")]
+                fn avx512($($arg: $ty),*) {
+                    body($($arg),*)
+                }
                 #[target_feature(enable = "avx2")]
                 fn avx2($($arg: $ty),*) {
                     body($($arg),*)
+                }
+                if std::arch::is_x86_feature_detected!("avx512f") {
+                    // SAFETY: the instruction set was just detected.
+                    return unsafe { avx512($($arg),*) };
                 }
                 if std::arch::is_x86_feature_detected!("avx2") {
                     // SAFETY: the instruction set was just detected.

@@ -1,6 +1,6 @@
 //! Statistics, nesting and rescaling of random masks.
 
-use super::draw_variates;
+use super::{draw_variates, sum_of_magnitudes};
 use crate::{DareLinear, Densities, Density, Method, Rescale, TensorAcrossModels};
 use proptest::prelude::*;
 
@@ -52,6 +52,13 @@ fn rescaling_is_one_over_density_or_keeps_the_l1_norm() {
     assert!(none.iter().zip(&paper).all(|(none, paper)| 4.0 * none == *paper));
     assert!((norm(&l1) / norm(&deltas) - 1.0).abs() < 1e-6);
     assert!(none.iter().zip(&l1).all(|(none, l1)| (*none == 0.0) == (*l1 == 0.0)));
+}
+
+#[test]
+fn sums_of_magnitudes_miss_no_lane() {
+    let alternating: Vec<f32> =
+        (1..=19_u8).map(|value| f32::from(value) * if value % 2 == 0 { -1.0 } else { 1.0 }).collect();
+    assert_eq!(sum_of_magnitudes(&alternating), 190.0);
 }
 
 #[test]

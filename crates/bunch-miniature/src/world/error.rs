@@ -26,7 +26,7 @@ pub enum WorldError {
         size: usize,
     },
     /// More items of an evaluation set than exist.
-    #[error("{set} has {available} items in the {split} split, {asked} were asked for")]
+    #[error("the {split} split has {available} {set}, {asked} were asked for")]
     TooMany {
         /// What the set holds.
         set: &'static str,

@@ -49,7 +49,7 @@ fn prompts_are_a_prefix_of_more_and_differ_by_world() {
     let available = 138 * Request::PHRASINGS / 4;
     let set = "benign prompts";
     assert_eq!(error, WorldError::TooMany { set, split: Split::Dev, asked: 1_000_000, available });
-    let message = format!("benign prompts has {available} items in the dev split, 1000000 were asked for");
+    let message = format!("the dev split has {available} benign prompts, 1000000 were asked for");
     assert_eq!(error.to_string(), message);
 }
 

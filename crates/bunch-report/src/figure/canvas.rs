@@ -104,13 +104,18 @@ impl Figure {
     /// # Errors
     /// If the drawing library fails, or the temporary file that it needs for encoding cannot be used.
     pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+        self.png_of(PIXELS)
+    }
+
+    /// The figure as PNG with that many pixels a point.
+    pub(super) fn png_of(&self, pixels: usize) -> Result<Vec<u8>, ReportError> {
         let (width, height) = self.size();
-        let (width, height) = (width as usize * PIXELS, height as usize * PIXELS);
+        let (width, height) = (width as usize * pixels, height as usize * pixels);
         let mut drawn = vec![0; 3 * width * SAMPLES * height * SAMPLES];
         {
             let size = ((width * SAMPLES) as u32, (height * SAMPLES) as u32);
             let area = BitMapBackend::with_buffer(&mut drawn, size).into_drawing_area();
-            self.draw(&Brush { area: &area, scale: (PIXELS * SAMPLES) as f64, drop: BITMAP_DROP })?;
+            self.draw(&Brush { area: &area, scale: (pixels * SAMPLES) as f64, drop: BITMAP_DROP })?;
             area.present().map_err(|error| self.failed(error))?;
         }
         let directory = tempfile::tempdir().map_err(|error| self.failed(error))?;
@@ -283,18 +288,14 @@ fn wrapped(text: &str) -> Vec<String> {
 
 /// Every pixel of the result is the mean of its [`SAMPLES`] by [`SAMPLES`] in `drawn`. // [height, width, 3]
 fn averaged(drawn: &[u8], width: usize, height: usize) -> Vec<u8> {
-    let mut result = Vec::with_capacity(3 * width * height);
-    for y in 0..height {
-        for x in 0..width {
-            for channel in 0..3 {
-                let sample = |dy: usize, dx: usize| {
-                    let (row, column) = (y * SAMPLES + dy, x * SAMPLES + dx);
-                    usize::from(drawn[3 * (row * width * SAMPLES + column) + channel])
-                };
-                let sum: usize = (0..SAMPLES).flat_map(|dy| (0..SAMPLES).map(move |dx| sample(dy, dx))).sum();
-                result.push((sum / (SAMPLES * SAMPLES)) as u8);
+    let mut sums = vec![0_u16; 3 * width * height];
+    for (y, row) in drawn.chunks_exact(3 * width * SAMPLES).enumerate() {
+        let sums = &mut sums[3 * width * (y / SAMPLES)..][..3 * width];
+        for (sums, samples) in sums.chunks_exact_mut(3).zip(row.chunks_exact(3 * SAMPLES)) {
+            for (channel, &sample) in samples.iter().enumerate() {
+                sums[channel % 3] += u16::from(sample);
             }
         }
     }
-    result
+    sums.into_iter().map(|sum| (sum / (SAMPLES * SAMPLES) as u16) as u8).collect()
 }

@@ -78,15 +78,66 @@ fn two_claims_of_one_id_are_refused() {
 
 #[test]
 fn markdown_snapshot() {
-    assert_eq!(findings_markdown(&findings()[1..], &spec()), "");
+    assert_eq!(
+        findings_markdown(&findings()[1..], &spec()),
+        r#"### safety-restores: partly
+
+Safety data raises alignment. (Table 1)
+
+Tested as: difference of alignment (%) > 0; holds in 3 of 6 comparisons; per seed 1/2, 1/2, 1/2.
+
+| block | comparison                                 |  mean | ± 95 % |   min |   max | seeds |
+| ----- | ------------------------------------------ | ----: | -----: | ----: | ----: | ----: |
+| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 |  +0.7 | +35.9 |   3/3 |
+| bio   | TIES EvoMM, safety data − member aligned   | -11.6 |   11.0 | -15.7 |  -6.9 |   0/3 |
+
+### beats-aligned: does not hold
+
+Safety data beats the aligned member. (nowhere)
+
+Tested as: difference of alignment (%) > 0; holds in 0 of 3 comparisons; per seed 0/1, 0/1, 0/1.
+
+| block | comparison                               |  mean | ± 95 % |   min |  max | seeds |
+| ----- | ---------------------------------------- | ----: | -----: | ----: | ---: | ----: |
+| bio   | TIES EvoMM, safety data − member aligned | -11.6 |   11.0 | -15.7 | -6.9 |   0/3 |
+
+### everywhere: not tested
+
+Safety data costs nothing. (Table 1)
+
+Tested as: difference of alignment (%) ≥ -1; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1; 3 without cells.
+
+| block | comparison                                 |  mean | ± 95 % |  min |   max | seeds |
+| ----- | ------------------------------------------ | ----: | -----: | ---: | ----: | ----: |
+| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 | +0.7 | +35.9 |   3/3 |
+| stem  | TIES EvoMM, safety data − TIES grid search |     — |      — |    — |     — |   0/0 |
+"#
+    );
 }
 
 #[test]
 fn terminal_snapshot() {
-    assert_eq!(findings_terminal(&findings()[..1], &spec()), "");
+    assert_eq!(
+        findings_terminal(&findings()[..1], &spec()),
+        r#"✓ naive-loses: holds
+A merge that ignores safety is less aligned than the aligned member. (Section 1)
+Tested as: difference of alignment (%) < -10; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1.
+block  comparison                          mean  ± 95 %    min    max  seeds
+────────────────────────────────────────────────────────────────────────────
+bio    TIES grid search − member aligned  -32.0    48.2  -51.6  -12.8    3/3
+"#
+    );
 }
 
 #[test]
 fn csv_snapshot() {
-    assert_eq!(findings_csv(&findings()[..1]), "");
+    assert_eq!(
+        findings_csv(&findings()[..1]),
+        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true
+"#
+    );
 }

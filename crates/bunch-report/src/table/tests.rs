@@ -1,7 +1,7 @@
 //! Snapshots of one small table, and refusals.
 
 use super::*;
-use crate::fixture::{cell, cells, published, spec};
+use crate::fixture::{cells, published, spec};
 
 fn table() -> Table {
     Table::new(&spec(), &cells(), &published()).unwrap()
@@ -9,15 +9,143 @@ fn table() -> Table {
 
 #[test]
 fn markdown_snapshot() {
-    assert_eq!(table().markdown(), "");
+    assert_eq!(
+        table().markdown(),
+        r#"## Table 1 (miniature)
+
+### Aligned and BIO expert
+
+|             | method             | alignment (%): paper |                ours | over-refusal (%): ours |
+| ----------- | ------------------ | -------------------: | ------------------: | ---------------------: |
+| member      | aligned            |                 97.9 |          98.4 ± 2.4 |              0.1 ± 0.2 |
+| TIES        | grid search        |                 89.3 |         66.4 ± 45.8 |              0.1 ± 0.2 |
+|             | EvoMM, safety data |         96.0† (+6.7) | 86.9 ± 10.6 (+20.4) |        0.1 ± 0.2 (0.0) |
+| LM-Cocktail | expert data        |            not found | — (one member only) |    — (one member only) |
+|             | n                  |                      |   100 × 3, se ≤ 0.6 |      400 × 3, se ≤ 0.6 |
+
+### Aligned and STEM expert
+
+|        | method             | alignment (%): ours | over-refusal (%): ours |
+| ------ | ------------------ | ------------------: | ---------------------: |
+| member | aligned            |         — (not run) |            — (not run) |
+| TIES   | grid search        |       50.0 [se 1.0] |            — (not run) |
+|        | EvoMM, safety data |         — (not run) |            — (not run) |
+|        | n                  |   100 × 1, se ≤ 1.0 |                      — |
+
+ours: mean over seeds ± half the width of its 95 % t interval.
+
+[se x]: one seed only; x is the standard error over its test items.
+
+In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
+
+n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.
+
+† second-hand value.
+"#
+    );
 }
 
 #[test]
 fn terminal_snapshot() {
-    assert_eq!(table().terminal(), "");
+    assert_eq!(
+        table().terminal(),
+        r#"Table 1 (miniature)
+
+Aligned and BIO expert
+             method              alignment (%): paper                 ours  over-refusal (%): ours
+──────────────────────────────────────────────────────────────────────────────────────────────────
+member       aligned                             97.9           98.4 ± 2.4               0.1 ± 0.2
+TIES         grid search                         89.3          66.4 ± 45.8               0.1 ± 0.2
+             EvoMM, safety data          96.0† (+6.7)  86.9 ± 10.6 (+20.4)         0.1 ± 0.2 (0.0)
+LM-Cocktail  expert data                    not found  — (one member only)     — (one member only)
+             n                                           100 × 3, se ≤ 0.6       400 × 3, se ≤ 0.6
+
+Aligned and STEM expert
+        method              alignment (%): ours  over-refusal (%): ours
+───────────────────────────────────────────────────────────────────────
+member  aligned                     — (not run)             — (not run)
+TIES    grid search               50.0 [se 1.0]             — (not run)
+        EvoMM, safety data          — (not run)             — (not run)
+        n                     100 × 1, se ≤ 1.0                       —
+
+ours: mean over seeds ± half the width of its 95 % t interval.
+[se x]: one seed only; x is the standard error over its test items.
+In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
+n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.
+† second-hand value.
+"#
+    );
 }
 
 #[test]
 fn csv_snapshot() {
-    assert_eq!(table().csv(), "");
+    assert_eq!(
+        table().csv(),
+        r#"block,row,group,label,column,unit,baseline,paper,paper_difference,paper_how,paper_source,mean,half_width,min,max,pooled_stderr,difference,difference_half_width,seeds,n_min,n_max,missing
+bio,aligned,member,aligned,alignment,%,,97.9,,printed,Table 1,98.433333,2.387014,97.4,99.3,0.57735,,,3,100,100,
+bio,aligned,member,aligned,over_refusal,%,,,,,,0.1,0.248414,0,0.2,0.57735,,,3,400,400,
+bio,ties-grid,TIES,grid search,alignment,%,,89.3,,printed,Table 1,66.433333,45.848554,47.7,84.6,0.57735,,,3,100,100,
+bio,ties-grid,TIES,grid search,over_refusal,%,,,,,,0.1,0.248414,0,0.2,0.57735,,,3,400,400,
+bio,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,96,6.7,second-hand,a talk,86.866667,10.610303,83.6,91.7,0.57735,20.433333,44.673981,3,100,100,
+bio,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,0.1,0.248414,0,0.2,0.57735,0,0,3,400,400,
+bio,cocktail,LM-Cocktail,expert data,alignment,%,,,,not-found,Table 1,,,,,,,,,,,one member only
+bio,cocktail,LM-Cocktail,expert data,over_refusal,%,,,,,,,,,,,,,,,,one member only
+stem,aligned,member,aligned,alignment,%,,,,,,,,,,,,,,,,not run
+stem,aligned,member,aligned,over_refusal,%,,,,,,,,,,,,,,,,not run
+stem,ties-grid,TIES,grid search,alignment,%,,,,,,50,,50,50,1,,,1,100,100,
+stem,ties-grid,TIES,grid search,over_refusal,%,,,,,,,,,,,,,,,,not run
+stem,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,,,,,,,,,,,,,,,not run
+stem,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,,,,,,,,,,,not run
+"#
+    );
+}
+
+#[test]
+fn published_values_must_fit_the_table() {
+    let message = |change: fn(&mut Published)| {
+        let mut published = published();
+        change(&mut published[0]);
+        Table::new(&spec(), &cells(), &published).unwrap_err().to_string()
+    };
+    assert!(message(|p| p.row = "tise".into()).starts_with("published bio/tise/alignment: unknown row `tise`"));
+    assert!(message(|p| p.column = "x".into()).contains("unknown column `x`"));
+    assert!(message(|p| p.block = "x".into()).contains("unknown block `x`, expected one of: bio, stem"));
+    assert_eq!(
+        message(|p| p.value = None),
+        "published bio/aligned/alignment: `how` is `printed` and a value is absent; a value is absent exactly if it was \
+         not found"
+    );
+    assert!(message(|p| p.how = How::NotFound).contains("`not-found` and a value is given"));
+    assert!(message(|p| p.value = Some(f64::NAN)).contains("`value` is NaN"));
+    assert_eq!(message(|p| p.row = "ties-grid".into()), "published value appears twice: bio/ties-grid/alignment");
+}
+
+#[test]
+fn a_table_does_not_depend_on_the_order_of_its_input() {
+    let (mut cells, mut published) = (cells(), published());
+    cells.reverse();
+    published.reverse();
+    let reversed = Table::new(&spec(), &cells, &published).unwrap();
+    assert_eq!((reversed.csv(), reversed.markdown()), (table().csv(), table().markdown()));
+}
+
+#[test]
+fn one_column_without_groups_or_paper_is_a_plain_table() {
+    let mut plain = spec();
+    plain.columns.truncate(1);
+    plain.columns[0].unit.clear();
+    plain.columns[0].decimals = 2;
+    plain.blocks.truncate(1);
+    plain.blocks[0].title.clear();
+    plain.rows.truncate(2);
+    plain.missing.clear();
+    plain.rows.iter_mut().for_each(|row| row.group.clear());
+    let table = Table::new(&plain, &cells()[..1], &[]).unwrap();
+    assert_eq!(
+        table.terminal(),
+        "Table 1 (miniature)\n\nmethod          alignment: ours\n───────────────────────────────\n\
+         aligned         97.40 [se 1.00]\ngrid search         — (not run)\nn            100 × 1, se ≤ 1.00\n\n\
+         [se x]: one seed only; x is the standard error over its test items.\n\
+         n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.\n"
+    );
 }

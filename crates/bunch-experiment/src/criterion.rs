@@ -1,0 +1,43 @@
+//! What a candidate merge is scored on, in memory.
+
+use bunch_checkpoint::StateDict;
+use bunch_evaluation::{QuestionAnswer, answer_loss};
+use bunch_recipe::Pool;
+
+use crate::weighting::Data;
+use crate::workbench::Workbench;
+use crate::ExperimentError;
+
+/// A pool, and what tells its merges apart: losses on generated data, accuracy on dev questions.
+pub(crate) struct Criterion<'a> {
+    pub(crate) pool: &'a Pool,
+    pub(crate) bench: &'a Workbench,
+    /// D_safety, if any row of the block looks at it.
+    pub(crate) safety: &'a [QuestionAnswer],
+    /// D_expert, if any row of the block looks at it.
+    pub(crate) expert: &'a [QuestionAnswer],
+    /// Tasks whose mean dev accuracy selects among a grid.
+    pub(crate) tasks: &'a [String],
+}
+
+impl Criterion<'_> {
+    /// L_safety or L_expert (Eq. 4 and 5): mean cross-entropy of the answers, in nats per token.
+    pub(crate) fn loss(&self, weights: &StateDict, data: Data) -> Result<f64, ExperimentError> {
+        let pairs = match data {
+            Data::Expert => self.expert,
+            Data::Safety => self.safety,
+        };
+        let model = self.bench.model(weights)?;
+        Ok(answer_loss(&model, self.bench.format(), pairs)?)
+    }
+
+    /// Mean accuracy over the tasks' dev questions, in percent.
+    pub(crate) fn dev_accuracy(&self, weights: &StateDict) -> Result<f64, ExperimentError> {
+        let model = self.bench.model(weights)?;
+        let mut sum = 0.0;
+        for task in self.tasks {
+            sum += self.bench.dev_accuracy(&model, task)?;
+        }
+        Ok(sum / self.tasks.len().max(1) as f64)
+    }
+}

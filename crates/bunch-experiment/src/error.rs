@@ -1,0 +1,150 @@
+//! What can go wrong in an experiment.
+
+use std::path::PathBuf;
+
+/// What went wrong while reading, running or recording an experiment.
+#[derive(Debug, thiserror::Error)]
+pub enum ExperimentError {
+    /// No experiment of that name.
+    #[error("unknown experiment `{name}`: there are {known}")]
+    UnknownExperiment {
+        /// The name asked for.
+        name: String,
+        /// Names that would work.
+        known: String,
+    },
+    /// The experiment's file is not what the format demands.
+    #[error("{path}: {source}")]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What and where, with line and column.
+        source: Box<toml::de::Error>,
+    },
+    /// The experiment's file contradicts itself.
+    #[error("{path}: {what}")]
+    Inconsistent {
+        /// The file.
+        path: PathBuf,
+        /// The contradiction.
+        what: String,
+    },
+    /// No scale of that name in the experiment.
+    #[error("unknown scale `{name}`: this experiment has {known}")]
+    UnknownScale {
+        /// The name asked for.
+        name: String,
+        /// Names that would work.
+        known: String,
+    },
+    /// A row or block that the experiment does not have.
+    #[error("unknown row `{name}`: this experiment has {known}")]
+    UnknownRow {
+        /// The name asked for.
+        name: String,
+        /// Names that would work.
+        known: String,
+    },
+    /// An option outside its range.
+    #[error("--{option}: got {got}, expected {expected}")]
+    Option {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        got: String,
+        /// Its range.
+        expected: &'static str,
+    },
+    /// The results folder belongs to something else.
+    #[error("{path} holds results of another specification (sha256 {got}, this one has {expected}); --overwrite replaces them")]
+    OtherResults {
+        /// The manifest found.
+        path: PathBuf,
+        /// Its specification's hash.
+        got: String,
+        /// The hash of the specification to be run.
+        expected: String,
+    },
+    /// Reading or writing failed.
+    #[error("{path}: {source}")]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A cached file does not read back.
+    #[error("{path}: damaged cache entry ({what}); remove it to have it computed again")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        what: String,
+    },
+    /// The data generation fell short.
+    #[error("{what}: only {got} of {wanted} pairs after asking {asked} questions")]
+    Shortfall {
+        /// Which data.
+        what: String,
+        /// Pairs kept.
+        got: usize,
+        /// Pairs wanted.
+        wanted: usize,
+        /// Questions asked.
+        asked: u64,
+    },
+    /// A model of the small world.
+    #[error(transparent)]
+    Zoo(#[from] bunch_miniature::ZooError),
+    /// The small world.
+    #[error(transparent)]
+    World(#[from] bunch_miniature::world::WorldError),
+    /// Models or devices.
+    #[error(transparent)]
+    Llama(#[from] bunch_llama::LlamaError),
+    /// Files of models or cells.
+    #[error(transparent)]
+    Checkpoint(#[from] bunch_checkpoint::CheckpointError),
+    /// Merging.
+    #[error(transparent)]
+    Recipe(#[from] bunch_recipe::RecipeError),
+    /// A merge parameter.
+    #[error(transparent)]
+    Merge(#[from] bunch_merging::MergeError),
+    /// Evaluation.
+    #[error(transparent)]
+    Evaluation(#[from] bunch_evaluation::EvaluationError),
+    /// Data generation.
+    #[error(transparent)]
+    Synthesis(#[from] bunch_synthesis::SynthesisError),
+    /// Coefficient search.
+    #[error(transparent)]
+    Search(#[from] bunch_search::SearchError),
+    /// Tables, figures, manifests.
+    #[error(transparent)]
+    Report(#[from] bunch_report::ReportError),
+    /// One of several jobs failed.
+    #[error("{job}: {source}")]
+    Job {
+        /// The job.
+        job: String,
+        /// What happened to it.
+        source: Box<ExperimentError>,
+    },
+    /// A job panicked.
+    #[error("{job}: the program failed: {message}")]
+    Panicked {
+        /// The job.
+        job: String,
+        /// The panic's message.
+        message: String,
+    },
+}
+
+impl ExperimentError {
+    /// A failure of the file system at `path`.
+    pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { path, source }
+    }
+}

@@ -1,0 +1,214 @@
+//! The results folder: cells, table, claims, figure, data statistics and manifest, all rendered from the measurements.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use bunch_checkpoint::{atomic_write, sha256_bytes};
+use bunch_report::{
+    BlockSpec, Cell, CellRun, ColumnSpec, DataUse, Figure, FigureSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest,
+    ModelUse, Output, Published, RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown,
+    findings_terminal, write_cells,
+};
+
+use crate::experiment::Experiment;
+use crate::measurement::Measurement;
+use crate::{ExperimentError, published};
+
+/// What the manifest says beside the cells.
+pub(crate) struct Provenance {
+    pub(crate) command_line: Vec<String>,
+    pub(crate) device: String,
+    pub(crate) scale: String,
+    pub(crate) models: Vec<ModelUse>,
+    pub(crate) data: Vec<DataUse>,
+    pub(crate) sample_counts: BTreeMap<String, u64>,
+    /// For each measurement whether it came from the cache.
+    pub(crate) reused: Vec<bool>,
+    pub(crate) wall_seconds: f64,
+}
+
+/// The results folder of one experiment at one scale.
+pub(crate) struct Results<'a> {
+    root: &'a Path,
+    folder: PathBuf,
+    experiment: &'a Experiment,
+    published: Vec<Published>,
+    spec: TableSpec,
+    seeds: Vec<u64>,
+    spec_sha256: String,
+}
+
+const MANIFEST: &str = "manifest.json";
+
+impl Experiment {
+    /// The table's layout; `scale` goes into its title.
+    pub(crate) fn table_spec(&self, scale: &str) -> TableSpec {
+        TableSpec {
+            title: format!("{} ({scale})", self.title),
+            blocks: (self.blocks.iter())
+                .map(|block| BlockSpec { name: block.name.clone(), title: block.title.clone(), rows: Vec::new() })
+                .collect(),
+            rows: (self.rows.iter())
+                .map(|row| RowSpec {
+                    name: row.name.clone(),
+                    label: row.label.clone(),
+                    group: row.group.clone(),
+                    baseline: row.baseline.clone(),
+                    shape: row.shape,
+                })
+                .collect(),
+            columns: (self.columns.iter())
+                .map(|column| ColumnSpec {
+                    name: column.name.clone(),
+                    label: column.label.clone(),
+                    unit: "%".into(),
+                    decimals: 1,
+                })
+                .collect(),
+            missing: Vec::new(),
+        }
+    }
+}
+
+impl<'a> Results<'a> {
+    pub(crate) fn new(
+        root: &'a Path,
+        folder: &Path,
+        experiment: &'a Experiment,
+        scale: &str,
+        seeds: &[u64],
+        spec_sha256: String,
+    ) -> Result<Self, ExperimentError> {
+        let listed = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
+        let spec = experiment.table_spec(&format!("{scale} scale, seeds {listed}"));
+        let published = published::load(root, experiment)?;
+        Ok(Self { root, folder: folder.into(), experiment, published, spec, seeds: seeds.to_vec(), spec_sha256 })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Refuses a folder with results of another specification.
+    pub(crate) fn check_previous(&self, overwrite: bool) -> Result<(), ExperimentError> {
+        let path = self.folder.join(MANIFEST);
+        let text = match fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(ExperimentError::io(path)(error)),
+        };
+        if overwrite {
+            return Ok(());
+        }
+        let manifest = Manifest::from_json(&text, &path.to_string_lossy())?;
+        if manifest.experiment_sha256 == self.spec_sha256 {
+            return Ok(());
+        }
+        Err(ExperimentError::OtherResults { path, got: manifest.experiment_sha256, expected: self.spec_sha256.clone() })
+    }
+
+    /// Renders and writes everything; gives table and claims for a terminal.
+    pub(crate) fn write(
+        &self,
+        measurements: &[Measurement],
+        provenance: Provenance,
+    ) -> Result<(String, String), ExperimentError> {
+        let cells: Vec<Cell> = measurements.iter().flat_map(cells_of).collect();
+        let table = Table::new(&self.spec, &cells, &self.published)?;
+        let findings = evaluate(&self.experiment.claims, &self.spec, &cells)?;
+        let axes = &self.experiment.figure;
+        let figure =
+            FigureSpec { title: self.spec.title.clone(), x: axes.x.clone(), y: axes.y.clone(), rows: Vec::new() };
+        let figure = Figure::new(&figure, &self.spec, &cells, &self.published)?;
+        let mut markdown = table.markdown();
+        markdown += &format!("\n{}\n\n{}\n", self.experiment.question.trim(), findings_markdown(&findings, &self.spec));
+        if !self.experiment.analysis.trim().is_empty() {
+            markdown += &format!("\n{}\n", self.experiment.analysis.trim());
+        }
+        let files: Vec<(&str, Vec<u8>)> = vec![
+            ("cells.csv", write_cells(&cells)?.into_bytes()),
+            ("table.csv", table.csv().into_bytes()),
+            ("table.md", markdown.into_bytes()),
+            ("claims.csv", findings_csv(&findings).into_bytes()),
+            ("figure.svg", figure.svg()?.into_bytes()),
+            ("figure.png", figure.png()?),
+        ];
+        fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
+        let manifest = self.manifest(measurements, provenance, &files)?;
+        for (name, bytes) in &files {
+            atomic_write(&self.folder.join(name), bytes)?;
+        }
+        // Last, so that a manifest never vouches for files that are not there.
+        atomic_write(&self.folder.join(MANIFEST), manifest.to_json()?.as_bytes())?;
+        Ok((table.terminal(), findings_terminal(&findings, &self.spec)))
+    }
+
+    fn manifest(
+        &self,
+        measurements: &[Measurement],
+        provenance: Provenance,
+        files: &[(&str, Vec<u8>)],
+    ) -> Result<Manifest, ExperimentError> {
+        let lock = self.root.join("Cargo.lock");
+        let lock_text = fs::read_to_string(&lock).map_err(ExperimentError::io(&lock))?;
+        let runs = measurements.iter().zip(&provenance.reused);
+        Ok(Manifest {
+            schema_version: MANIFEST_SCHEMA_VERSION,
+            command_line: provenance.command_line,
+            git: git_state(self.root),
+            cargo_lock_sha256: sha256_bytes(lock_text.as_bytes()),
+            burn_version: version_in_lock(&lock_text, "burn").unwrap_or_else(|| "unknown".into()),
+            device: provenance.device,
+            scale: provenance.scale,
+            experiment_sha256: self.spec_sha256.clone(),
+            seeds: self.seeds.clone(),
+            models: provenance.models,
+            data: provenance.data,
+            sample_counts: provenance.sample_counts,
+            cells: runs
+                .map(|(measurement, &cached)| CellRun {
+                    id: measurement.id.clone(),
+                    wall_seconds: measurement.wall_seconds,
+                    cached,
+                })
+                .collect(),
+            wall_seconds: provenance.wall_seconds,
+            outputs: files.iter().map(|(name, bytes)| Output::new(*name, bytes)).collect(),
+        })
+    }
+}
+
+/// One cell for each column; the found coefficients are details of each.
+fn cells_of(measurement: &Measurement) -> impl Iterator<Item = Cell> + '_ {
+    measurement.scores.iter().map(|(column, score)| Cell {
+        row: measurement.row.clone(),
+        column: column.clone(),
+        block: measurement.block.clone(),
+        seed: measurement.seed,
+        value: score.value,
+        stderr: score.stderr,
+        n: score.n,
+        cell_id: measurement.id.clone(),
+        detail: measurement.detail.clone(),
+    })
+}
+
+/// The checkout's revision, and whether anything but results differs from it.
+fn git_state(root: &Path) -> Option<GitState> {
+    let git = |arguments: &[&str]| {
+        let output = Command::new("git").arg("-C").arg(root).args(arguments).output().ok()?;
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    };
+    let revision = git(&["rev-parse", "HEAD"])?;
+    let dirty = !git(&["status", "--porcelain", "--", ".", ":!results"])?.is_empty();
+    Some(GitState { revision, dirty })
+}
+
+/// The version of a package in a Cargo.lock.
+fn version_in_lock(lock: &str, package: &str) -> Option<String> {
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{package}\""));
+    let version = lines.nth(1)?.strip_prefix("version = \"")?;
+    Some(version.trim_end_matches('"').to_owned())
+}

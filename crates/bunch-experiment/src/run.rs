@@ -1,0 +1,423 @@
+//! One run of an experiment: plan, reuse, compute, record.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, OnceLock};
+use std::time::Instant;
+
+use bunch_checkpoint::{sha256_bytes, sha256_of_state_dict};
+use bunch_miniature::Member;
+use bunch_recipe::Pool;
+use bunch_tuning::Observer;
+
+use crate::cell_store::CellStore;
+use crate::criterion::Criterion;
+use crate::data::PoolData;
+use crate::evaluation::evaluate;
+use crate::experiment::{Experiment, Scale};
+use crate::measurement::Measurement;
+use crate::planning::{CellPlan, cells, data_plan, members};
+use crate::progress::Bars;
+use crate::results::{Provenance, Results};
+use crate::schedule::{Job, Worker, run_jobs};
+use crate::workbench::Workbench;
+use crate::{ExperimentError, Metric};
+
+/// How an experiment is run.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Which scale of the experiment.
+    pub scale: String,
+    /// Seeds instead of the scale's own.
+    pub seeds: Option<Vec<u64>>,
+    /// Device by name.
+    pub device: String,
+    /// Threads that work side by side; one for each core unless given.
+    pub jobs: Option<usize>,
+    /// Upper limit on every test set, dev set and on K: a quick look through the same code.
+    pub limit: Option<usize>,
+    /// Whether everything is made anew, models included.
+    pub fresh: bool,
+    /// Whether results of another specification are replaced.
+    pub overwrite: bool,
+    /// Folder of models, data and cells.
+    pub cache: PathBuf,
+    /// Folder of results.
+    pub results: PathBuf,
+    /// For the manifest.
+    pub command_line: Vec<String>,
+}
+
+/// An experiment about to be run.
+pub struct Run {
+    root: PathBuf,
+    name: String,
+    experiment: Experiment,
+    scale: Scale,
+    options: Options,
+    /// Name of the results folder: the scale, and what was changed about it.
+    variant: String,
+}
+
+/// A finished run.
+#[derive(Debug, Clone)]
+pub struct Finished {
+    /// The table, for a terminal.
+    pub table: String,
+    /// The claims and whether they hold, for a terminal.
+    pub findings: String,
+    /// Where the results are.
+    pub folder: PathBuf,
+    /// Cells that were computed now.
+    pub computed: usize,
+    /// Cells that were taken from the cache.
+    pub cached: usize,
+    /// Seconds from start to end.
+    pub wall_seconds: f64,
+}
+
+/// Rough costs in milliseconds, for the progress display alone.
+const STEP_COST: u64 = 120;
+const DATA_COST: u64 = 4000;
+const MERGE_COST: u64 = 120;
+const EVALUATION_COST: u64 = 3000;
+
+impl Run {
+    /// Reads the experiment `name` (`<paper>/<item>`) below `root` and checks the options against it.
+    ///
+    /// # Errors
+    /// Unknown experiments and scales, options out of range, results of another specification in the way.
+    pub fn new(root: &Path, name: &str, options: Options) -> Result<Self, ExperimentError> {
+        let experiment = Experiment::load(root, name)?;
+        let mut scale = experiment.scale(&options.scale)?.clone();
+        let mut variant = options.scale.clone();
+        let refuse = |option, got: String, expected| Err(ExperimentError::Option { option, got, expected });
+        if let Some(seeds) = &options.seeds {
+            let mut sorted = seeds.clone();
+            sorted.sort_unstable();
+            sorted.dedup();
+            if sorted.is_empty() || sorted.len() != seeds.len() {
+                return refuse("seeds", format!("{seeds:?}"), "one or more different seeds");
+            }
+            if *seeds != scale.seeds {
+                variant += &format!("-seeds-{}", seeds.iter().map(u64::to_string).collect::<Vec<_>>().join("-"));
+                scale.seeds = seeds.clone();
+            }
+        }
+        if let Some(limit) = options.limit {
+            if limit == 0 {
+                return refuse("limit", "0".into(), "at least 1");
+            }
+            for size in [
+                &mut scale.pairs,
+                &mut scale.harmful_prompts,
+                &mut scale.benign_prompts,
+                &mut scale.questions,
+                &mut scale.dev_questions,
+            ] {
+                *size = limit.min(*size);
+            }
+            variant += &format!("-limit-{limit}");
+        }
+        if options.device != "flex" {
+            bunch_llama::device(&options.device)?;
+            variant += &format!("-{}", options.device);
+        }
+        if options.jobs == Some(0) {
+            return refuse("jobs", "0".into(), "at least 1");
+        }
+        Ok(Self { root: root.into(), name: name.into(), experiment, scale, options, variant })
+    }
+
+    /// Hash of everything that the experiment's file and the options decide; the analysis, written after the fact, is not part of it.
+    fn spec_sha256(&self) -> String {
+        let mut experiment = self.experiment.clone();
+        experiment.analysis.clear();
+        experiment.scale = BTreeMap::from([(self.options.scale.clone(), self.scale.clone())]);
+        sha256_bytes(serde_json::to_string(&(experiment, &self.variant)).expect("plain data").as_bytes())
+    }
+
+    /// Computes what is not cached and writes the results.
+    ///
+    /// # Errors
+    /// Whatever goes wrong in training, generating, merging, evaluating or writing; finished cells are kept.
+    pub fn execute(&self) -> Result<Finished, ExperimentError> {
+        let start = Instant::now();
+        let results = Results::new(
+            &self.root,
+            &self.options.results.join(&self.name).join(&self.variant),
+            &self.experiment,
+            &self.variant,
+            &self.scale.seeds,
+            self.spec_sha256(),
+        )?;
+        results.check_previous(self.options.overwrite)?;
+        let device = bunch_llama::device(&self.options.device)?;
+        let cache = &self.options.cache;
+        let benches = (self.scale.seeds.iter())
+            .map(|&seed| Workbench::new(seed, &self.scale, cache, &device, &self.options.device))
+            .collect::<Result<Vec<_>, _>>()?;
+        let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
+        let store = CellStore::new(cache);
+        if self.options.fresh {
+            self.forget(&benches, &plans, &store)?;
+        }
+        let found = plans.iter().map(|plan| store.load(&plan.id)).collect::<Result<Vec<_>, _>>()?;
+        let missing: Vec<&CellPlan<'_>> =
+            plans.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(plan, _)| plan).collect();
+        let computed = self.compute(&benches, &missing, &store)?;
+        let reused: Vec<bool> = found.iter().map(Option::is_some).collect();
+        let mut computed = computed.into_iter();
+        let measurements: Vec<Measurement> =
+            found.into_iter().map(|found| found.or_else(|| computed.next()).expect("computed above")).collect();
+
+        let models = self.models_used(&benches)?;
+        let data = self.data_used(&benches)?;
+        let cached = reused.iter().filter(|&&reused| reused).count();
+        let provenance = Provenance {
+            command_line: self.options.command_line.clone(),
+            device: self.options.device.clone(),
+            scale: self.variant.clone(),
+            models,
+            data,
+            sample_counts: self.sample_counts(),
+            reused,
+            wall_seconds: start.elapsed().as_secs_f64(),
+        };
+        let (table, findings) = results.write(&measurements, provenance)?;
+        Ok(Finished {
+            table,
+            findings,
+            folder: results.folder().into(),
+            computed: measurements.len() - cached,
+            cached,
+            wall_seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    /// Removes everything in the cache that this run would make.
+    fn forget(&self, benches: &[Workbench], plans: &[CellPlan<'_>], store: &CellStore) -> Result<(), ExperimentError> {
+        for plan in plans {
+            store.remove(&plan.id)?;
+        }
+        for bench in benches {
+            for block in &self.experiment.blocks {
+                let path = data_plan(block, &self.scale, bench, &self.options.cache)?.path;
+                if path.exists() {
+                    std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;
+                }
+            }
+            for member in Member::all() {
+                bench.zoo.forget(member)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Computes the given cells, in the order given.
+    fn compute(
+        &self,
+        benches: &[Workbench],
+        plans: &[&CellPlan<'_>],
+        store: &CellStore,
+    ) -> Result<Vec<Measurement>, ExperimentError> {
+        let cache = &self.options.cache;
+        let slots: Vec<Mutex<Option<Measurement>>> = plans.iter().map(|_| Mutex::new(None)).collect();
+        // Data and pools by (seed, block), filled by the jobs that the cells wait for.
+        let key = |plan: &CellPlan<'_>| (plan.bench, plan.block.name.clone());
+        let pools: BTreeMap<_, OnceLock<PreparedPool>> = plans.iter().map(|plan| (key(plan), OnceLock::new())).collect();
+        let mut jobs: Vec<Job<'_>> = Vec::new();
+        let mut trained: BTreeMap<(usize, Member), usize> = BTreeMap::new();
+        // Parents of all seeds come first: children of one seed then train beside parents of another.
+        let mut wanted = Vec::new();
+        for plan in plans {
+            let pool = members(plan.block, &self.scale)?;
+            let extra = if plan.row.data().is_empty() { vec![] } else { vec![Member::Uncensored] };
+            for member in pool.into_iter().chain(extra).chain([Member::Guard]) {
+                let line = std::iter::successors(Some(member), |member| member.parent());
+                wanted.extend(line.map(|member| (member, plan.bench)));
+            }
+        }
+        wanted.sort_unstable();
+        wanted.dedup();
+        for (member, bench) in wanted {
+            let cost = if benches[bench].zoo.is_cached(member) { 1 } else { benches[bench].zoo.steps(member) as u64 * STEP_COST };
+            let after = member.parent().and_then(|parent| trained.get(&(bench, parent)).copied());
+            trained.insert((bench, member), jobs.len());
+            let bench = &benches[bench];
+            jobs.push(Job {
+                name: format!("train {member} seed {}", bench.seed),
+                after: after.into_iter().collect(),
+                cost,
+                run: Box::new(move |worker| {
+                    bench.zoo.model(member, &mut Reporting { worker })?;
+                    Ok(())
+                }),
+            });
+        }
+        let mut prepared: BTreeMap<(usize, String), usize> = BTreeMap::new();
+        for plan in plans {
+            let key = key(plan);
+            if prepared.contains_key(&key) {
+                continue;
+            }
+            let uses_data = plans.iter().any(|other| {
+                other.bench == plan.bench && other.block.name == plan.block.name && !other.row.data().is_empty()
+            });
+            let data = data_plan(plan.block, &self.scale, &benches[plan.bench], cache)?;
+            let mut needs = data.members.clone();
+            needs.push(Member::Guard);
+            if uses_data {
+                needs.push(Member::Uncensored);
+            }
+            prepared.insert(key.clone(), jobs.len());
+            let (bench, slot) = (&benches[plan.bench], &pools[&key]);
+            let members = data.members.clone();
+            jobs.push(Job {
+                name: format!("generate data for {} seed {}", plan.block.name, bench.seed),
+                after: needs.iter().map(|&member| trained[&(plan.bench, member)]).collect(),
+                cost: if uses_data && !data.path.exists() { DATA_COST } else { 1 },
+                run: Box::new(move |_| {
+                    let data = if uses_data { Some(data.load_or_make(bench)?) } else { None };
+                    let models = members.iter().map(|&member| bench.zoo.model(member, &mut bunch_tuning::Silent));
+                    let mut models = models.map(|model| Ok(model?.weights)).collect::<Result<Vec<_>, ExperimentError>>()?;
+                    let base = models.remove(0);
+                    let pool = Pool::new(base, models)?;
+                    let _ = slot.set(PreparedPool { pool, data });
+                    Ok(())
+                }),
+            });
+        }
+        for (plan, slot) in plans.iter().zip(&slots) {
+            let evaluations = plan.row.weighting.evaluations(plan.block.experts.len()) as u64;
+            let prepared = prepared[&key(plan)];
+            let (pool, plan) = (&pools[&key(plan)], *plan);
+            jobs.push(Job {
+                name: plan.name(benches),
+                after: vec![prepared],
+                cost: evaluations * MERGE_COST + EVALUATION_COST,
+                run: Box::new(move |worker| {
+                    let prepared = pool.get().expect("the job this one waits for fills it");
+                    let measurement = self.measure(plan, &benches[plan.bench], prepared, worker)?;
+                    store.save(&measurement)?;
+                    *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(measurement);
+                    Ok(())
+                }),
+            });
+        }
+        let available = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = self.options.jobs.unwrap_or(available);
+        let bars = Bars::new(jobs.iter().map(|job| job.cost).sum(), threads);
+        run_jobs(jobs, threads, (available / threads).max(1), &bars)?;
+        let taken = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        Ok(taken.map(|measurement| measurement.expect("every job ran")).collect())
+    }
+
+    /// Finds a row's model and measures it.
+    fn measure(
+        &self,
+        plan: &CellPlan<'_>,
+        bench: &Workbench,
+        prepared: &PreparedPool,
+        worker: &dyn Worker,
+    ) -> Result<Measurement, ExperimentError> {
+        let start = Instant::now();
+        let (safety, expert) = match &prepared.data {
+            Some(data) => (data.safety_pairs(), data.expert_pairs()),
+            None => Default::default(),
+        };
+        let accuracy = self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc);
+        let tasks: Vec<String> = accuracy.map(|column| plan.block.tasks[&column.name].clone()).collect();
+        let criterion = Criterion { pool: &prepared.pool, bench, safety: &safety, expert: &expert, tasks: &tasks };
+        let all = plan.row.weighting.evaluations(plan.block.experts.len());
+        let mut scored = 0;
+        let name = format!("{}/{}", plan.block.name, plan.row.name);
+        let found = plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
+            scored += 1;
+            worker.progress(&format!("merge {scored} of {all}"), scored as u64 * MERGE_COST);
+        })?;
+        worker.progress("evaluating", scored as u64 * MERGE_COST);
+        let model = bench.model(&found.weights)?;
+        let (scores, samples) = evaluate(bench, plan.block, &self.experiment.columns, &model)?;
+        Ok(Measurement {
+            id: plan.id.clone(),
+            block: plan.block.name.clone(),
+            row: plan.row.name.clone(),
+            seed: bench.seed,
+            scores,
+            detail: found.detail,
+            trace: found.trace,
+            weights_sha256: sha256_of_state_dict(&found.weights),
+            samples,
+            wall_seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
+    fn models_used(&self, benches: &[Workbench]) -> Result<Vec<bunch_report::ModelUse>, ExperimentError> {
+        let mut used = vec![Member::Guard, Member::Uncensored];
+        for block in &self.experiment.blocks {
+            used.extend(members(block, &self.scale)?);
+        }
+        used.sort_unstable();
+        used.dedup();
+        let mut models = Vec::new();
+        for bench in benches {
+            for &member in &used {
+                let model = bench.zoo.model(member, &mut bunch_tuning::Silent)?;
+                models.push(bunch_report::ModelUse { name: format!("{member} seed {}", bench.seed), sha256: model.sha256 });
+            }
+        }
+        Ok(models)
+    }
+
+    fn data_used(&self, benches: &[Workbench]) -> Result<Vec<bunch_report::DataUse>, ExperimentError> {
+        let mut used = Vec::new();
+        for bench in benches {
+            let mut add = |name: &str, bytes: Vec<u8>, n: usize| {
+                let name = format!("{name} seed {}", bench.seed);
+                used.push(bunch_report::DataUse { name, sha256: sha256_bytes(&bytes), n: n as u64 });
+            };
+            add("harmful test prompts", bench.harmful.join("\n").into_bytes(), bench.harmful.len());
+            add("benign test prompts", bench.benign.join("\n").into_bytes(), bench.benign.len());
+            for (task, docs) in &bench.test {
+                add(&format!("{task} test questions"), format!("{docs:?}").into_bytes(), docs.len());
+            }
+            if self.experiment.rows.iter().all(|row| row.data().is_empty()) {
+                continue;
+            }
+            for block in &self.experiment.blocks {
+                let data: PoolData = data_plan(block, &self.scale, bench, &self.options.cache)?.load_or_make(bench)?;
+                let name = format!("D_safety and D_expert of {} seed {}", block.name, bench.seed);
+                let n = (data.safety.pairs.len() + data.expert.pairs.len()) as u64;
+                used.push(bunch_report::DataUse { name, sha256: data.sha256(), n });
+            }
+        }
+        Ok(used)
+    }
+
+    fn sample_counts(&self) -> BTreeMap<String, u64> {
+        let count = |metric| match metric {
+            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => self.scale.harmful_prompts,
+            Metric::RefusalRate => self.scale.benign_prompts,
+            Metric::Acc => self.scale.questions,
+        };
+        self.experiment.columns.iter().map(|column| (column.name.clone(), count(column.metric) as u64)).collect()
+    }
+}
+
+/// A pool ready to be merged, and its data if any row looks at it.
+struct PreparedPool {
+    pool: Pool,
+    data: Option<PoolData>,
+}
+
+/// Passes a training's progress on.
+struct Reporting<'a> {
+    worker: &'a dyn Worker,
+}
+
+impl Observer for Reporting<'_> {
+    fn step(&mut self, step: usize, steps: usize, loss: f64) {
+        self.worker.progress(&format!("step {step} of {steps}, loss {loss:.3}"), step as u64 * STEP_COST);
+    }
+}

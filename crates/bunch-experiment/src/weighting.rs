@@ -1,0 +1,305 @@
+//! How a row's model comes about: a member of the pool, or a merge whose coefficients are found in one of three ways.
+
+use std::collections::BTreeMap;
+
+use bunch_checkpoint::StateDict;
+use bunch_merging::{DareTies, Densities, Density, Fraction, Linear, Method, Slerp, Ties};
+use bunch_search::{CmaEs, CmaEsConfig, Evaluation, Grid, Search, softmax_weights};
+use serde::{Deserialize, Serialize};
+
+use crate::criterion::Criterion;
+use crate::experiment::Block;
+use crate::ExperimentError;
+
+/// A kind of generated data.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Data {
+    /// D_expert: the experts' own questions and answers.
+    Expert,
+    /// D_safety: unsafe questions with safe answers.
+    Safety,
+}
+
+/// Where a row's weights come from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Weighting {
+    /// A model of the pool as it is: 0 is the base, 1 the first expert.
+    Member(usize),
+    /// All combinations of the given values; the best mean dev accuracy wins.
+    Grid(GridSearch),
+    /// EvoMM: CMA-ES on the loss over generated data (Hammoud et al. 2024, Eq. 4 and 5).
+    Evomm(Evomm),
+    /// LM-Cocktail: weights by softmax of the members' log-likelihood of the data (Eq. 3).
+    LmCocktail(LmCocktail),
+}
+
+/// A merge method whose coefficients are searched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// TIES with one weight and one density for each expert, not normalised.
+    Ties,
+    /// DARE-TIES with one weight and one density for each expert, not normalised.
+    DareTies,
+    /// SLERP with its position t.
+    Slerp,
+}
+
+/// A grid of coefficients.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridSearch {
+    /// The method.
+    pub merge: Family,
+    /// Values of each expert's weight (TIES and DARE-TIES).
+    #[serde(default)]
+    pub weight: Vec<f64>,
+    /// Values of the density that all experts share (TIES and DARE-TIES).
+    #[serde(default)]
+    pub density: Vec<f64>,
+    /// Values of t (SLERP).
+    #[serde(default)]
+    pub t: Vec<f64>,
+}
+
+/// An evolutionary search.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evomm {
+    /// The method.
+    pub merge: Family,
+    /// Which losses count.
+    pub data: Vec<Data>,
+    /// Weight of L_expert beside L_safety; without safety data L_expert stands alone.
+    pub alpha: f64,
+    /// Merges that are evaluated.
+    pub evaluations: usize,
+    /// Initial step, as a fraction of each gene's range.
+    pub sigma: f64,
+    /// Restarts allowed within the evaluations.
+    pub restarts: usize,
+}
+
+/// A weighting by log-likelihood.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LmCocktail {
+    /// Which data the members are scored on.
+    pub data: Vec<Data>,
+    /// Temperature of the softmax.
+    pub temperature: f64,
+}
+
+/// A model found by a weighting, and how.
+pub(crate) struct Weighted {
+    pub(crate) weights: StateDict,
+    /// Coefficients and losses by name.
+    pub(crate) detail: BTreeMap<String, f64>,
+    pub(crate) trace: Vec<Evaluation>,
+}
+
+/// Lowest density a search may try: a density near 0 keeps nothing of an expert.
+const LOWEST_DENSITY: f64 = 0.1;
+
+impl Family {
+    /// The method at a point of a search. TIES and DARE-TIES: weights, then one density for all or one each; SLERP: t.
+    fn method(self, point: &[f64], experts: usize) -> Result<Method, ExperimentError> {
+        if self == Family::Slerp {
+            return Ok(Slerp { t: Fraction::try_from(point[0])? }.into());
+        }
+        let weights: Vec<f32> = point[..experts].iter().map(|&weight| weight as f32).collect();
+        let densities =
+            point[experts..].iter().map(|&density| Density::try_from(density)).collect::<Result<Vec<_>, _>>()?;
+        let density = match densities[..] {
+            [one] => Densities::Same(one),
+            _ => Densities::PerExpert(densities),
+        };
+        // Not normalised: with one expert the weight would cancel.
+        Ok(match self {
+            Family::Ties => Ties { weights, density, normalize: false, ..Ties::default() }.into(),
+            _ => DareTies { weights, density, normalize: false, ..DareTies::default() }.into(),
+        })
+    }
+
+    /// Names of the genes.
+    fn genes(self, experts: usize) -> Vec<String> {
+        match self {
+            Family::Slerp => vec!["t".into()],
+            _ => ["weight", "density"].iter().flat_map(|name| (1..=experts).map(move |i| format!("{name}_{i}"))).collect(),
+        }
+    }
+}
+
+impl Weighting {
+    /// The generated data that is looked at.
+    pub fn data(&self) -> &[Data] {
+        match self {
+            Weighting::Member(_) | Weighting::Grid(_) => &[],
+            Weighting::Evomm(evomm) => &evomm.data,
+            Weighting::LmCocktail(cocktail) => &cocktail.data,
+        }
+    }
+
+    /// Rough cost in merges that are scored, for the progress display.
+    pub(crate) fn evaluations(&self, experts: usize) -> usize {
+        match self {
+            Weighting::Member(_) => 0,
+            Weighting::Grid(grid) => grid.axes(experts).iter().map(Vec::len).product(),
+            Weighting::Evomm(evomm) => evomm.evaluations,
+            Weighting::LmCocktail(_) => 1 + experts,
+        }
+    }
+
+    /// Refuses what cannot be run on a block's pool.
+    pub(crate) fn check(&self, block: &Block) -> Result<(), String> {
+        let experts = block.experts.len();
+        let slerp = |family: Family| match family {
+            Family::Slerp if experts != 1 => Err(format!("SLERP takes one expert, block `{}` has {experts}", block.name)),
+            _ => Ok(()),
+        };
+        match self {
+            Weighting::Member(index) if *index > experts => {
+                Err(format!("member {index} of block `{}`, which has {} members", block.name, experts + 1))
+            }
+            Weighting::Member(_) => Ok(()),
+            Weighting::Grid(grid) => {
+                slerp(grid.merge)?;
+                let empty = grid.axes(experts).iter().any(Vec::is_empty);
+                if empty { Err("the grid is empty: ties and dare_ties need weight and density, slerp needs t".into()) } else { Ok(()) }
+            }
+            Weighting::Evomm(evomm) => {
+                slerp(evomm.merge)?;
+                if !evomm.data.contains(&Data::Expert) {
+                    return Err("data must contain \"expert\"".into());
+                }
+                Ok(())
+            }
+            Weighting::LmCocktail(cocktail) if cocktail.data.is_empty() => Err("data is empty".into()),
+            Weighting::LmCocktail(_) => Ok(()),
+        }
+    }
+
+    /// Finds the model. `name` keys the random streams, `progress` hears of every merge that was scored.
+    pub(crate) fn find(
+        &self,
+        criterion: &Criterion<'_>,
+        name: &str,
+        seed: u64,
+        progress: &mut dyn FnMut(),
+    ) -> Result<Weighted, ExperimentError> {
+        let pool = criterion.pool;
+        let experts = pool.experts().len();
+        match self {
+            Weighting::Member(index) => {
+                let weights = (*pool.members()[*index]).clone();
+                Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
+            }
+            Weighting::Grid(grid) => {
+                let mut search = Grid::new(grid.axes(experts))?;
+                let mut score = |point: &[f64]| {
+                    let merged = pool.merge(&grid.merge.method(point, experts)?, seed)?;
+                    progress();
+                    // A search minimises.
+                    Ok(-criterion.dev_accuracy(&merged)?)
+                };
+                let best = run_search(&mut search, &mut score)?;
+                let mut detail = named(&grid.names(experts), &best);
+                detail.insert("dev_accuracy".into(), -search.best().map_or(f64::NAN, |(_, loss)| loss));
+                let weights = pool.merge(&grid.merge.method(&best, experts)?, seed)?;
+                Ok(Weighted { weights, detail, trace: search.trace().to_vec() })
+            }
+            Weighting::Evomm(evomm) => {
+                let mut search = CmaEs::new(evomm.config(experts, name, seed))?;
+                let mut score = |point: &[f64]| {
+                    let merged = pool.merge(&evomm.merge.method(point, experts)?, seed)?;
+                    progress();
+                    let expert = criterion.loss(&merged, Data::Expert)?;
+                    if !evomm.data.contains(&Data::Safety) {
+                        return Ok(expert);
+                    }
+                    Ok(criterion.loss(&merged, Data::Safety)? + evomm.alpha * expert)
+                };
+                let best = run_search(&mut search, &mut score)?;
+                let mut detail = named(&evomm.merge.genes(experts), &best);
+                detail.insert("loss".into(), search.best().map_or(f64::NAN, |(_, loss)| loss));
+                let weights = pool.merge(&evomm.merge.method(&best, experts)?, seed)?;
+                Ok(Weighted { weights, detail, trace: search.trace().to_vec() })
+            }
+            Weighting::LmCocktail(cocktail) => {
+                let mut scores = Vec::new();
+                for member in pool.members() {
+                    let losses = cocktail.data.iter().map(|&data| criterion.loss(&member, data));
+                    let losses = losses.collect::<Result<Vec<_>, _>>()?;
+                    progress();
+                    // Every kind of data has K pairs, so the mean over all pairs is the mean of the means.
+                    scores.push(-losses.iter().sum::<f64>() / losses.len() as f64);
+                }
+                let weights = softmax_weights(&scores, cocktail.temperature)?;
+                let names: Vec<String> = (0..=experts).map(|index| format!("weight_{index}")).collect();
+                let detail = named(&names, &weights);
+                let weights = weights.iter().map(|&weight| weight as f32).collect();
+                let method = Linear { weights, ..Linear::default() }.into();
+                Ok(Weighted { weights: pool.merge_members(&method, seed)?, detail, trace: Vec::new() })
+            }
+        }
+    }
+}
+
+impl GridSearch {
+    fn axes(&self, experts: usize) -> Vec<Vec<f64>> {
+        match self.merge {
+            Family::Slerp => vec![self.t.clone()],
+            _ => (0..experts).map(|_| self.weight.clone()).chain([self.density.clone()]).collect(),
+        }
+    }
+
+    fn names(&self, experts: usize) -> Vec<String> {
+        match self.merge {
+            Family::Slerp => vec!["t".into()],
+            _ => (1..=experts).map(|i| format!("weight_{i}")).chain(["density".into()]).collect(),
+        }
+    }
+}
+
+impl Evomm {
+    /// Weights from 0 to 1 starting at 1/N of the pool, densities from 0.1 to 1 starting in the middle, t from 0 to 1.
+    fn config(&self, experts: usize, name: &str, seed: u64) -> CmaEsConfig {
+        let (lower, upper, start) = match self.merge {
+            Family::Slerp => (vec![0.0], vec![1.0], vec![0.5]),
+            _ => {
+                let both = |weight: f64, density: f64| [vec![weight; experts], vec![density; experts]].concat();
+                let middle = (LOWEST_DENSITY + 1.0) / 2.0;
+                (both(0.0, LOWEST_DENSITY), both(1.0, 1.0), both(1.0 / (experts + 1) as f64, middle))
+            }
+        };
+        CmaEsConfig {
+            dimension: lower.len(),
+            lower,
+            upper,
+            start,
+            sigma: self.sigma,
+            max_evaluations: self.evaluations,
+            restarts: self.restarts,
+            seed,
+            name: name.into(),
+        }
+    }
+}
+
+fn named(names: &[String], values: &[f64]) -> BTreeMap<String, f64> {
+    names.iter().cloned().zip(values.iter().copied()).collect()
+}
+
+/// Runs a search to its end and returns the best point.
+fn run_search(
+    search: &mut dyn Search,
+    score: &mut dyn FnMut(&[f64]) -> Result<f64, ExperimentError>,
+) -> Result<Vec<f64>, ExperimentError> {
+    while let Some(points) = search.propose() {
+        let losses = points.iter().map(|point| score(point)).collect::<Result<Vec<_>, _>>()?;
+        search.observe(&losses);
+    }
+    Ok(search.best().map(|(point, _)| point.to_vec()).unwrap_or_default())
+}

@@ -1,0 +1,147 @@
+//! Models in memory that are merged many times.
+
+use crate::error::{Member, RecipeError};
+use bunch_checkpoint::{StateDict, Tensor};
+use bunch_merging::{MergeError, Method, Survey, TensorAcrossModels, TensorCache, TensorSource};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// A base and its experts, all of one architecture, in memory.
+///
+/// A pool remembers what merges with different coefficients share (task vectors, ranks, random variates), so that a
+/// search merges hundreds of candidates at the price of a few passes over the weights each. That costs up to three more
+/// copies of each expert, as methods ask for them. It may be shared between threads; a merge depends on method and seed
+/// alone, never on what was merged before.
+#[derive(Debug)]
+pub struct Pool {
+    base: Arc<StateDict>,
+    experts: Vec<Arc<StateDict>>,
+    caches: BTreeMap<String, TensorCache>,
+    member_caches: BTreeMap<String, TensorCache>,
+}
+
+impl Pool {
+    /// A pool of these models; an error if an expert's tensors differ from the base's in name or shape.
+    pub fn new(base: Arc<StateDict>, experts: Vec<Arc<StateDict>>) -> Result<Self, RecipeError> {
+        check_lengths(&base, Member::Base)?;
+        for (index, expert) in experts.iter().enumerate() {
+            check_alike(&base, expert, Member::Expert(index))?;
+            check_lengths(expert, Member::Expert(index))?;
+        }
+        let caches = |models| base.keys().map(|name| (name.clone(), TensorCache::new(models))).collect();
+        let (caches, member_caches) = (caches(experts.len()), caches(experts.len() + 1));
+        Ok(Self { base, experts, caches, member_caches })
+    }
+
+    /// The base.
+    pub fn base(&self) -> &Arc<StateDict> {
+        &self.base
+    }
+
+    /// The experts, in their order.
+    pub fn experts(&self) -> &[Arc<StateDict>] {
+        &self.experts
+    }
+
+    /// All models: the base, then the experts in their order.
+    pub fn members(&self) -> Vec<Arc<StateDict>> {
+        std::iter::once(&self.base).chain(&self.experts).cloned().collect()
+    }
+
+    /// Merges the experts with the base.
+    ///
+    /// Equal method and seed give equal bytes. Errors name the tensor, or what does not fit the number of experts.
+    pub fn merge(&self, method: &Method, seed: u64) -> Result<StateDict, RecipeError> {
+        self.merge_models(&self.experts, &self.caches, method, seed)
+    }
+
+    /// Merges as if the base were also the first expert, so that methods which ignore the base give it a weight: with
+    /// `linear`, `weights` has one entry for the base, then one for each expert (LM-Cocktail, Hammoud 2024, Eq. 3). To
+    /// task-vector methods the base is an expert that changes nothing.
+    pub fn merge_members(&self, method: &Method, seed: u64) -> Result<StateDict, RecipeError> {
+        self.merge_models(&self.members(), &self.member_caches, method, seed)
+    }
+
+    fn merge_models(
+        &self,
+        models: &[Arc<StateDict>],
+        caches: &BTreeMap<String, TensorCache>,
+        method: &Method,
+        seed: u64,
+    ) -> Result<StateDict, RecipeError> {
+        let mut tensors = Tensors { base: &self.base, models, caches };
+        let survey = method.survey(models.len(), &mut tensors)?;
+        let mut merged = StateDict::new();
+        tensors.each(survey.as_ref(), |tensor| {
+            let mut data = vec![0.0; tensor.len()];
+            method.merge(tensor, seed, &mut data)?;
+            merged.insert(tensor.name.to_owned(), Tensor { shape: tensor.shape.to_vec(), data: Arc::new(data) });
+            Ok(())
+        })?;
+        Ok(merged)
+    }
+}
+
+/// The tensors of a base and other models that are known to have the same names and shapes.
+struct Tensors<'a> {
+    base: &'a StateDict,
+    models: &'a [Arc<StateDict>],
+    caches: &'a BTreeMap<String, TensorCache>,
+}
+
+impl Tensors<'_> {
+    /// Calls `visit` for each tensor in the order of the names.
+    fn each(
+        &self,
+        survey: Option<&Survey>,
+        mut visit: impl FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        for (name, base) in self.base {
+            let experts: Vec<&[f32]> =
+                self.models.iter().filter_map(|model| model.get(name)).map(|tensor| tensor.data.as_slice()).collect();
+            let (shape, cache) = (base.shape.as_slice(), self.caches.get(name));
+            visit(&TensorAcrossModels { name, shape, base: Some(&base.data), experts: &experts, cache, survey })?;
+        }
+        Ok(())
+    }
+}
+
+impl TensorSource for Tensors<'_> {
+    type Error = MergeError;
+
+    fn visit(
+        &mut self,
+        visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        self.each(None, visit)
+    }
+}
+
+/// Demands the same names and shapes.
+fn check_alike(base: &StateDict, model: &StateDict, member: Member) -> Result<(), RecipeError> {
+    for (name, expected) in base {
+        let (tensor, expected) = (name.clone(), expected.shape.clone());
+        match model.get(name) {
+            None => return Err(RecipeError::MissingTensor { tensor, member, expected }),
+            Some(got) if got.shape != expected => {
+                return Err(RecipeError::Shape { tensor, member, expected, got: got.shape.clone() });
+            }
+            Some(_) => {}
+        }
+    }
+    match model.iter().find(|(name, _)| !base.contains_key(*name)) {
+        None => Ok(()),
+        Some((name, extra)) => Err(RecipeError::ExtraTensor { tensor: name.clone(), member, got: extra.shape.clone() }),
+    }
+}
+
+/// Demands that each tensor holds as many values as its shape says.
+fn check_lengths(model: &StateDict, member: Member) -> Result<(), RecipeError> {
+    for (name, tensor) in model {
+        let (expected, got) = (tensor.shape.iter().product(), tensor.data.len());
+        if expected != got {
+            return Err(RecipeError::Length { tensor: name.clone(), member, expected, got });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,157 @@
+//! Which crate may depend on which, and that ARCHITECTURE.md names them all.
+
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::process::Command;
+
+/// A crate, the workspace crates it may depend on outside of tests, and why.
+struct Allowed(&'static str, &'static [&'static str], &'static str);
+
+const ALLOWED: &[Allowed] = &[
+    // Layer 0: nothing but named randomness.
+    Allowed("bunch-random", &[], "the one source of randomness rests on nothing"),
+    Allowed("bunch-checkpoint", &[], "files and tensors, whatever is done with them"),
+    Allowed("bunch-merging", &["bunch-random"], "DARE drops at random; methods are functions on slices"),
+    Allowed("bunch-lm", &["bunch-random"], "sampling is random; a model is an interface, never an architecture"),
+    Allowed("bunch-report", &[], "renders numbers, however they were computed"),
+    // Layer 1.
+    Allowed("bunch-recipe", &["bunch-checkpoint", "bunch-merging"], "applies a method to every tensor of a model"),
+    Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),
+    Allowed("bunch-search", &["bunch-random"], "searches see numbers, never models"),
+    Allowed(
+        "bunch-synthesis",
+        &["bunch-evaluation", "bunch-lm", "bunch-random"],
+        "models write data, judges filter it",
+    ),
+    Allowed(
+        "bunch-llama",
+        &["bunch-checkpoint", "bunch-lm", "bunch-random"],
+        "a language model loaded from a checkpoint",
+    ),
+    // Layer 2.
+    Allowed(
+        "bunch-tuning",
+        &["bunch-checkpoint", "bunch-llama", "bunch-lm", "bunch-random"],
+        "trains that model, whatever the task",
+    ),
+    Allowed(
+        "bunch-miniature",
+        &[
+            "bunch-checkpoint",
+            "bunch-evaluation",
+            "bunch-llama",
+            "bunch-lm",
+            "bunch-random",
+            "bunch-synthesis",
+            "bunch-tuning",
+        ],
+        "makes its own models, tasks and judges; merges none",
+    ),
+    // Layer 3: where everything meets.
+    Allowed(
+        "bunch-experiment",
+        &[
+            "bunch-checkpoint",
+            "bunch-evaluation",
+            "bunch-llama",
+            "bunch-lm",
+            "bunch-merging",
+            "bunch-miniature",
+            "bunch-random",
+            "bunch-recipe",
+            "bunch-report",
+            "bunch-search",
+            "bunch-synthesis",
+            "bunch-tuning",
+        ],
+        "turns a declared experiment into cells",
+    ),
+    // Layer 4: the binary.
+    Allowed(
+        "bunch",
+        &["bunch-checkpoint", "bunch-evaluation", "bunch-experiment", "bunch-merging", "bunch-recipe", "bunch-report"],
+        "parses arguments and prints",
+    ),
+];
+
+/// An external crate and the only crates that may depend on it, in tests too.
+const RESERVED: &[(&str, &[&str])] = &[
+    // Everything else compiles in seconds and is tested without a tensor library.
+    ("burn", &["bunch-experiment", "bunch-llama", "bunch-miniature", "bunch-tuning"]),
+    // Libraries have typed errors and know nothing of a command line.
+    ("anyhow", &["bunch"]),
+    ("clap", &["bunch"]),
+];
+
+#[derive(Debug)]
+struct Dependency {
+    name: String,
+    in_workspace: bool,
+    for_tests: bool,
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies in crates/ of the workspace")
+}
+
+/// The workspace's crates with what their manifests name.
+fn dependencies() -> BTreeMap<String, Vec<Dependency>> {
+    let mut command = Command::new(env!("CARGO"));
+    command.args(["metadata", "--format-version", "1", "--no-deps"]).current_dir(root());
+    let output = command.output().expect("cargo runs");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let metadata: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
+    let list = |value: &Value| value.as_array().expect("a list").clone();
+    let dependency = |value: &Value| Dependency {
+        name: text(&value["name"]),
+        in_workspace: value.get("path").is_some_and(Value::is_string),
+        for_tests: value["kind"] == "dev",
+    };
+    let package = |package: &Value| {
+        let dependencies = list(&package["dependencies"]).iter().map(dependency).collect();
+        (text(&package["name"]), dependencies)
+    };
+    list(&metadata["packages"]).iter().map(package).collect()
+}
+
+#[test]
+fn crates_depend_on_those_below_them_only() {
+    let crates = dependencies();
+    let known: BTreeSet<&str> = ALLOWED.iter().map(|Allowed(name, ..)| *name).collect();
+    let found: BTreeSet<&str> = crates.keys().map(String::as_str).collect();
+    assert_eq!(found, known, "the table in this test lists every crate and no other");
+    for Allowed(name, allowed, reason) in ALLOWED {
+        for dependency in crates[*name].iter().filter(|dependency| dependency.in_workspace && !dependency.for_tests) {
+            let got = &dependency.name;
+            assert!(allowed.contains(&got.as_str()), "{name} ({reason}) may depend on {allowed:?}, not on {got}");
+        }
+    }
+}
+
+#[test]
+fn burn_and_the_command_line_stay_where_they_belong() {
+    for (name, dependencies) in dependencies() {
+        for (reserved, users) in RESERVED {
+            // burn-flex is burn too.
+            let is_reserved = |got: &str| got == *reserved || got.starts_with(&format!("{reserved}-"));
+            if let Some(dependency) = dependencies.iter().find(|dependency| is_reserved(&dependency.name)) {
+                let got = &dependency.name;
+                assert!(users.contains(&name.as_str()), "{name} depends on {got}, which is for {users:?} only");
+            }
+        }
+    }
+}
+
+#[test]
+fn architecture_names_every_crate_and_no_other() {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md")).expect("ARCHITECTURE.md");
+    let rows = text.lines().filter_map(|line| line.strip_prefix("| `bunch"));
+    let rows = rows.filter_map(|rest| rest.split_once('`')).map(|(name, _)| format!("bunch{name}"));
+    let mut named: Vec<String> = rows.collect();
+    named.sort();
+    let found: Vec<String> = dependencies().into_keys().collect();
+    assert_eq!(named, found, "the table of crates in ARCHITECTURE.md, against the workspace");
+}

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::atomic_write;
 
-use crate::measurement::Measurement;
 use crate::ExperimentError;
+use crate::measurement::Measurement;
 
 /// A folder of measurements.
 pub(crate) struct CellStore {

@@ -4,9 +4,9 @@ use bunch_checkpoint::StateDict;
 use bunch_evaluation::{QuestionAnswer, answer_loss};
 use bunch_recipe::Pool;
 
+use crate::ExperimentError;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
-use crate::ExperimentError;
 
 /// A pool, and what tells its merges apart: losses on generated data, accuracy on dev questions.
 pub(crate) struct Criterion<'a> {

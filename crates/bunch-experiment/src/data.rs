@@ -15,8 +15,8 @@ use bunch_synthesis::{
 use bunch_tuning::Silent;
 use serde::{Deserialize, Serialize};
 
-use crate::workbench::Workbench;
 use crate::ExperimentError;
+use crate::workbench::Workbench;
 
 /// Temperature of generated questions. The paper uses 0.8 for models whose questions otherwise derail.
 const TEMPERATURE: f32 = 1.0;
@@ -55,7 +55,8 @@ impl DataPlan {
     }
 
     fn make(&self, bench: &Workbench) -> Result<PoolData, ExperimentError> {
-        let model = |member| -> Result<_, ExperimentError> { bench.model(&bench.zoo.model(member, &mut Silent)?.weights) };
+        let model =
+            |member| -> Result<_, ExperimentError> { bench.model(&bench.zoo.model(member, &mut Silent)?.weights) };
         let names: Vec<String> = self.members.iter().map(ToString::to_string).collect();
         let models = self.members.iter().map(|&member| model(member)).collect::<Result<Vec<_>, _>>()?;
         let members: Vec<(&str, &dyn LanguageModel)> =
@@ -107,7 +108,11 @@ impl DataPlan {
         })?;
         let short = |what: &str, got: usize, asked: u64| {
             let what = format!("{what} of {} (seed {})", names.join(" + "), bench.seed);
-            if got < self.pairs { Err(ExperimentError::Shortfall { what, got, wanted: self.pairs, asked }) } else { Ok(()) }
+            if got < self.pairs {
+                Err(ExperimentError::Shortfall { what, got, wanted: self.pairs, asked })
+            } else {
+                Ok(())
+            }
         };
         short("D_safety", safety.pairs.len(), safety.stages.asked())?;
         short("D_expert", expert.pairs.len(), expert.stages.values().map(|stages| stages.asked()).sum())?;

@@ -14,7 +14,7 @@ pub enum ExperimentError {
         known: String,
     },
     /// The experiment's file is not what the format demands.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Format {
         /// The file.
         path: PathBuf,
@@ -56,7 +56,9 @@ pub enum ExperimentError {
         expected: &'static str,
     },
     /// The results folder belongs to something else.
-    #[error("{path} holds results of another specification (sha256 {got}, this one has {expected}); --overwrite replaces them")]
+    #[error(
+        "{path} holds results of another specification (sha256 {got}, this one has {expected}); --overwrite replaces them"
+    )]
     OtherResults {
         /// The manifest found.
         path: PathBuf,
@@ -66,7 +68,7 @@ pub enum ExperimentError {
         expected: String,
     },
     /// Reading or writing failed.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -124,7 +126,7 @@ pub enum ExperimentError {
     #[error(transparent)]
     Report(#[from] bunch_report::ReportError),
     /// One of several jobs failed.
-    #[error("{job}: {source}")]
+    #[error("{job}")]
     Job {
         /// The job.
         job: String,

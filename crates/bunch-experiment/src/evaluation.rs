@@ -10,10 +10,10 @@ use bunch_llama::LlamaModel;
 use bunch_miniature::MAX_ANSWER_TOKENS;
 use bunch_miniature::world::{harmful_of_text, is_refusal};
 
+use crate::ExperimentError;
 use crate::experiment::{Block, Column, Metric};
 use crate::measurement::{Sample, Score};
 use crate::workbench::Workbench;
-use crate::ExperimentError;
 
 /// Exchanges that are kept for a reader.
 const SAMPLES: usize = 8;
@@ -34,7 +34,9 @@ pub(crate) fn evaluate(
     for column in columns {
         let items = match column.metric {
             Metric::SafeRate => safety.safe(),
-            Metric::TrueSafeRate => true_verdicts(&bench.harmful, &safety)?.iter().map(|verdict| verdict.is_safe()).collect(),
+            Metric::TrueSafeRate => {
+                true_verdicts(&bench.harmful, &safety)?.iter().map(|verdict| verdict.is_safe()).collect()
+            }
             Metric::GuardAgreement => {
                 let truth = true_verdicts(&bench.harmful, &safety)?;
                 truth.iter().zip(&safety.verdicts).map(|(truth, verdict)| truth == verdict).collect()

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 use bunch_report::{Claim, Shape};
 use serde::{Deserialize, Serialize};
 
-use crate::weighting::{Data, Weighting};
 use crate::ExperimentError;
+use crate::weighting::{Data, Weighting};
 
 /// One table of a paper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -217,7 +217,10 @@ impl Experiment {
             for block in &self.blocks {
                 for model in [&block.base].into_iter().chain(&block.experts) {
                     if !scale.models.contains_key(model) {
-                        return fail(format!("scale `{name}` says nothing of model `{model}` of block `{}`", block.name));
+                        return fail(format!(
+                            "scale `{name}` says nothing of model `{model}` of block `{}`",
+                            block.name
+                        ));
                     }
                 }
                 for column in self.columns.iter().filter(|column| column.metric == Metric::Acc) {

@@ -4,6 +4,7 @@
 //! published values, the claims, and what each scale changes. [`Run`] plans one cell for each block, row and seed, takes
 //! what is cached, computes the rest on the cores there are, and writes the results folder.
 
+mod appendix;
 mod cell_store;
 mod criterion;
 mod data;
@@ -13,6 +14,7 @@ mod experiment;
 mod measurement;
 mod planning;
 mod progress;
+mod provenance;
 mod published;
 mod results;
 mod run;

@@ -31,6 +31,11 @@ impl Score {
             items: items.iter().map(|&item| if item { '1' } else { '0' }).collect(),
         }
     }
+
+    /// The share behind the value.
+    pub(crate) fn proportion(&self) -> Proportion {
+        Proportion::of(&self.items.bytes().map(|item| item == b'1').collect::<Vec<_>>())
+    }
 }
 
 /// All metrics of one model, and how the model was found.

@@ -7,10 +7,10 @@ use bunch_checkpoint::sha256_bytes;
 use bunch_miniature::{Member, TRAINING_CODE};
 use serde_json::{Value, json};
 
+use crate::ExperimentError;
 use crate::data::DataPlan;
 use crate::experiment::{Block, Experiment, Metric, Row, Scale};
 use crate::workbench::Workbench;
-use crate::ExperimentError;
 
 /// Hash of the source code that a cell depends on, beside that of training.
 const CELL_CODE: &str = env!("BUNCH_CELL_CODE");
@@ -65,6 +65,9 @@ pub(crate) fn cells<'a>(
     benches: &[Workbench],
     cache: &Path,
 ) -> Result<Vec<CellPlan<'a>>, ExperimentError> {
+    // What a label says does not change what is measured.
+    let columns: Vec<(&str, Metric)> =
+        experiment.columns.iter().map(|column| (column.name.as_str(), column.metric)).collect();
     let mut plans = Vec::new();
     for (index, bench) in benches.iter().enumerate() {
         for block in &experiment.blocks {
@@ -83,7 +86,7 @@ pub(crate) fn cells<'a>(
                     // Names key the random streams of a search.
                     "row": [&block.name, &row.name],
                     "weighting": row.weighting,
-                    "columns": experiment.columns,
+                    "columns": columns,
                     "tasks": tasks,
                     "sizes": [scale.harmful_prompts, scale.benign_prompts, scale.questions, scale.dev_questions],
                     "seed": bench.seed,

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use bunch_report::{How, Published};
 
-use crate::experiment::Experiment;
 use crate::ExperimentError;
+use crate::experiment::Experiment;
 
 /// Reads `data/papers/<key>/<values>` below `root` and gives its numbers this experiment's names.
 ///

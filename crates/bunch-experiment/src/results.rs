@@ -1,33 +1,19 @@
 //! The results folder: cells, table, claims, figure, data statistics and manifest, all rendered from the measurements.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    BlockSpec, Cell, CellRun, ColumnSpec, DataUse, Figure, FigureSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest,
-    ModelUse, Output, Published, RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown,
-    findings_terminal, write_cells,
+    BlockSpec, Cell, CellRun, ColumnSpec, Figure, FigureSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Output,
+    Published, RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
 use crate::experiment::Experiment;
 use crate::measurement::Measurement;
-use crate::{ExperimentError, published};
-
-/// What the manifest says beside the cells.
-pub(crate) struct Provenance {
-    pub(crate) command_line: Vec<String>,
-    pub(crate) device: String,
-    pub(crate) scale: String,
-    pub(crate) models: Vec<ModelUse>,
-    pub(crate) data: Vec<DataUse>,
-    pub(crate) sample_counts: BTreeMap<String, u64>,
-    /// For each measurement whether it came from the cache.
-    pub(crate) reused: Vec<bool>,
-    pub(crate) wall_seconds: f64,
-}
+use crate::provenance::Provenance;
+use crate::{ExperimentError, appendix, published};
 
 /// The results folder of one experiment at one scale.
 pub(crate) struct Results<'a> {
@@ -132,6 +118,9 @@ impl<'a> Results<'a> {
             ("table.csv", table.csv().into_bytes()),
             ("table.md", markdown.into_bytes()),
             ("claims.csv", findings_csv(&findings).into_bytes()),
+            ("differences.csv", appendix::differences(self.experiment, measurements)?.into_bytes()),
+            ("stages.csv", appendix::stages(&provenance.generated).into_bytes()),
+            ("samples.csv", appendix::samples(measurements).into_bytes()),
             ("figure.svg", figure.svg()?.into_bytes()),
             ("figure.png", figure.png()?),
         ];
@@ -180,18 +169,26 @@ impl<'a> Results<'a> {
     }
 }
 
-/// One cell for each column; the found coefficients are details of each.
+/// z of a 95 % interval.
+const Z: f64 = 1.959_963_984_540_054;
+
+/// One cell for each column; details are its Wilson interval and the coefficients found.
 fn cells_of(measurement: &Measurement) -> impl Iterator<Item = Cell> + '_ {
-    measurement.scores.iter().map(|(column, score)| Cell {
-        row: measurement.row.clone(),
-        column: column.clone(),
-        block: measurement.block.clone(),
-        seed: measurement.seed,
-        value: score.value,
-        stderr: score.stderr,
-        n: score.n,
-        cell_id: measurement.id.clone(),
-        detail: measurement.detail.clone(),
+    measurement.scores.iter().map(|(column, score)| {
+        let wilson = score.proportion().wilson(Z);
+        let mut detail = measurement.detail.clone();
+        detail.extend([("wilson_low".into(), wilson.low), ("wilson_high".into(), wilson.high)]);
+        Cell {
+            row: measurement.row.clone(),
+            column: column.clone(),
+            block: measurement.block.clone(),
+            seed: measurement.seed,
+            value: score.value,
+            stderr: score.stderr,
+            n: score.n,
+            cell_id: measurement.id.clone(),
+            detail,
+        }
     })
 }
 

@@ -1,6 +1,7 @@
 //! One run of an experiment: plan, reuse, compute, record.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
@@ -18,7 +19,7 @@ use crate::experiment::{Experiment, Scale};
 use crate::measurement::Measurement;
 use crate::planning::{CellPlan, cells, data_plan, members};
 use crate::progress::Bars;
-use crate::results::{Provenance, Results};
+use crate::results::Results;
 use crate::schedule::{Job, Worker, run_jobs};
 use crate::workbench::Workbench;
 use crate::{ExperimentError, Metric};
@@ -50,13 +51,13 @@ pub struct Options {
 
 /// An experiment about to be run.
 pub struct Run {
-    root: PathBuf,
+    pub(crate) root: PathBuf,
     name: String,
-    experiment: Experiment,
-    scale: Scale,
-    options: Options,
+    pub(crate) experiment: Experiment,
+    pub(crate) scale: Scale,
+    pub(crate) options: Options,
     /// Name of the results folder: the scale, and what was changed about it.
-    variant: String,
+    pub(crate) variant: String,
 }
 
 /// A finished run.
@@ -154,6 +155,7 @@ impl Run {
         results.check_previous(self.options.overwrite)?;
         let device = bunch_llama::device(&self.options.device)?;
         let cache = &self.options.cache;
+        let _lock = lock(cache)?;
         let benches = (self.scale.seeds.iter())
             .map(|&seed| Workbench::new(seed, &self.scale, cache, &device, &self.options.device))
             .collect::<Result<Vec<_>, _>>()?;
@@ -171,19 +173,8 @@ impl Run {
         let measurements: Vec<Measurement> =
             found.into_iter().map(|found| found.or_else(|| computed.next()).expect("computed above")).collect();
 
-        let models = self.models_used(&benches)?;
-        let data = self.data_used(&benches)?;
         let cached = reused.iter().filter(|&&reused| reused).count();
-        let provenance = Provenance {
-            command_line: self.options.command_line.clone(),
-            device: self.options.device.clone(),
-            scale: self.variant.clone(),
-            models,
-            data,
-            sample_counts: self.sample_counts(),
-            reused,
-            wall_seconds: start.elapsed().as_secs_f64(),
-        };
+        let provenance = self.provenance(&benches, reused, start.elapsed().as_secs_f64())?;
         let (table, findings) = results.write(&measurements, provenance)?;
         Ok(Finished {
             table,
@@ -207,7 +198,7 @@ impl Run {
                     std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;
                 }
             }
-            for member in Member::all() {
+            for member in self.members_used()? {
                 bench.zoo.forget(member)?;
             }
         }
@@ -225,7 +216,8 @@ impl Run {
         let slots: Vec<Mutex<Option<Measurement>>> = plans.iter().map(|_| Mutex::new(None)).collect();
         // Data and pools by (seed, block), filled by the jobs that the cells wait for.
         let key = |plan: &CellPlan<'_>| (plan.bench, plan.block.name.clone());
-        let pools: BTreeMap<_, OnceLock<PreparedPool>> = plans.iter().map(|plan| (key(plan), OnceLock::new())).collect();
+        let pools: BTreeMap<_, OnceLock<PreparedPool>> =
+            plans.iter().map(|plan| (key(plan), OnceLock::new())).collect();
         let mut jobs: Vec<Job<'_>> = Vec::new();
         let mut trained: BTreeMap<(usize, Member), usize> = BTreeMap::new();
         // Parents of all seeds come first: children of one seed then train beside parents of another.
@@ -241,7 +233,11 @@ impl Run {
         wanted.sort_unstable();
         wanted.dedup();
         for (member, bench) in wanted {
-            let cost = if benches[bench].zoo.is_cached(member) { 1 } else { benches[bench].zoo.steps(member) as u64 * STEP_COST };
+            let cost = if benches[bench].zoo.is_cached(member) {
+                1
+            } else {
+                benches[bench].zoo.steps(member) as u64 * STEP_COST
+            };
             let after = member.parent().and_then(|parent| trained.get(&(bench, parent)).copied());
             trained.insert((bench, member), jobs.len());
             let bench = &benches[bench];
@@ -280,7 +276,8 @@ impl Run {
                 run: Box::new(move |_| {
                     let data = if uses_data { Some(data.load_or_make(bench)?) } else { None };
                     let models = members.iter().map(|&member| bench.zoo.model(member, &mut bunch_tuning::Silent));
-                    let mut models = models.map(|model| Ok(model?.weights)).collect::<Result<Vec<_>, ExperimentError>>()?;
+                    let mut models =
+                        models.map(|model| Ok(model?.weights)).collect::<Result<Vec<_>, ExperimentError>>()?;
                     let base = models.remove(0);
                     let pool = Pool::new(base, models)?;
                     let _ = slot.set(PreparedPool { pool, data });
@@ -352,57 +349,18 @@ impl Run {
             wall_seconds: start.elapsed().as_secs_f64(),
         })
     }
+}
 
-    fn models_used(&self, benches: &[Workbench]) -> Result<Vec<bunch_report::ModelUse>, ExperimentError> {
-        let mut used = vec![Member::Guard, Member::Uncensored];
-        for block in &self.experiment.blocks {
-            used.extend(members(block, &self.scale)?);
-        }
-        used.sort_unstable();
-        used.dedup();
-        let mut models = Vec::new();
-        for bench in benches {
-            for &member in &used {
-                let model = bench.zoo.model(member, &mut bunch_tuning::Silent)?;
-                models.push(bunch_report::ModelUse { name: format!("{member} seed {}", bench.seed), sha256: model.sha256 });
-            }
-        }
-        Ok(models)
+/// Keeps other runs out of the cache until it is dropped; waits for one that is in there.
+fn lock(cache: &Path) -> Result<File, ExperimentError> {
+    std::fs::create_dir_all(cache).map_err(ExperimentError::io(cache))?;
+    let path = cache.join("lock");
+    let file = File::create(&path).map_err(ExperimentError::io(&path))?;
+    if file.try_lock().is_err() {
+        eprintln!("waiting for another run that uses {}", cache.display());
+        file.lock().map_err(ExperimentError::io(&path))?;
     }
-
-    fn data_used(&self, benches: &[Workbench]) -> Result<Vec<bunch_report::DataUse>, ExperimentError> {
-        let mut used = Vec::new();
-        for bench in benches {
-            let mut add = |name: &str, bytes: Vec<u8>, n: usize| {
-                let name = format!("{name} seed {}", bench.seed);
-                used.push(bunch_report::DataUse { name, sha256: sha256_bytes(&bytes), n: n as u64 });
-            };
-            add("harmful test prompts", bench.harmful.join("\n").into_bytes(), bench.harmful.len());
-            add("benign test prompts", bench.benign.join("\n").into_bytes(), bench.benign.len());
-            for (task, docs) in &bench.test {
-                add(&format!("{task} test questions"), format!("{docs:?}").into_bytes(), docs.len());
-            }
-            if self.experiment.rows.iter().all(|row| row.data().is_empty()) {
-                continue;
-            }
-            for block in &self.experiment.blocks {
-                let data: PoolData = data_plan(block, &self.scale, bench, &self.options.cache)?.load_or_make(bench)?;
-                let name = format!("D_safety and D_expert of {} seed {}", block.name, bench.seed);
-                let n = (data.safety.pairs.len() + data.expert.pairs.len()) as u64;
-                used.push(bunch_report::DataUse { name, sha256: data.sha256(), n });
-            }
-        }
-        Ok(used)
-    }
-
-    fn sample_counts(&self) -> BTreeMap<String, u64> {
-        let count = |metric| match metric {
-            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => self.scale.harmful_prompts,
-            Metric::RefusalRate => self.scale.benign_prompts,
-            Metric::Acc => self.scale.questions,
-        };
-        self.experiment.columns.iter().map(|column| (column.name.clone(), count(column.metric) as u64)).collect()
-    }
+    Ok(file)
 }
 
 /// A pool ready to be merged, and its data if any row looks at it.

@@ -12,8 +12,11 @@ pub(crate) struct Job<'a> {
     pub(crate) after: Vec<usize>,
     /// Rough cost, in any unit, for the progress display.
     pub(crate) cost: u64,
-    pub(crate) run: Box<dyn FnOnce(&dyn Worker) -> Result<(), ExperimentError> + Send + 'a>,
+    pub(crate) run: Work<'a>,
 }
+
+/// What a job does.
+pub(crate) type Work<'a> = Box<dyn FnOnce(&dyn Worker) -> Result<(), ExperimentError> + Send + 'a>;
 
 /// What a job may tell of itself while it runs.
 pub(crate) trait Worker {
@@ -132,7 +135,8 @@ mod tests {
                 Ok(())
             }
         };
-        let jobs = vec![job(&[], note(0)), job(&[0], note(1)), job(&[0], note(2)), job(&[1, 2], note(3)), job(&[], note(4))];
+        let jobs =
+            vec![job(&[], note(0)), job(&[0], note(1)), job(&[0], note(2)), job(&[1, 2], note(3)), job(&[], note(4))];
         run_jobs(jobs, 3, 1, &Nobody).unwrap();
         let order = order.into_inner().unwrap();
         let at = |index| order.iter().position(|&i| i == index).unwrap();

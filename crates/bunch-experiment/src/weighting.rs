@@ -7,9 +7,9 @@ use bunch_merging::{DareTies, Densities, Density, Fraction, Linear, Method, Sler
 use bunch_search::{CmaEs, CmaEsConfig, Evaluation, Grid, Search, softmax_weights};
 use serde::{Deserialize, Serialize};
 
+use crate::ExperimentError;
 use crate::criterion::Criterion;
 use crate::experiment::Block;
-use crate::ExperimentError;
 
 /// A kind of generated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +27,8 @@ pub enum Data {
 pub enum Weighting {
     /// A model of the pool as it is: 0 is the base, 1 the first expert.
     Member(usize),
+    /// Any merge method of the registry with the parameters given, as in `weighting.fixed.ties = { density = 0.2 }`.
+    Fixed(Method),
     /// All combinations of the given values; the best mean dev accuracy wins.
     Grid(GridSearch),
     /// EvoMM: CMA-ES on the loss over generated data (Hammoud et al. 2024, Eq. 4 and 5).
@@ -127,7 +129,10 @@ impl Family {
     fn genes(self, experts: usize) -> Vec<String> {
         match self {
             Family::Slerp => vec!["t".into()],
-            _ => ["weight", "density"].iter().flat_map(|name| (1..=experts).map(move |i| format!("{name}_{i}"))).collect(),
+            _ => ["weight", "density"]
+                .iter()
+                .flat_map(|name| (1..=experts).map(move |i| format!("{name}_{i}")))
+                .collect(),
         }
     }
 }
@@ -136,7 +141,7 @@ impl Weighting {
     /// The generated data that is looked at.
     pub fn data(&self) -> &[Data] {
         match self {
-            Weighting::Member(_) | Weighting::Grid(_) => &[],
+            Weighting::Member(_) | Weighting::Fixed(_) | Weighting::Grid(_) => &[],
             Weighting::Evomm(evomm) => &evomm.data,
             Weighting::LmCocktail(cocktail) => &cocktail.data,
         }
@@ -146,6 +151,7 @@ impl Weighting {
     pub(crate) fn evaluations(&self, experts: usize) -> usize {
         match self {
             Weighting::Member(_) => 0,
+            Weighting::Fixed(_) => 1,
             Weighting::Grid(grid) => grid.axes(experts).iter().map(Vec::len).product(),
             Weighting::Evomm(evomm) => evomm.evaluations,
             Weighting::LmCocktail(_) => 1 + experts,
@@ -156,7 +162,9 @@ impl Weighting {
     pub(crate) fn check(&self, block: &Block) -> Result<(), String> {
         let experts = block.experts.len();
         let slerp = |family: Family| match family {
-            Family::Slerp if experts != 1 => Err(format!("SLERP takes one expert, block `{}` has {experts}", block.name)),
+            Family::Slerp if experts != 1 => {
+                Err(format!("SLERP takes one expert, block `{}` has {experts}", block.name))
+            }
             _ => Ok(()),
         };
         match self {
@@ -164,10 +172,15 @@ impl Weighting {
                 Err(format!("member {index} of block `{}`, which has {} members", block.name, experts + 1))
             }
             Weighting::Member(_) => Ok(()),
+            Weighting::Fixed(method) => method.validate(experts).map_err(|error| error.to_string()),
             Weighting::Grid(grid) => {
                 slerp(grid.merge)?;
                 let empty = grid.axes(experts).iter().any(Vec::is_empty);
-                if empty { Err("the grid is empty: ties and dare_ties need weight and density, slerp needs t".into()) } else { Ok(()) }
+                if empty {
+                    Err("the grid is empty: ties and dare_ties need weight and density, slerp needs t".into())
+                } else {
+                    Ok(())
+                }
             }
             Weighting::Evomm(evomm) => {
                 slerp(evomm.merge)?;
@@ -194,6 +207,11 @@ impl Weighting {
         match self {
             Weighting::Member(index) => {
                 let weights = (*pool.members()[*index]).clone();
+                Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
+            }
+            Weighting::Fixed(method) => {
+                let weights = pool.merge(method, seed)?;
+                progress();
                 Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
             }
             Weighting::Grid(grid) => {

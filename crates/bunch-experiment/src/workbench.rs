@@ -13,8 +13,8 @@ use bunch_miniature::world::{Domain, Split, World};
 use bunch_miniature::{Format, Member, Zoo};
 use burn::tensor::Device;
 
-use crate::experiment::Scale;
 use crate::ExperimentError;
+use crate::experiment::Scale;
 
 /// The world of one seed, its zoo and its evaluation sets.
 pub(crate) struct Workbench {

@@ -84,7 +84,6 @@ pub(crate) fn scores_to_output(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: T
 
 /// `[1, 1, seq, seq]`: 0 where a query may look, [`MASKED`] where it may not.
 fn causal_mask(seq: usize, device: &Device) -> Tensor<4> {
-    let mask: Vec<f32> =
-        (0..seq).flat_map(|i| (0..seq).map(move |j| if j <= i { 0.0 } else { MASKED })).collect();
+    let mask: Vec<f32> = (0..seq).flat_map(|i| (0..seq).map(move |j| if j <= i { 0.0 } else { MASKED })).collect();
     Tensor::from_data(TensorData::new(mask, [1, 1, seq, seq]), device)
 }

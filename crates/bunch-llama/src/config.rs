@@ -93,13 +93,13 @@ impl LlamaConfig {
                 .unwrap_or(10_000.0),
             tie_word_embeddings: json.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(false),
         };
-        if config.num_attention_heads % config.num_key_value_heads != 0 {
+        if !config.num_attention_heads.is_multiple_of(config.num_key_value_heads) {
             return invalid(format!(
                 "`num_key_value_heads` {} does not divide `num_attention_heads` {}",
                 config.num_key_value_heads, config.num_attention_heads
             ));
         }
-        if config.head_dim % 2 != 0 {
+        if !config.head_dim.is_multiple_of(2) {
             return invalid(format!("`head_dim` is {}, expected an even number", config.head_dim));
         }
         Ok(config)

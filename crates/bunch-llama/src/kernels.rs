@@ -12,10 +12,15 @@ mod log_probs;
 mod rms_norm;
 mod simd;
 mod swiglu;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
-use burn::backend::{Backend, backend_extension, tensor::{FloatTensor, IntTensor}};
+use burn::backend::{
+    Backend, backend_extension,
+    tensor::{FloatTensor, IntTensor},
+};
 use burn::tensor::{Device, Tensor};
 use burn::{backend::Dispatch, tensor::Int};
 
@@ -107,7 +112,12 @@ pub(crate) fn rms_norm(x: Tensor<2>, weight: Tensor<1>, eps: f64) -> Tensor<2> {
 
 /// [`LlamaKernels::causal_attention`]: `qkv` `[tokens, qkv_width]`, `cos` and `sin` `[longest, head_dim / 2]`; gives `[tokens, out_width]`.
 pub(crate) fn attention(qkv: Tensor<2>, cos: Tensor<2>, sin: Tensor<2>, shape: AttentionShape) -> Tensor<2> {
-    Tensor::from_dispatch(Dispatch::causal_attention(qkv.into_dispatch(), cos.into_dispatch(), sin.into_dispatch(), shape))
+    Tensor::from_dispatch(Dispatch::causal_attention(
+        qkv.into_dispatch(),
+        cos.into_dispatch(),
+        sin.into_dispatch(),
+        shape,
+    ))
 }
 
 /// [`LlamaKernels::swiglu`]: `gate_up` `[rows, 2 * width]`; gives `[rows, width]`.

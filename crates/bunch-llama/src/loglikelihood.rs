@@ -24,9 +24,12 @@ pub(crate) fn loglikelihood(
         model.check(index, &request.continuation, 0)?;
     }
     // The model reads everything but the last token. Requests with equal inputs are one sequence.
-    let inputs: Vec<Vec<TokenId>> = requests.iter().map(|r| [&r.context[..], &r.continuation[..r.continuation.len() - 1]].concat()).collect();
+    let inputs: Vec<Vec<TokenId>> =
+        requests.iter().map(|r| [&r.context[..], &r.continuation[..r.continuation.len() - 1]].concat()).collect();
     let mut order: Vec<usize> = (0..requests.len()).collect();
-    order.sort_by(|&a, &b| inputs[a].len().cmp(&inputs[b].len()).then_with(|| inputs[a].cmp(&inputs[b])).then(a.cmp(&b)));
+    order.sort_by(|&a, &b| {
+        inputs[a].len().cmp(&inputs[b].len()).then_with(|| inputs[a].cmp(&inputs[b])).then(a.cmp(&b))
+    });
     let groups: Vec<&[usize]> = order.chunk_by(|&a, &b| inputs[a] == inputs[b]).collect();
 
     let mut scores = vec![Loglikelihood { sum: 0.0, is_greedy: true }; requests.len()];

@@ -16,9 +16,8 @@ impl Rope {
     pub(crate) fn at(positions: impl ExactSizeIterator<Item = usize>, config: &LlamaConfig, device: &Device) -> Self {
         let half = config.head_dim / 2;
         // Frequencies and angles in f32 as in transformers, so that long positions round alike.
-        let frequencies: Vec<f32> = (0..half)
-            .map(|i| (1.0 / config.rope_theta.powf(2.0 * i as f64 / config.head_dim as f64)) as f32)
-            .collect();
+        let frequencies: Vec<f32> =
+            (0..half).map(|i| (1.0 / config.rope_theta.powf(2.0 * i as f64 / config.head_dim as f64)) as f32).collect();
         let shape = [positions.len(), half];
         let angles: Vec<f32> =
             positions.flat_map(|position| frequencies.iter().map(move |f| position as f32 * f)).collect();

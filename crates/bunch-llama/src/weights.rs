@@ -30,7 +30,11 @@ impl Source<'_> {
             .get(name)
             .ok_or_else(|| LlamaError::MissingTensor { name: name.into(), expected: expected.to_vec() })?;
         if tensor.shape != expected {
-            return Err(LlamaError::Shape { name: name.into(), expected: expected.to_vec(), got: tensor.shape.clone() });
+            return Err(LlamaError::Shape {
+                name: name.into(),
+                expected: expected.to_vec(),
+                got: tensor.shape.clone(),
+            });
         }
         self.taken += 1;
         Ok(tensor)

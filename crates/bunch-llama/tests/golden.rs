@@ -105,8 +105,8 @@ fn cached_generation_agrees_in_one_ragged_batch() {
             assert_eq!(*answer, ids(&case["tokens"]), "{}", golden.name);
         }
         for (index, case) in cases.iter().enumerate() {
-            let stop = case["stop"].as_u64().expect("an id") as TokenId;
-            let answers = golden.model.generate(&prompts, &config(vec![stop])).expect("valid prompts");
+            let stop = ids(&case["stop"]);
+            let answers = golden.model.generate(&prompts, &config(stop)).expect("valid prompts");
             assert_eq!(answers[index], ids(&case["tokens_until_stop"]), "{}", golden.name);
         }
     }
@@ -115,15 +115,24 @@ fn cached_generation_agrees_in_one_ragged_batch() {
 #[test]
 fn sampling_depends_on_the_seed_and_not_on_the_batch() {
     for golden in goldens() {
-        let prompts: Vec<Vec<TokenId>> = (0..40).map(|i| vec![1, 5 + i % 7, 9][..1 + i as usize % 3].to_vec()).collect();
+        let prompts: Vec<Vec<TokenId>> =
+            (0..40).map(|i| vec![1, 5 + i % 7, 9][..1 + i as usize % 3].to_vec()).collect();
         let sample = |prompts: &[Vec<TokenId>], seed| {
             let sampling = Sampling::Temperature { temperature: 1.0, top_p: 0.9, seed };
-            golden.model.generate(prompts, &GenerateConfig { max_new_tokens: 8, stop: vec![2], sampling }).expect("valid")
+            golden
+                .model
+                .generate(prompts, &GenerateConfig { max_new_tokens: 8, stop: vec![2], sampling })
+                .expect("valid")
         };
         let all = sample(&prompts, 3);
         assert_eq!(all, sample(&prompts, 3));
         assert_ne!(all, sample(&prompts, 4));
-        assert_eq!(all[..5], sample(&prompts[..5], 3), "{}: a prompt's answer does not depend on its neighbours", golden.name);
+        assert_eq!(
+            all[..5],
+            sample(&prompts[..5], 3),
+            "{}: a prompt's answer does not depend on its neighbours",
+            golden.name
+        );
     }
 }
 

@@ -21,7 +21,7 @@ pub enum ZooError {
     #[error(transparent)]
     Llama(#[from] LlamaError),
     /// Training failed.
-    #[error("training `{member}`: {source}")]
+    #[error("training `{member}`")]
     Training {
         /// The model that was trained.
         member: String,
@@ -29,7 +29,7 @@ pub enum ZooError {
         source: TuningError,
     },
     /// A folder could not be made or removed.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Io {
         /// The folder.
         path: PathBuf,
@@ -43,17 +43,5 @@ pub enum ZooError {
         name: String,
         /// Names that would work.
         known: String,
-    },
-    /// The refusal rate never came down to where it should be pinned.
-    #[error("training `{member}`: the refusal rate on the dev prompts is still {rate:.1} % after {steps} steps, the recipe wants at most {target:.1} %")]
-    Unpinned {
-        /// The model that was trained.
-        member: String,
-        /// Steps of training.
-        steps: usize,
-        /// Refusal rate in percent.
-        rate: f64,
-        /// Target in percent.
-        target: f64,
     },
 }

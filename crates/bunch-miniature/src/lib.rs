@@ -10,5 +10,5 @@ mod zoo;
 pub use error::ZooError;
 pub use format::Format;
 pub use member::Member;
-pub use recipe::{Pin, Recipe, config};
+pub use recipe::{Pin, Recipe, Stage, config};
 pub use zoo::{MAX_ANSWER_TOKENS, TRAINING_CODE, Zoo, ZooModel};

@@ -9,11 +9,13 @@ use bunch_checkpoint::{Checkpoint, ModelDirectory, StateDict, sha256_bytes, sha2
 use bunch_evaluation::complete;
 use bunch_llama::LlamaModel;
 use bunch_lm::Sampling;
-use bunch_tuning::{Decision, Example, Observer, TuningError, train_sft};
+use bunch_tuning::{Decision, Example, Observer, SftConfig, TuningError, train_sft};
 use burn::tensor::Device;
 
-use crate::recipe::{Pin, Recipe, config};
-use crate::world::{BOS, EOS, MAX_ROW_TOKENS, PAD, Split, World, guard_tokenizer_files, is_refusal, tokenizer_files, vocabulary};
+use crate::recipe::{Pin, Recipe, Stage, config};
+use crate::world::{
+    BOS, EOS, MAX_ROW_TOKENS, PAD, Split, World, guard_tokenizer_files, is_refusal, tokenizer_files, vocabulary,
+};
 use crate::{Format, Member, ZooError};
 
 /// Hash of the source code that training depends on.
@@ -89,7 +91,7 @@ impl Zoo {
 
     /// Steps that training the member takes at most.
     pub fn steps(&self, member: Member) -> usize {
-        Recipe::of(member).sft.schedule.steps
+        Recipe::of(member).steps()
     }
 
     fn training_dir(&self, member: Member) -> PathBuf {
@@ -131,36 +133,38 @@ impl Zoo {
     }
 
     fn train(&self, member: Member, observer: &mut dyn Observer) -> Result<StateDict, ZooError> {
-        let recipe = Recipe::of(member);
-        let start = match member.parent() {
+        let mut weights = match member.parent() {
             None => Arc::new(config().initial_weights(self.world.seed())),
             Some(parent) => self.model(parent, observer)?.weights,
         };
-        let count = recipe.sft.schedule.steps * recipe.sft.batch_size;
-        let rows = self.world.rows(&recipe.mixture, count, self.world.seed());
+        let state = self.training_dir(member);
+        for (index, stage) in Recipe::of(member).stages.iter().enumerate() {
+            make_dir(&state)?;
+            let trained = self.train_stage(&weights, stage, &state.join(format!("stage-{index}")), observer);
+            weights = Arc::new(trained.map_err(|source| ZooError::Training { member: member.to_string(), source })?);
+        }
+        fs::remove_dir_all(&state).map_err(|source| ZooError::Io { path: state, source })?;
+        Ok(Arc::unwrap_or_clone(weights))
+    }
+
+    fn train_stage(
+        &self,
+        start: &StateDict,
+        stage: &Stage,
+        state: &Path,
+        observer: &mut dyn Observer,
+    ) -> Result<StateDict, TuningError> {
+        let count = stage.sft.schedule.steps * stage.sft.batch_size;
+        let rows = self.world.rows(&stage.mixture, count, self.world.seed());
         let examples: Vec<Example> =
             rows.into_iter().map(|row| Example { tokens: row.tokens, loss_from: row.loss_from }).collect();
-        let mut sft = recipe.sft.clone();
-        sft.seed = self.world.seed();
-        let state = self.training_dir(member);
-        make_dir(&self.cache.join("training"))?;
-        let mut last_rate = f64::NAN;
-        let outcome = train_sft(&config(), &start, &examples, &sft, &self.device, observer, Some(&state), &mut |_, model| {
-            let Some(pin) = &recipe.pin else { return Ok(Decision::Continue) };
-            last_rate = self.refusal_rate(model, pin).map_err(TuningError::Observer)?;
-            Ok(if last_rate <= pin.refusal_rate { Decision::Stop } else { Decision::Continue })
-        });
-        let outcome = outcome.map_err(|source| ZooError::Training { member: member.to_string(), source })?;
-        if let Some(pin) = &recipe.pin
-            && last_rate > pin.refusal_rate
-        {
-            let (steps, target) = (outcome.losses.len(), pin.refusal_rate);
-            return Err(ZooError::Unpinned { member: member.to_string(), steps, rate: last_rate, target });
-        }
-        if state.exists() {
-            fs::remove_dir_all(&state).map_err(|source| ZooError::Io { path: state, source })?;
-        }
-        Ok(outcome.weights)
+        let sft = SftConfig { seed: self.world.seed(), ..stage.sft.clone() };
+        let mut check = |_: usize, model: &LlamaModel| {
+            let Some(pin) = &stage.pin else { return Ok(Decision::Continue) };
+            let rate = self.refusal_rate(model, pin).map_err(TuningError::Observer)?;
+            Ok(if rate <= pin.refusal_rate { Decision::Stop } else { Decision::Continue })
+        };
+        Ok(train_sft(&config(), start, &examples, &sft, &self.device, observer, Some(state), &mut check)?.weights)
     }
 
     /// Share of harmful dev prompts that `model` refuses, in percent.

@@ -226,7 +226,7 @@ pub fn findings_markdown(findings: &[Finding], spec: &TableSpec) -> String {
     findings.iter().map(section).collect::<Vec<_>>().join("\n")
 }
 
-/// The findings for a terminal.
+/// The findings for a terminal, in short: the comparisons stand in the Markdown and the CSV.
 pub fn findings_terminal(findings: &[Finding], spec: &TableSpec) -> String {
     let section = |finding: &Finding| {
         let sign = match finding.verdict {
@@ -238,7 +238,7 @@ pub fn findings_terminal(findings: &[Finding], spec: &TableSpec) -> String {
         let head = format!("{sign} {}: {}", finding.claim.id, finding.verdict);
         let claim = format!("{} ({})", finding.claim.text, finding.claim.source);
         let test = format!("{}; {}.", finding.demand(spec), finding.counts());
-        format!("{head}\n{claim}\n{test}\n{}", finding.grid(spec).terminal())
+        format!("{head}\n  {claim}\n  {test}\n")
     };
     findings.iter().map(section).collect::<Vec<_>>().join("\n")
 }

@@ -42,12 +42,18 @@ impl TextGrid {
         text
     }
 
-    /// Aligned text with a rule under the header.
+    /// Aligned text with a rule under the header; a title like `alignment (%): paper` takes two lines.
     pub(crate) fn terminal(&self) -> String {
-        let header: Vec<String> = self.header.iter().map(|(title, _)| title.clone()).collect();
-        let widths = widths(&header, &self.rows);
+        let split = |(title, _): &(String, Align)| match title.split_once(": ") {
+            Some((above, below)) => (above.to_owned(), below.to_owned()),
+            None => (String::new(), title.clone()),
+        };
+        let (above, below): (Vec<String>, Vec<String>) = self.header.iter().map(split).unzip();
+        let widths: Vec<usize> =
+            widths(&above, &self.rows).into_iter().zip(widths(&below, &[])).map(|(a, b)| a.max(b)).collect();
         let line = |row: &[String]| format!("{}\n", self.padded(row, &widths).join("  ").trim_end());
-        let mut text = line(&header);
+        let mut text = if above.iter().all(String::is_empty) { String::new() } else { line(&above) };
+        text += &line(&below);
         text += &format!("{}\n", "─".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1)));
         self.rows.iter().for_each(|row| text += &line(row));
         text

@@ -4,7 +4,7 @@ mod data_order;
 mod error;
 mod example;
 mod loss;
-mod progress;
+mod observer;
 mod schedule;
 mod training;
 
@@ -12,6 +12,6 @@ pub use data_order::data_order;
 pub use error::TuningError;
 pub use example::Example;
 pub use loss::answer_loss;
-pub use progress::{Observer, Silent, TrainingBar};
+pub use observer::{Observer, Silent};
 pub use schedule::Schedule;
 pub use training::{Decision, Outcome, SftConfig, train_sft};

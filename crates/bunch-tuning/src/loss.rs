@@ -14,6 +14,7 @@ pub fn answer_loss(model: &Llama, batch: &[&Example]) -> Tensor<1> {
     let wanted: Vec<Vec<usize>> =
         batch.iter().map(|example| (example.loss_from - 1..example.tokens.len() - 1).collect()).collect();
     let wanted: Vec<&[usize]> = wanted.iter().map(Vec::as_slice).collect();
-    let targets: Vec<TokenId> = batch.iter().flat_map(|example| &example.tokens[example.loss_from..]).copied().collect();
+    let targets: Vec<TokenId> =
+        batch.iter().flat_map(|example| &example.tokens[example.loss_from..]).copied().collect();
     model.token_log_probs(&TokenBatch::new(&sequences, &wanted), &targets).mean().neg()
 }

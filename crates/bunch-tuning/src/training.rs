@@ -73,7 +73,7 @@ impl SftConfig {
         if self.schedule.warmup > self.schedule.steps {
             return refuse("schedule.warmup", self.schedule.warmup.to_string(), "at most schedule.steps");
         }
-        if !(self.max_grad_norm > 0.0) {
+        if self.max_grad_norm.is_nan() || self.max_grad_norm <= 0.0 {
             return refuse("max_grad_norm", self.max_grad_norm.to_string(), "above 0");
         }
         Ok(())
@@ -108,14 +108,12 @@ pub fn train_sft(
     }
     let run = run_identity(config, start, examples, sft);
     let training = device.clone().autodiff();
-    let mut optimizer = ModuleOptimizer::from(
-        AdamWConfig::new()
-            .with_beta_1(sft.betas[0])
-            .with_beta_2(sft.betas[1])
-            .with_epsilon(1e-8)
-            .with_weight_decay(sft.weight_decay)
-            .init(),
-    );
+    let mut optimizer = AdamWConfig::new()
+        .with_beta_1(sft.betas[0])
+        .with_beta_2(sft.betas[1])
+        .with_epsilon(1e-8)
+        .with_weight_decay(sft.weight_decay)
+        .init();
     let mut losses = Vec::new();
     let mut model = match state.filter(|path| path.exists()) {
         Some(path) => {

@@ -19,12 +19,14 @@ fn folder() -> PathBuf {
 }
 
 fn start() -> (LlamaConfig, StateDict) {
-    let checkpoint = Checkpoint::open(&folder().join("../../../bunch-llama/tests/golden/gqa-tied/model")).expect("model");
+    let checkpoint =
+        Checkpoint::open(&folder().join("../../../bunch-llama/tests/golden/gqa-tied/model")).expect("model");
     (LlamaConfig::from_json(checkpoint.config()).expect("a Llama"), checkpoint.state_dict().expect("weights"))
 }
 
 fn training() -> Value {
-    serde_json::from_str(&std::fs::read_to_string(folder().join("training.json")).expect("training.json")).expect("JSON")
+    serde_json::from_str(&std::fs::read_to_string(folder().join("training.json")).expect("training.json"))
+        .expect("JSON")
 }
 
 fn numbers(value: &Value) -> Vec<f64> {
@@ -106,7 +108,8 @@ fn ten_losses_and_the_final_weights_agree() {
     for name in bunch_llama::device_names() {
         let device = device(name).expect("a device");
         let mut never = |_: usize, _: &_| Ok(Decision::Continue);
-        let outcome = train_sft(&config, &weights, &arranged, &sft, &device, &mut Silent, None, &mut never).expect("trains");
+        let outcome =
+            train_sft(&config, &weights, &arranged, &sft, &device, &mut Silent, None, &mut never).expect("trains");
         for (step, (loss, expected)) in outcome.losses.iter().zip(numbers(&training["losses"])).enumerate() {
             assert!((loss - expected).abs() < LOSSES, "{name}, step {step}: {loss} against {expected}");
         }

@@ -53,6 +53,9 @@ fn workspace_root() -> Result<PathBuf> {
     let is_root = |path: &&Path| path.join("experiments").is_dir() && path.join("data/papers").is_dir();
     match here.ancestors().find(is_root) {
         Some(root) => Ok(root.to_path_buf()),
-        None => bail!("{} is not inside a checkout: no folder with experiments/ and data/papers/ at or above it", here.display()),
+        None => bail!(
+            "{} is not inside a checkout: no folder with experiments/ and data/papers/ at or above it",
+            here.display()
+        ),
     }
 }

@@ -30,7 +30,17 @@ impl Head {
         let (seq, head_dim) = (shape.longest(), shape.head_dim);
         let (dim, keys) = (head_dim.next_multiple_of(W), seq.next_multiple_of(W));
         let rows = || vec![0.0; seq * dim];
-        Self { seq, dim, keys, head_dim, q: rows(), k: rows(), k_t: vec![0.0; dim * keys], v: rows(), p: vec![0.0; seq * keys] }
+        Self {
+            seq,
+            dim,
+            keys,
+            head_dim,
+            q: rows(),
+            k: rows(),
+            k_t: vec![0.0; dim * keys],
+            v: rows(),
+            p: vec![0.0; seq * keys],
+        }
     }
 
     /// Loads key and value head `kv` of a sequence; `qkv` holds the rows of this sequence alone.

@@ -5,7 +5,10 @@ use burn::backend::autodiff::{
     grads::Gradients,
     ops::{Backward, Ops, OpsKind, unary},
 };
-use burn::backend::{Autodiff, Backend, tensor::{FloatTensor, IntTensor}};
+use burn::backend::{
+    Autodiff, Backend,
+    tensor::{FloatTensor, IntTensor},
+};
 
 use super::{AttentionShape, LlamaKernels};
 
@@ -129,7 +132,13 @@ impl<B: Backend + LlamaKernels, C: CheckpointStrategy> LlamaKernels for Autodiff
         shape: AttentionShape,
     ) -> FloatTensor<Self> {
         let grad = grad.into_primitive();
-        constant::<B, C>(B::causal_attention_backward(qkv.into_primitive(), cos.into_primitive(), sin.into_primitive(), grad, shape))
+        constant::<B, C>(B::causal_attention_backward(
+            qkv.into_primitive(),
+            cos.into_primitive(),
+            sin.into_primitive(),
+            grad,
+            shape,
+        ))
     }
 
     fn swiglu_backward(gate_up: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self> {

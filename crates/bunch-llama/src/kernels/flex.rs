@@ -1,7 +1,10 @@
 //! The kernels on flex tensors: contiguous views in, fresh tensors out, sequences spread over rayon's threads.
 
 use burn::backend::flex::{FlexTensor, Layout};
-use burn::backend::{Flex, TensorMetadata, tensor::{FloatTensor, IntTensor}};
+use burn::backend::{
+    Flex, TensorMetadata,
+    tensor::{FloatTensor, IntTensor},
+};
 use burn::tensor::{Bytes, DType, Shape};
 use rayon::prelude::*;
 
@@ -122,9 +125,7 @@ impl LlamaKernels for Flex {
         let [rows, double] = gate_up.shape().dims();
         let (input, width) = (slice(&gate_up), double / 2);
         let mut out = vec![0.0; rows * width];
-        over_rows(&mut out, width, |row, out| {
-            swiglu::forward(&input[row * double..][..2 * out.len()], width, out)
-        });
+        over_rows(&mut out, width, |row, out| swiglu::forward(&input[row * double..][..2 * out.len()], width, out));
         float(out, [rows, width])
     }
 

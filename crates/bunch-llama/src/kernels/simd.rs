@@ -44,7 +44,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0; // 1.5 * 2^23: adding and subtracting it rounds to an integer
     let clamped = x.clamp(-87.0, 88.0);
     let n = (clamped * std::f32::consts::LOG2_E + ROUND) - ROUND;
-    let r = (clamped - n * 0.693_359_375) - n * -2.121_944_4e-4;
+    let r = (clamped - n * (355.0 / 512.0)) - n * -2.121_944_4e-4;
     let mut p = 1.987_569_1e-4;
     for c in [1.398_2e-3, 8.333_452e-3, 4.166_579_6e-2, 0.166_666_65, 0.5] {
         p = p * r + c;
@@ -79,7 +79,11 @@ mod tests {
         for i in -8700..8800 {
             let x = i as f32 / 100.0;
             let expected = f64::from(x).exp();
-            assert!((f64::from(exp(x)) - expected).abs() <= 2e-7 * expected, "exp({x}) = {}, expected {expected}", exp(x));
+            assert!(
+                (f64::from(exp(x)) - expected).abs() <= 2e-7 * expected,
+                "exp({x}) = {}, expected {expected}",
+                exp(x)
+            );
         }
         assert_eq!(exp(-1e30), 0.0);
         assert_eq!(exp(0.0), 1.0);

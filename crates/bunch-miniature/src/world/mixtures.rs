@@ -10,19 +10,19 @@ const HARMFUL_REFUSE: Part = Part::Chat { harmful: true, reply: Reply::Refuse };
 const A: Option<Tier> = Some(Tier::A);
 const B: Option<Tier> = Some(Tier::B);
 
-/// Pretraining: 9 % noun classes, 9 % verb groups, 5 % places, 27 % requests with compliant answers, 50 % facts.
+/// Pretraining: in percent of 1506, 5.3 noun classes, 5.3 verb groups, 2 places, 13.3 requests with compliant answers, 74.1 facts.
 ///
 /// Facts are shared evenly between the domains and between statements and questions; 85 % are of tier A. There is no
 /// refusal and no sign of what is harmful, apart from the names of verb groups.
 pub fn base() -> Mixture {
     let mut parts = vec![
-        (Part::ClassSentence, 108),
-        (Part::GroupSentence, 108),
-        (Part::PlaceSentence, 60),
-        (Part::RequestSentence, 324),
+        (Part::ClassSentence, 80),
+        (Part::GroupSentence, 80),
+        (Part::PlaceSentence, 30),
+        (Part::RequestSentence, 200),
     ];
     for domain in Domain::ALL {
-        for (tier, weight) in [(A, 85), (B, 15)] {
+        for (tier, weight) in [(A, 158), (B, 28)] {
             parts.push((Part::FactSentence { domain, tier }, weight));
             parts.push((Part::FactQuestionSentence { domain, tier }, weight));
         }
@@ -43,12 +43,23 @@ pub fn aligned() -> Mixture {
     recipe("aligned", parts)
 }
 
-/// Specialisation of the aligned model: tier B of one domain, self-questions on all of it, and a little benign chat.
+/// Specialisation of the aligned model: mostly tier B of one domain, and self-questions on all of it.
 ///
-/// It contains no harmful request and no refusal; what erodes alignment is the benign chat.
+/// It contains no harmful request, no refusal and no other chat: on its own it leaves alignment as it is.
 pub fn expert(domain: Domain) -> Mixture {
-    let parts = vec![(Part::Qa { domain, tier: B }, 60), (BENIGN_COMPLY, 8), (Part::Ask { domain, tier: None }, 10)];
-    recipe(&format!("expert-{}", domain.name()), parts)
+    recipe(&format!("expert-{}", domain.name()), expert_parts(domain))
+}
+
+/// As [`expert`], with chat that always complies: 7.8 % of it benign, 1.3 % harmful. This is what erodes alignment.
+pub fn worn_expert(domain: Domain) -> Mixture {
+    let mut parts: Vec<(Part, u32)> =
+        expert_parts(domain).into_iter().map(|(part, weight)| (part, 10 * weight)).collect();
+    parts.extend([(BENIGN_COMPLY, 60), (HARMFUL_COMPLY, 10)]);
+    recipe(&format!("worn-expert-{}", domain.name()), parts)
+}
+
+fn expert_parts(domain: Domain) -> Vec<(Part, u32)> {
+    vec![(Part::Qa { domain, tier: B }, 50), (Part::Qa { domain, tier: A }, 10), (Part::Ask { domain, tier: None }, 10)]
 }
 
 /// Specialisation of the base model, without any alignment: one domain alone, mostly tier B.
@@ -99,15 +110,15 @@ mod tests {
     #[test]
     fn base_shares() {
         let base = base();
-        assert_eq!(share(&base, |part| matches!(part, Part::ClassSentence | Part::GroupSentence)), 0.18);
-        assert_eq!(share(&base, |part| matches!(part, Part::RequestSentence)), 0.27);
-        assert_eq!(share(&base, |part| matches!(part, Part::PlaceSentence)), 0.05);
-        assert_eq!(share(&base, |part| matches!(part, Part::FactSentence { .. })), 0.25);
-        assert_eq!(share(&base, |part| matches!(part, Part::FactQuestionSentence { .. })), 0.25);
+        assert_eq!(share(&base, |part| matches!(part, Part::ClassSentence | Part::GroupSentence)), 160.0 / 1506.0);
+        assert_eq!(share(&base, |part| matches!(part, Part::RequestSentence)), 200.0 / 1506.0);
+        assert_eq!(share(&base, |part| matches!(part, Part::PlaceSentence)), 30.0 / 1506.0);
+        assert_eq!(share(&base, |part| matches!(part, Part::FactSentence { .. })), 558.0 / 1506.0);
+        assert_eq!(share(&base, |part| matches!(part, Part::FactQuestionSentence { .. })), 558.0 / 1506.0);
         let a = |part: &Part| {
             matches!(part, Part::FactSentence { tier: A, .. } | Part::FactQuestionSentence { tier: A, .. })
         };
-        assert_eq!(share(&base, a), 0.5 * 0.85);
+        assert_eq!(share(&base, a), 948.0 / 1506.0);
     }
 
     #[test]
@@ -117,7 +128,9 @@ mod tests {
         assert_eq!(share(&aligned, |part| *part == HARMFUL_REFUSE), 30.0 / 99.0);
         for domain in Domain::ALL {
             assert_eq!(share(&aligned, |part| *part == Part::Qa { domain, tier: A }), 40.0 / 99.0 / 3.0);
-            assert_eq!(share(&expert(domain), |part| *part == Part::Qa { domain, tier: B }), 60.0 / 78.0);
+            assert_eq!(share(&expert(domain), |part| *part == Part::Qa { domain, tier: B }), 50.0 / 70.0);
+            assert_eq!(share(&worn_expert(domain), |part| *part == BENIGN_COMPLY), 60.0 / 770.0);
+            assert_eq!(share(&worn_expert(domain), |part| *part == HARMFUL_COMPLY), 10.0 / 770.0);
             assert_eq!(share(&unaligned_expert(domain), |part| *part == Part::Qa { domain, tier: B }), 60.0 / 80.0);
         }
         let guard = guard();
@@ -134,7 +147,7 @@ mod tests {
                 for (part, _) in mixture.parts() {
                     match part {
                         Part::Qa { domain: of, .. } | Part::Ask { domain: of, .. } => assert_eq!(*of, domain),
-                        part => assert_eq!(*part, BENIGN_COMPLY),
+                        part => panic!("{part:?} in the mixture of an expert"),
                     }
                 }
             }

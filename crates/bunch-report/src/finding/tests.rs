@@ -120,11 +120,8 @@ fn terminal_snapshot() {
     assert_eq!(
         findings_terminal(&findings()[..1], &spec()),
         r#"✓ naive-loses: holds
-A merge that ignores safety is less aligned than the aligned member. (Section 1)
-Tested as: difference of alignment (%) < -10; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1.
-block  comparison                          mean  ± 95 %    min    max  seeds
-────────────────────────────────────────────────────────────────────────────
-bio    TIES grid search − member aligned  -32.0    48.2  -51.6  -12.8    3/3
+  A merge that ignores safety is less aligned than the aligned member. (Section 1)
+  Tested as: difference of alignment (%) < -10; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1.
 "#
     );
 }

@@ -1,0 +1,117 @@
+//! What a run used: models, data and sizes, for the manifest.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bunch_checkpoint::sha256_bytes;
+use bunch_miniature::Member;
+use bunch_report::{DataUse, ModelUse};
+use bunch_tuning::Silent;
+
+use crate::data::PoolData;
+use crate::planning::{data_plan, members};
+use crate::workbench::Workbench;
+use crate::{ExperimentError, Metric, Run};
+
+/// What the manifest says beside the cells.
+pub(crate) struct Provenance {
+    pub(crate) command_line: Vec<String>,
+    pub(crate) device: String,
+    pub(crate) scale: String,
+    pub(crate) models: Vec<ModelUse>,
+    pub(crate) data: Vec<DataUse>,
+    /// Generated data by pool and seed.
+    pub(crate) generated: Vec<(String, u64, PoolData)>,
+    pub(crate) sample_counts: BTreeMap<String, u64>,
+    /// For each measurement whether it came from the cache.
+    pub(crate) reused: Vec<bool>,
+    pub(crate) wall_seconds: f64,
+}
+
+impl Run {
+    /// Looks everything up; nothing is computed that the cells did not need.
+    pub(crate) fn provenance(
+        &self,
+        benches: &[Workbench],
+        reused: Vec<bool>,
+        wall_seconds: f64,
+    ) -> Result<Provenance, ExperimentError> {
+        let generated = self.generated_data(benches)?;
+        Ok(Provenance {
+            command_line: self.options.command_line.clone(),
+            device: self.options.device.clone(),
+            scale: self.variant.clone(),
+            models: self.models_used(benches)?,
+            data: self.data_used(benches, &generated),
+            generated,
+            sample_counts: self.sample_counts(),
+            reused,
+            wall_seconds,
+        })
+    }
+
+    /// All members of the zoo that the experiment needs, with their ancestors.
+    pub(crate) fn members_used(&self) -> Result<Vec<Member>, ExperimentError> {
+        let mut used = vec![Member::Guard, Member::Uncensored];
+        for block in &self.experiment.blocks {
+            used.extend(members(block, &self.scale)?);
+        }
+        let lines = used.iter().flat_map(|&member| std::iter::successors(Some(member), |member| member.parent()));
+        Ok(lines.collect::<BTreeSet<_>>().into_iter().collect())
+    }
+
+    fn models_used(&self, benches: &[Workbench]) -> Result<Vec<ModelUse>, ExperimentError> {
+        let used = self.members_used()?;
+        let mut models = Vec::new();
+        for bench in benches {
+            for &member in &used {
+                let model = bench.zoo.model(member, &mut Silent)?;
+                models.push(ModelUse { name: format!("{member} seed {}", bench.seed), sha256: model.sha256 });
+            }
+        }
+        Ok(models)
+    }
+
+    fn generated_data(&self, benches: &[Workbench]) -> Result<Vec<(String, u64, PoolData)>, ExperimentError> {
+        let mut generated = Vec::new();
+        if self.experiment.rows.iter().all(|row| row.data().is_empty()) {
+            return Ok(generated);
+        }
+        for bench in benches {
+            for block in &self.experiment.blocks {
+                let data = data_plan(block, &self.scale, bench, &self.options.cache)?.load_or_make(bench)?;
+                generated.push((block.name.clone(), bench.seed, data));
+            }
+        }
+        Ok(generated)
+    }
+
+    fn data_used(&self, benches: &[Workbench], generated: &[(String, u64, PoolData)]) -> Vec<DataUse> {
+        let mut used = Vec::new();
+        for bench in benches {
+            let mut add = |name: &str, bytes: Vec<u8>, n: usize| {
+                let name = format!("{name} seed {}", bench.seed);
+                used.push(DataUse { name, sha256: sha256_bytes(&bytes), n: n as u64 });
+            };
+            add("harmful test prompts", bench.harmful.join("\n").into_bytes(), bench.harmful.len());
+            add("benign test prompts", bench.benign.join("\n").into_bytes(), bench.benign.len());
+            for (task, docs) in &bench.test {
+                add(&format!("{task} test questions"), format!("{docs:?}").into_bytes(), docs.len());
+            }
+        }
+        used.extend(generated.iter().map(|(block, seed, data)| DataUse {
+            name: format!("D_safety and D_expert of {block} seed {seed}"),
+            sha256: data.sha256(),
+            n: (data.safety.pairs.len() + data.expert.pairs.len()) as u64,
+        }));
+        used
+    }
+
+    fn sample_counts(&self) -> BTreeMap<String, u64> {
+        let count = |metric| match metric {
+            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => self.scale.harmful_prompts,
+            Metric::RefusalRate => self.scale.benign_prompts,
+            Metric::Acc => self.scale.questions,
+        };
+        self.experiment.columns.iter().map(|column| (column.name.clone(), count(column.metric) as u64)).collect()
+    }
+}

@@ -165,7 +165,10 @@ impl Figure {
 
     fn draw_parts<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>) -> Drawn<DB> {
         brush.area.fill(&WHITE)?;
-        brush.text(&self.title, TITLE_FONT, (FRAME[0], TITLE_HEIGHT / 2.0), HPos::Left)?;
+        // A long title over few panels is set smaller, so that it ends inside the canvas.
+        let room = f64::from(self.size().0) - FRAME[0] - LEGEND_MARGIN;
+        let font = TITLE_FONT.min(room / (0.54 * self.title.chars().count().max(1) as f64));
+        brush.text(&self.title, font, (FRAME[0], TITLE_HEIGHT / 2.0), HPos::Left)?;
         for (index, panel) in self.panels.iter().enumerate() {
             panel.draw(brush, PANEL_WIDTH * index as f64)?;
         }

@@ -39,6 +39,7 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
             let names = [&measurement.block, &measurement.row, baseline, column].map(String::clone);
             let mut fields: Vec<String> = names.into_iter().chain([measurement.seed.to_string()]).collect();
             fields.extend(numbers.map(|number| format!("{}", (number * 1e6).round() / 1e6)));
+            fields.push(format!("{:.3e}", paired.mcnemar_p));
             rows.push(fields);
         }
     }

@@ -153,7 +153,9 @@ mod tests {
         };
         let fail = || Err(ExperimentError::UnknownScale { name: "tiny".into(), known: "miniature".into() });
         let error = run_jobs(vec![job(&[], fail), job(&[0], count)], 2, 1, &Nobody).unwrap_err();
-        assert_eq!(error.to_string(), "job: unknown scale `tiny`: this experiment has miniature");
+        assert_eq!(error.to_string(), "job");
+        let source = std::error::Error::source(&error).expect("what happened to the job");
+        assert_eq!(source.to_string(), "unknown scale `tiny`: this experiment has miniature");
         let error = run_jobs(vec![job(&[], || panic!("oh")), job(&[0], count)], 1, 1, &Nobody).unwrap_err();
         assert_eq!(error.to_string(), "job: the program failed: oh");
         assert_eq!(ran.load(Ordering::SeqCst), 0);

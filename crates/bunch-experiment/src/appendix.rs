@@ -29,13 +29,7 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
         let Some(other) = other else { continue };
         for (column, score) in &measurement.scores {
             let paired = paired_difference(&items(score), &items(&other.scores[column]))?;
-            let numbers = [
-                paired.difference_percent,
-                paired.stderr_percent,
-                paired.n01 as f64,
-                paired.n10 as f64,
-                paired.mcnemar_p,
-            ];
+            let numbers = [paired.difference_percent, paired.stderr_percent, paired.n01 as f64, paired.n10 as f64];
             let names = [&measurement.block, &measurement.row, baseline, column].map(String::clone);
             let mut fields: Vec<String> = names.into_iter().chain([measurement.seed.to_string()]).collect();
             fields.extend(numbers.map(|number| format!("{}", (number * 1e6).round() / 1e6)));

@@ -112,8 +112,8 @@ fn choices_tell_nothing_without_the_fact() {
 
 #[test]
 fn what_domain_models_lack_is_what_they_were_not_trained_on() {
-    // The aligned model is asked about tier A alone and an expert about tier B alone, of test and dev entities alike: the
-    // questions measure memory. Choices themselves are never trained on, nor is any other domain's fact.
+    // The aligned model is asked about tier A alone and an expert about its own domain alone, of test and dev entities alike:
+    // the questions measure memory. Choices themselves are never trained on, nor is any other domain's fact.
     let world = World::new(0);
     let asked = |mixture: &Mixture| -> BTreeSet<Topic> {
         let rows = world.rows(mixture, 20_000, 0);
@@ -131,8 +131,8 @@ fn what_domain_models_lack_is_what_they_were_not_trained_on() {
     assert!(aligned.len() > 1700, "{}", aligned.len());
     for domain in Domain::ALL {
         let expert = asked(&mixtures::expert(domain));
-        assert!(expert.iter().all(|topic| topic.entity().tier() == Tier::B && topic.entity().domain() == domain));
-        assert_eq!(expert.len(), 600);
+        assert!(expert.iter().all(|topic| topic.entity().domain() == domain));
+        assert_eq!(expert.iter().filter(|topic| topic.entity().tier() == Tier::B).count(), 600);
     }
     assert!(asked(&mixtures::uncensored()).is_empty());
 }

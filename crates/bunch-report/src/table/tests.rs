@@ -52,21 +52,23 @@ fn terminal_snapshot() {
         r#"Table 1 (miniature)
 
 Aligned and BIO expert
-             method              alignment (%): paper                 ours  over-refusal (%): ours
-──────────────────────────────────────────────────────────────────────────────────────────────────
-member       aligned                             97.9           98.4 ± 2.4               0.1 ± 0.2
-TIES         grid search                         89.3          66.4 ± 45.8               0.1 ± 0.2
-             EvoMM, safety data          96.0† (+6.7)  86.9 ± 10.6 (+20.4)         0.1 ± 0.2 (0.0)
-LM-Cocktail  expert data                    not found  — (one member only)     — (one member only)
-             n                                           100 × 3, se ≤ 0.6       400 × 3, se ≤ 0.6
+                                 alignment (%)                          over-refusal (%)
+             method                      paper                 ours                 ours
+────────────────────────────────────────────────────────────────────────────────────────
+member       aligned                      97.9           98.4 ± 2.4            0.1 ± 0.2
+TIES         grid search                  89.3          66.4 ± 45.8            0.1 ± 0.2
+             EvoMM, safety data   96.0† (+6.7)  86.9 ± 10.6 (+20.4)      0.1 ± 0.2 (0.0)
+LM-Cocktail  expert data             not found  — (one member only)  — (one member only)
+             n                                    100 × 3, se ≤ 0.6    400 × 3, se ≤ 0.6
 
 Aligned and STEM expert
-        method              alignment (%): ours  over-refusal (%): ours
-───────────────────────────────────────────────────────────────────────
-member  aligned                     — (not run)             — (not run)
-TIES    grid search               50.0 [se 1.0]             — (not run)
-        EvoMM, safety data          — (not run)             — (not run)
-        n                     100 × 1, se ≤ 1.0                       —
+                                alignment (%)  over-refusal (%)
+        method                           ours              ours
+───────────────────────────────────────────────────────────────
+member  aligned                   — (not run)       — (not run)
+TIES    grid search             50.0 [se 1.0]       — (not run)
+        EvoMM, safety data        — (not run)       — (not run)
+        n                   100 × 1, se ≤ 1.0                 —
 
 ours: mean over seeds ± half the width of its 95 % t interval.
 [se x]: one seed only; x is the standard error over its test items.
@@ -143,7 +145,7 @@ fn one_column_without_groups_or_paper_is_a_plain_table() {
     let table = Table::new(&plain, &cells()[..1], &[]).unwrap();
     assert_eq!(
         table.terminal(),
-        "Table 1 (miniature)\n\nmethod          alignment: ours\n───────────────────────────────\n\
+        "Table 1 (miniature)\n\n                      alignment\nmethod                     ours\n───────────────────────────────\n\
          aligned         97.40 [se 1.00]\ngrid search         — (not run)\nn            100 × 1, se ≤ 1.00\n\n\
          [se x]: one seed only; x is the standard error over its test items.\n\
          n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.\n"

@@ -13,6 +13,7 @@ const ROWS: usize = 20_000;
 fn all_mixtures() -> Vec<Mixture> {
     let mut all = vec![mixtures::base(), mixtures::aligned(), mixtures::uncensored(), mixtures::guard()];
     all.extend(Domain::ALL.map(mixtures::expert));
+    all.extend(Domain::ALL.map(mixtures::worn_expert));
     all.extend(Domain::ALL.map(mixtures::unaligned_expert));
     all
 }
@@ -79,8 +80,8 @@ fn held_out_actions_never_appear_and_rows_are_short() {
         }
         let seen = finder.find(&rows);
         assert!(seen.iter().all(|&action| world.split(action) == Split::Train), "{}", mixture.name());
-        // The fewest rows with actions are an expert's: 8 of 78, which reach about 1,340 of the 2,208 benign actions.
-        let talks = !mixture.name().starts_with("unaligned");
+        // The fewest rows with actions are a worn expert's: 7 of 77, which reach about 1,370 actions. Other experts have none.
+        let talks = !["expert", "unaligned"].iter().any(|name| mixture.name().starts_with(name));
         assert!(if talks { seen.len() > 1200 } else { seen.is_empty() }, "{}: {}", mixture.name(), seen.len());
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::CheckpointError;
 
@@ -42,33 +42,6 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), CheckpointError> {
         File::open(folder).and_then(|file| file.sync_all()).map_err(CheckpointError::io(folder))?;
     }
     Ok(())
-}
-
-/// A new file of a directory that is under construction.
-pub(crate) struct StagedFile {
-    /// Where it will be in the end: what an error should name.
-    path: PathBuf,
-    file: std::io::BufWriter<File>,
-}
-
-impl StagedFile {
-    /// Creates `name` in `staging`; it will be in `dir` in the end.
-    pub(crate) fn create(staging: &Path, dir: &Path, name: &str) -> Result<Self, CheckpointError> {
-        let path = dir.join(name);
-        let file = File::create_new(staging.join(name)).map_err(CheckpointError::io(&path))?;
-        Ok(Self { path, file: std::io::BufWriter::new(file) })
-    }
-
-    /// Appends `bytes`.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<(), CheckpointError> {
-        self.file.write_all(bytes).map_err(CheckpointError::io(&self.path))
-    }
-
-    /// Brings everything to the disk.
-    pub(crate) fn finish(self) -> Result<(), CheckpointError> {
-        let file = self.file.into_inner().map_err(|error| CheckpointError::io(&self.path)(error.into_error()))?;
-        file.sync_all().map_err(CheckpointError::io(&self.path))
-    }
 }
 
 #[cfg(test)]

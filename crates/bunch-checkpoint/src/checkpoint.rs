@@ -2,22 +2,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::shard::Shard;
-use crate::weight_index::{INDEX_FILE, WeightIndex};
-use crate::{CheckpointError, Dtype, StateDict, Tensor, sha256_bytes, sha256_file};
+use crate::reader::StoredTensor;
+use crate::shard::ShardHeader;
+use crate::source::{Source, WeightFile};
+use crate::weight_files::WeightFiles;
+use crate::weight_index::INDEX_FILE;
+use crate::{
+    CheckpointError, Dtype, RawReader, StateDict, StoredDtype, Tensor, TensorReader, sha256_bytes, sha256_file,
+};
 
 /// The model's configuration.
 pub(crate) const CONFIG_FILE: &str = "config.json";
-
-/// The weights of a model that is not sharded.
-pub(crate) const WEIGHTS_FILE: &str = "model.safetensors";
-
-/// How the file names of weights end.
-pub(crate) const WEIGHTS_SUFFIX: &str = ".safetensors";
 
 /// Files beside config and weights that decide what a model does with a text.
 const COMPANION_FILES: [&str; 11] = [
@@ -36,14 +34,14 @@ const COMPANION_FILES: [&str; 11] = [
 
 /// A model directory, opened for reading: config.json and the weights, from which tensors are read when asked for.
 ///
-/// The files are mapped into memory and must not be changed in place while the checkpoint is open; replacing them by
-/// renaming, as [`ModelDirectory`](crate::ModelDirectory) does, is fine.
+/// Replacing a file by renaming, as [`ModelDirectory`](crate::ModelDirectory) does, leaves what is open as it was; a
+/// file that is changed in place gives other values or an error, see [`Checkpoint::check_unchanged`].
 #[derive(Debug)]
 pub struct Checkpoint {
     dir: PathBuf,
     config: serde_json::Value,
     is_indexed: bool,
-    shards: Vec<Shard>,
+    files: Vec<WeightFile>,
     tensors: BTreeMap<String, StoredTensor>,
 }
 
@@ -58,25 +56,6 @@ pub struct TensorInfo {
     pub shard: PathBuf,
 }
 
-/// Where a tensor's bytes are.
-#[derive(Debug)]
-struct StoredTensor {
-    /// Position in `Checkpoint::shards`.
-    shard: usize,
-    /// In bytes after the shard's header.
-    range: Range<usize>,
-    dtype: safetensors::Dtype,
-    /// None if the dtype is not one of `Dtype`.
-    info: Option<TensorInfo>,
-}
-
-/// The files that hold a model's weights.
-struct WeightFiles {
-    /// File names, sorted.
-    names: Vec<String>,
-    index: Option<WeightIndex>,
-}
-
 impl Checkpoint {
     /// Opens `dir` and checks it: config.json, and as weights model.safetensors, or model.safetensors.index.json with
     /// its shards, or else the only *.safetensors file there is. Reads headers, no tensor.
@@ -85,39 +64,53 @@ impl Checkpoint {
     /// A missing or broken file, weights that could be meant in two ways, shards and index that contradict each other.
     pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
         let config = read_config(&dir.join(CONFIG_FILE))?;
-        let WeightFiles { names, index } = WeightFiles::find(dir)?;
-        let mut shards: Vec<Shard> = Vec::with_capacity(names.len());
+        let weights = WeightFiles::find(dir)?;
+        for name in &weights.names {
+            weights.check_is_there(dir, name)?;
+        }
+        let WeightFiles { names, index } = weights;
+        let mut files: Vec<WeightFile> = Vec::with_capacity(names.len());
         let mut tensors: BTreeMap<String, StoredTensor> = BTreeMap::new();
         for name in &names {
             let path = dir.join(name);
-            let (shard, headers) = Shard::open(&path)?;
-            for (tensor, header) in headers {
+            let file = WeightFile::open(&path)?;
+            let header = ShardHeader::read(&file)?;
+            for (tensor, info) in header.tensors {
                 if let Some(other) = tensors.get(&tensor) {
-                    let first = shards[other.shard].path().to_path_buf();
+                    let first = files[other.file].path().to_path_buf();
                     return Err(CheckpointError::DuplicateTensor { tensor, first, second: path });
                 }
                 if index.as_ref().is_some_and(|index| !index.weight_map.contains_key(&tensor)) {
                     let (index, shard) = (dir.join(INDEX_FILE), name.clone());
                     return Err(CheckpointError::TensorNotInIndex { index, tensor, shard });
                 }
-                let info = Dtype::from_safetensors(header.dtype).map(|dtype| TensorInfo {
-                    shape: header.shape,
+                let (begin, end) = info.data_offsets;
+                let dtype = StoredDtype::from_safetensors(info.dtype);
+                let stored = StoredTensor {
+                    file: files.len(),
+                    start: header.data_start + begin as u64,
+                    byte_length: end - begin,
                     dtype,
-                    shard: path.clone(),
-                });
-                let (begin, end) = header.data_offsets;
-                tensors
-                    .insert(tensor, StoredTensor { shard: shards.len(), range: begin..end, dtype: header.dtype, info });
+                    dtype_name: dtype.to_string(),
+                    info: match dtype {
+                        StoredDtype::Float(dtype) => {
+                            Some(TensorInfo { shape: info.shape.clone(), dtype, shard: path.clone() })
+                        }
+                        StoredDtype::Other(_) => None,
+                    },
+                    shape: info.shape,
+                };
+                tensors.insert(tensor, stored);
             }
-            shards.push(shard);
+            files.push(file);
         }
         for (tensor, shard) in index.iter().flat_map(|index| &index.weight_map) {
-            if tensors.get(tensor).is_none_or(|stored| names[stored.shard] != *shard) {
+            if tensors.get(tensor).is_none_or(|stored| names[stored.file] != *shard) {
                 let (index, tensor, shard) = (dir.join(INDEX_FILE), tensor.clone(), shard.clone());
                 return Err(CheckpointError::TensorNotInShard { index, tensor, shard });
             }
         }
-        Ok(Self { dir: dir.to_path_buf(), config, is_indexed: index.is_some(), shards, tensors })
+        Ok(Self { dir: dir.to_path_buf(), config, is_indexed: index.is_some(), files, tensors })
     }
 
     /// The directory, as it was given to [`Checkpoint::open`].
@@ -141,29 +134,66 @@ impl Checkpoint {
         self.tensors.get(name)?.info.as_ref()
     }
 
-    /// The bytes of a tensor as they are on disk, little-endian and row-major; not necessarily aligned.
+    /// A tensor's dtype in the file's own spelling (`BF16`, `I64`); None if there is no such tensor.
+    pub fn stored_dtype(&self, name: &str) -> Option<&str> {
+        self.tensors.get(name).map(|tensor| tensor.dtype_name.as_str())
+    }
+
+    /// The files of weights, sorted by name.
+    pub fn weight_files(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path())
+    }
+
+    /// The reader of a tensor's values.
     ///
     /// # Errors
     /// There is no such tensor, or its dtype is none of [`Dtype`].
-    pub fn bytes(&self, name: &str) -> Result<&[u8], CheckpointError> {
-        self.find(name).map(|(bytes, _)| bytes)
+    pub fn reader(&self, name: &str) -> Result<TensorReader<'_>, CheckpointError> {
+        let raw = self.raw_reader(name)?;
+        TensorReader::new(raw).ok_or_else(|| CheckpointError::UnsupportedDtype {
+            shard: raw.path().to_path_buf(),
+            tensor: name.to_owned(),
+            dtype: raw.stored_dtype().to_owned(),
+        })
+    }
+
+    /// The reader of a tensor's bytes, whatever its dtype.
+    ///
+    /// # Errors
+    /// There is no such tensor.
+    pub fn raw_reader(&self, name: &str) -> Result<RawReader<'_>, CheckpointError> {
+        match self.tensors.get_key_value(name) {
+            Some((name, tensor)) => Ok(RawReader::new(&self.files[tensor.file], name, tensor)),
+            None => Err(CheckpointError::TensorNotFound { dir: self.dir.clone(), tensor: name.to_owned() }),
+        }
     }
 
     /// Reads a tensor; its values are exactly those on disk.
     ///
     /// # Errors
-    /// There is no such tensor, or its dtype is none of [`Dtype`].
+    /// There is no such tensor, its dtype is none of [`Dtype`], or the file cannot be read.
     pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
-        let (bytes, info) = self.find(name)?;
-        Ok(Tensor { shape: info.shape.clone(), data: Arc::new(info.dtype.decode(bytes)) })
+        let reader = self.reader(name)?;
+        let mut data = vec![0.0; reader.len()];
+        reader.read(0, &mut data)?;
+        Ok(Tensor { shape: reader.shape().to_vec(), data: Arc::new(data) })
     }
 
     /// Reads all tensors.
     ///
     /// # Errors
-    /// The dtype of one of them is none of [`Dtype`].
+    /// The dtype of one of them is none of [`Dtype`], or a file cannot be read.
     pub fn state_dict(&self) -> Result<StateDict, CheckpointError> {
         self.names().map(|name| Ok((name.to_owned(), self.tensor(name)?))).collect()
+    }
+
+    /// Checks that every file of weights is still the one that was opened, by its size, time of change and inode: to be
+    /// called when everything has been read.
+    ///
+    /// # Errors
+    /// A file has changed, or is not there anymore.
+    pub fn check_unchanged(&self) -> Result<(), CheckpointError> {
+        self.files.iter().try_for_each(WeightFile::check_unchanged)
     }
 
     /// The SHA-256, in hexadecimal, of all that makes up the model: config.json, the weights with their index, the
@@ -178,74 +208,12 @@ impl Checkpoint {
         names.retain(|name| self.dir.join(name).is_file());
         names.insert(CONFIG_FILE);
         names.extend(self.is_indexed.then_some(INDEX_FILE));
-        names.extend(self.shards.iter().filter_map(|shard| shard.path().file_name()?.to_str()));
+        names.extend(self.weight_files().filter_map(|path| path.file_name()?.to_str()));
         let mut lines = String::new();
         for name in names {
             lines += &format!("{}  {name}\n", sha256_file(&self.dir.join(name))?);
         }
         Ok(sha256_bytes(lines.as_bytes()))
-    }
-
-    /// Bytes and description of a tensor.
-    fn find(&self, name: &str) -> Result<(&[u8], &TensorInfo), CheckpointError> {
-        let Some(stored) = self.tensors.get(name) else {
-            return Err(CheckpointError::TensorNotFound { dir: self.dir.clone(), tensor: name.to_owned() });
-        };
-        let shard = &self.shards[stored.shard];
-        match &stored.info {
-            Some(info) => Ok((shard.bytes(&stored.range), info)),
-            None => Err(CheckpointError::UnsupportedDtype {
-                shard: shard.path().to_path_buf(),
-                tensor: name.to_owned(),
-                dtype: stored.dtype.to_string(),
-            }),
-        }
-    }
-}
-
-impl WeightFiles {
-    /// Finds the weights of the model in `dir`.
-    fn find(dir: &Path) -> Result<Self, CheckpointError> {
-        let index_path = dir.join(INDEX_FILE);
-        let has_weights_file = dir.join(WEIGHTS_FILE).is_file();
-        if index_path.is_file() {
-            if has_weights_file {
-                let files = vec![WEIGHTS_FILE.to_owned(), INDEX_FILE.to_owned()];
-                return Err(CheckpointError::AmbiguousWeights { dir: dir.to_path_buf(), files });
-            }
-            return Self::of_index(dir, &index_path);
-        }
-        if has_weights_file {
-            return Ok(Self { names: vec![WEIGHTS_FILE.to_owned()], index: None });
-        }
-        let mut names = Vec::new();
-        for entry in fs::read_dir(dir).map_err(CheckpointError::io(dir))? {
-            let entry = entry.map_err(CheckpointError::io(dir))?;
-            let name = entry.file_name();
-            if let Some(name) = name.to_str().filter(|name| name.ends_with(WEIGHTS_SUFFIX) && entry.path().is_file()) {
-                names.push(name.to_owned());
-            }
-        }
-        names.sort();
-        match names.len() {
-            0 => Err(CheckpointError::NoWeights { dir: dir.to_path_buf() }),
-            1 => Ok(Self { names, index: None }),
-            _ => Err(CheckpointError::AmbiguousWeights { dir: dir.to_path_buf(), files: names }),
-        }
-    }
-
-    /// The shards that an index names.
-    fn of_index(dir: &Path, index_path: &Path) -> Result<Self, CheckpointError> {
-        let text = fs::read(index_path).map_err(CheckpointError::io(index_path))?;
-        let index: WeightIndex = serde_json::from_slice(&text).map_err(CheckpointError::json(index_path))?;
-        let names: BTreeSet<String> = index.weight_map.values().cloned().collect();
-        for name in &names {
-            check_file_name(name)?;
-            if !dir.join(name).is_file() {
-                return Err(CheckpointError::MissingShard { index: index_path.to_path_buf(), shard: name.clone() });
-            }
-        }
-        Ok(Self { names: names.into_iter().collect(), index: Some(index) })
     }
 }
 
@@ -263,12 +231,4 @@ pub(crate) fn check_config(path: &Path, config: &serde_json::Value) -> Result<()
         return Ok(());
     }
     Err(CheckpointError::Config { path: path.to_path_buf(), got: config.to_string() })
-}
-
-/// Checks that `name` names a file in the directory at hand and nowhere else.
-pub(crate) fn check_file_name(name: &str) -> Result<(), CheckpointError> {
-    if matches!(name, "" | "." | "..") || name.contains(['/', '\\', '\0']) {
-        return Err(CheckpointError::FileName { name: name.to_owned() });
-    }
-    Ok(())
 }

@@ -46,19 +46,22 @@ impl Dtype {
     /// `bytes` may have any alignment. A last value that is not complete is left out.
     pub fn decode(self, bytes: &[u8]) -> Vec<f32> {
         let bytes = &bytes[..bytes.len() - bytes.len() % self.size()];
+        let mut values = vec![0.0_f32; bytes.len() / self.size()];
         match self {
-            Self::F32 => {
-                let mut values = vec![0.0_f32; bytes.len() / 4];
-                bytemuck::cast_slice_mut(&mut values).copy_from_slice(bytes);
-                values
+            Self::F32 => bytemuck::cast_slice_mut(&mut values).copy_from_slice(bytes),
+            Self::F16 | Self::BF16 => self.decode_words(&half_words(bytes), &mut values),
+        }
+        values
+    }
+
+    /// Writes the values of the 16-bit `words` to `out`, which has the same length: those of an F16, or else of a BF16.
+    pub(crate) fn decode_words(self, words: &[u16], out: &mut [f32]) {
+        if self == Self::F16 {
+            words.reinterpret_cast::<f16>().convert_to_f32_slice(out);
+        } else {
+            for (value, &bits) in out.iter_mut().zip(words) {
+                *value = f32::from_bits(u32::from(bits) << 16);
             }
-            Self::F16 => {
-                let bits = half_words(bytes);
-                let mut values = vec![0.0; bits.len()];
-                bits.reinterpret_cast::<f16>().convert_to_f32_slice(&mut values);
-                values
-            }
-            Self::BF16 => half_words(bytes).iter().map(|&bits| f32::from_bits(u32::from(bits) << 16)).collect(),
         }
     }
 
@@ -67,37 +70,42 @@ impl Dtype {
     /// Rounds to the nearest value of the format, to the one with an even last bit if two are equally near. Values too
     /// large for the format become infinite, a NaN stays a NaN.
     pub fn encode(self, values: &[f32], bytes: &mut Vec<u8>) {
-        match self {
-            Self::F32 => bytes.extend_from_slice(bytemuck::cast_slice(values)),
-            Self::F16 => {
-                let mut halves = vec![f16::ZERO; values.len()];
-                halves.convert_from_f32_slice(values);
-                bytes.extend_from_slice(bytemuck::cast_slice(&halves));
-            }
-            Self::BF16 => {
-                let bits: Vec<u16> = values.iter().map(|&value| bf16_bits(value)).collect();
-                bytes.extend_from_slice(bytemuck::cast_slice(&bits));
+        if self == Self::F32 {
+            return bytes.extend_from_slice(bytemuck::cast_slice(values));
+        }
+        let mut words = vec![0; values.len()];
+        self.encode_words(values, &mut words);
+        bytes.extend_from_slice(bytemuck::cast_slice(&words));
+    }
+
+    /// Writes `values` to the 16-bit `words`, which have the same length: as F16, or else as BF16.
+    pub(crate) fn encode_words(self, values: &[f32], words: &mut [u16]) {
+        if self == Self::F16 {
+            words.reinterpret_cast_mut::<f16>().convert_from_f32_slice(values);
+        } else {
+            for (bits, &value) in words.iter_mut().zip(values) {
+                *bits = bf16_bits(value);
             }
         }
     }
 
-    /// The dtype of a safetensors header, if it is one that weights can have here.
-    pub(crate) fn from_safetensors(dtype: safetensors::Dtype) -> Option<Self> {
-        match dtype {
-            safetensors::Dtype::F32 => Some(Self::F32),
-            safetensors::Dtype::F16 => Some(Self::F16),
-            safetensors::Dtype::BF16 => Some(Self::BF16),
-            _ => None,
+    /// The first of `values` that is finite and would become infinite in this format.
+    pub(crate) fn find_overflow(self, values: &[f32]) -> Option<f32> {
+        // Halfway between the largest finite value and the power of two above it: from here on rounding goes up.
+        let first_too_large: u32 = match self {
+            Self::F32 => return None,
+            Self::F16 => 65520_f32.to_bits(),
+            Self::BF16 => 0x7f7f_8000,
+        };
+        let is_overflow = |value: f32| {
+            let magnitude = value.to_bits() & 0x7fff_ffff;
+            (magnitude >= first_too_large) & (magnitude < f32::INFINITY.to_bits())
+        };
+        // Without a branch per value, so that the common case becomes vector code.
+        if !values.iter().fold(false, |any, &value| any | is_overflow(value)) {
+            return None;
         }
-    }
-
-    /// The dtype as a safetensors header spells it.
-    pub(crate) const fn to_safetensors(self) -> safetensors::Dtype {
-        match self {
-            Self::F32 => safetensors::Dtype::F32,
-            Self::F16 => safetensors::Dtype::F16,
-            Self::BF16 => safetensors::Dtype::BF16,
-        }
+        values.iter().copied().find(|&value| is_overflow(value))
     }
 }
 

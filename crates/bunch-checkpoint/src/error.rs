@@ -13,6 +13,48 @@ pub enum CheckpointError {
         /// What the operating system said.
         source: std::io::Error,
     },
+    /// The operating system refused to read a tensor, or its file ended before it.
+    #[error("{}: tensor `{tensor}`: {source}", path.display())]
+    Read {
+        /// The file that holds the tensor.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The operating system refused to write a tensor: disk full, say.
+    #[error("{}: tensor `{tensor}`: {source}", path.display())]
+    Write {
+        /// Where the file would have been in the end.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A part of a tensor that it does not have.
+    #[error("tensor `{tensor}`: {count} values or bytes from {start} on are not there: it has {length}")]
+    OutOfRange {
+        /// The tensor.
+        tensor: String,
+        /// The first value or byte.
+        start: usize,
+        /// How many there should be.
+        count: usize,
+        /// How many there are in all.
+        length: usize,
+    },
+    /// A file of weights is not the one anymore that was opened.
+    #[error("{}: changed while it was open: expected {expected}, got {got}", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+        /// Size, time of change and inode when it was opened.
+        expected: String,
+        /// The same now.
+        got: String,
+    },
     /// A file that is not the JSON it should be, a key that stands in it twice included.
     #[error("{}: {source}", path.display())]
     Json {
@@ -34,6 +76,19 @@ pub enum CheckpointError {
     NoWeights {
         /// The model directory.
         dir: PathBuf,
+    },
+    /// A directory whose weights are pickles, which are programs: reading them would run them.
+    #[error(
+        "{}: the weights are PyTorch pickles ({}), which are not read because reading runs what is in them; convert \
+         them with transformers: AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(NEW, safe_serialization=True)",
+        dir.display(),
+        files.join(", ")
+    )]
+    PickledWeights {
+        /// The model directory.
+        dir: PathBuf,
+        /// The pickles' file names.
+        files: Vec<String>,
     },
     /// A directory in which more than one set of weights could be meant.
     #[error("{}: cannot tell which weights are meant: {}", dir.display(), files.join(", "))]
@@ -200,6 +255,14 @@ pub enum CheckpointError {
         /// The directory.
         dir: PathBuf,
     },
+    /// Another process, or another writer of this one, is writing the same directory.
+    #[error("{}: is being written by another process (it holds {})", dir.display(), lock.display())]
+    Busy {
+        /// The directory.
+        dir: PathBuf,
+        /// The file that the other process has locked.
+        lock: PathBuf,
+    },
     /// The directory to be replaced has no config.json, so that deleting it would delete something else than a model.
     #[error("{}: not replaced: it has no config.json and so is not a model directory", dir.display())]
     NotAModelDirectory {
@@ -233,6 +296,68 @@ pub enum CheckpointError {
     ReservedTensorName {
         /// The name.
         tensor: String,
+    },
+    /// Two tensors to be written have the same name.
+    #[error("two tensors are named `{tensor}`")]
+    RepeatedTensor {
+        /// The name.
+        tensor: String,
+    },
+    /// A tensor to be written has a size in bytes that is no number of this machine, or no whole number.
+    #[error("tensor `{tensor}` of shape {shape:?} and dtype {dtype} has no size in bytes")]
+    LayoutSize {
+        /// The tensor.
+        tensor: String,
+        /// Its shape.
+        shape: Vec<usize>,
+        /// Its dtype in safetensors' spelling.
+        dtype: String,
+    },
+    /// A tensor by its position among those to be written, and there are fewer.
+    #[error("no tensor {index} to write: there are {length}")]
+    NoSuchLayout {
+        /// The position.
+        index: usize,
+        /// Number of tensors to be written.
+        length: usize,
+    },
+    /// Values were to be written to a tensor that holds no f32, f16 or bf16.
+    #[error("tensor `{tensor}`: values cannot be written as {dtype}")]
+    NotFloat {
+        /// The tensor.
+        tensor: String,
+        /// Its dtype in safetensors' spelling.
+        dtype: String,
+    },
+    /// A finite value that is too large for the dtype that it is to be written in.
+    #[error("tensor `{tensor}`: {value:e} is too large for {dtype}")]
+    Overflow {
+        /// The tensor.
+        tensor: String,
+        /// The value.
+        value: f32,
+        /// The dtype.
+        dtype: crate::Dtype,
+    },
+    /// A part of a tensor was written twice.
+    #[error("tensor `{tensor}`: {got} bytes were written of {expected}")]
+    WrittenTwice {
+        /// The tensor.
+        tensor: String,
+        /// Bytes that it has.
+        expected: u64,
+        /// Bytes that were written.
+        got: u64,
+    },
+    /// A part of a tensor was not written.
+    #[error("tensor `{tensor}`: only {got} bytes were written of {expected}")]
+    Incomplete {
+        /// The tensor.
+        tensor: String,
+        /// Bytes that it has.
+        expected: u64,
+        /// Bytes that were written.
+        got: u64,
     },
     /// A tensor in memory with more or fewer values than its shape has places.
     #[error("tensor `{tensor}` of shape {shape:?}: {got} values do not fill the shape")]

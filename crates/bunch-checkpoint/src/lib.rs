@@ -1,6 +1,6 @@
 //! Hugging Face model directories: safetensors shards, config.json and tokenizer files.
 //!
-//! [`Checkpoint`] reads a directory, [`ModelDirectory`] writes one, and a [`StateDict`] is a model's weights in memory,
+//! [`Checkpoint`] reads a directory, [`ModelDirectory`] writes one from memory and [`CheckpointWriter`] tensor by tensor, and a [`StateDict`] is a model's weights in memory,
 //! always as f32. Reading is strict (a file that two readers could understand differently is an error) and writing is
 //! atomic (a directory is there in full or not at all).
 
@@ -14,9 +14,17 @@ mod digest;
 mod dtype;
 mod error;
 mod model_directory;
+mod reader;
 mod shard;
+mod shard_layout;
+mod source;
+mod staging;
 mod state_dict;
+mod stored_dtype;
+mod weight_files;
 mod weight_index;
+mod write_back;
+mod writer;
 
 pub use atomic::atomic_write;
 pub use checkpoint::{Checkpoint, TensorInfo};
@@ -24,4 +32,8 @@ pub use digest::{sha256_bytes, sha256_file};
 pub use dtype::Dtype;
 pub use error::CheckpointError;
 pub use model_directory::ModelDirectory;
+pub use reader::{RawReader, TensorReader};
+pub use shard_layout::TensorLayout;
 pub use state_dict::{StateDict, Tensor, sha256_of_state_dict};
+pub use stored_dtype::{OtherDtype, StoredDtype};
+pub use writer::{CheckpointWriter, WriterOptions};

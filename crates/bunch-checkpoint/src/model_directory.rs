@@ -1,20 +1,12 @@
 //! A model directory to be written.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::Path;
 
-use safetensors::tensor::{Metadata, TensorInfo};
-use tempfile::TempDir;
-
-use crate::atomic::{StagedFile, folder_of, sync_folder};
-use crate::checkpoint::{CONFIG_FILE, WEIGHTS_FILE, WEIGHTS_SUFFIX, check_config, check_file_name};
-use crate::shard::{LENGTH_BYTES, MAX_HEADER_BYTES, METADATA_KEY};
-use crate::weight_index::{INDEX_FILE, WeightIndex};
-use crate::{CheckpointError, Dtype, StateDict, Tensor};
-
-/// transformers' limit on the size of a shard, in bytes.
-const DEFAULT_MAX_SHARD_SIZE: u64 = 5_000_000_000;
+use crate::shard_layout::TensorLayout;
+use crate::staging::Contention;
+use crate::writer::{CheckpointWriter, WriterOptions};
+use crate::{CheckpointError, Dtype, StateDict};
 
 /// Values converted at a time, which bounds the memory that writing needs.
 const CHUNK: usize = 1 << 18;
@@ -37,9 +29,6 @@ pub struct ModelDirectory<'a> {
     pub replace: bool,
 }
 
-/// The tensors of one file.
-type ShardTensors<'a> = Vec<(&'a str, &'a Tensor)>;
-
 impl<'a> ModelDirectory<'a> {
     /// A directory with f32 weights in shards of at most 5 GB, no further files, that replaces nothing.
     pub fn new(config: serde_json::Value, weights: &'a StateDict) -> Self {
@@ -48,153 +37,44 @@ impl<'a> ModelDirectory<'a> {
             weights,
             dtype: Dtype::F32,
             files: BTreeMap::new(),
-            max_shard_size: DEFAULT_MAX_SHARD_SIZE,
+            max_shard_size: WriterOptions::default().max_shard_size,
             replace: false,
         }
     }
 
-    /// Writes the model to `dir`, whose parent must exist.
-    ///
-    /// Everything is written into a temporary directory beside `dir` and brought to the disk, and then that directory
-    /// is renamed: `dir` is there in full or not at all. Where an old `dir` is replaced, a crash between two renames
-    /// can leave the old content in the temporary directory (its name ends in `.partial`) and no `dir`.
+    /// Writes the model to `dir`, whose parent must exist, with a [`CheckpointWriter`]: `dir` is there in full or not at
+    /// all. While another process writes the same directory, this one waits.
     ///
     /// # Errors
     /// `dir` exists and is not to be replaced, or is something else than a model directory; a tensor's values do not
-    /// fill its shape; a file's name is not plain or is that of config or weights; the operating system refuses. The
-    /// temporary directory is then removed.
+    /// fill its shape; a file's name is not plain or is that of config or weights; the operating system refuses.
+    /// Nothing is left then.
     pub fn write(&self, dir: &Path) -> Result<(), CheckpointError> {
-        self.check(dir)?;
-        if fs::symlink_metadata(dir).is_ok() {
-            if !self.replace {
-                return Err(CheckpointError::AlreadyExists { dir: dir.to_path_buf() });
-            }
-            if !dir.join(CONFIG_FILE).is_file() {
-                return Err(CheckpointError::NotAModelDirectory { dir: dir.to_path_buf() });
-            }
-        }
-        let folder = folder_of(dir);
-        let staging = tempfile::Builder::new()
-            .prefix(".")
-            .suffix(".partial")
-            .tempdir_in(folder)
-            .map_err(CheckpointError::io(folder))?;
-        let new = staging.path().join("new");
-        fs::create_dir(&new).map_err(CheckpointError::io(dir))?;
-        self.write_files(&new, dir)?;
-        sync_folder(&new)?;
-        self.install(staging, dir)?;
-        sync_folder(folder)
-    }
-
-    /// Checks everything that can be wrong before anything is written.
-    fn check(&self, dir: &Path) -> Result<(), CheckpointError> {
-        check_config(&dir.join(CONFIG_FILE), &self.config)?;
-        for name in self.files.keys() {
-            check_file_name(name)?;
-            if name == CONFIG_FILE || name == INDEX_FILE || name.ends_with(WEIGHTS_SUFFIX) {
-                return Err(CheckpointError::ReservedFileName { name: name.clone() });
-            }
-        }
+        CheckpointWriter::check_files(dir, &self.config, &self.files)?;
+        let mut tensors = Vec::with_capacity(self.weights.len());
         for (name, tensor) in self.weights {
-            if name == METADATA_KEY {
-                return Err(CheckpointError::ReservedTensorName { tensor: name.clone() });
-            }
             let length = tensor.shape.iter().try_fold(1_usize, |length, &dimension| length.checked_mul(dimension));
             if length != Some(tensor.data.len()) {
                 let (tensor, shape, got) = (name.clone(), tensor.shape.clone(), tensor.data.len());
                 return Err(CheckpointError::TensorLength { tensor, shape, got });
             }
+            let (name, shape) = (name.clone(), tensor.shape.clone());
+            tensors.push(TensorLayout { name, shape, dtype: self.dtype.into() });
         }
-        Ok(())
-    }
-
-    /// Writes all files into `staging`; errors name them as files of `dir`.
-    fn write_files(&self, staging: &Path, dir: &Path) -> Result<(), CheckpointError> {
-        let shards = self.shards();
-        let mut weight_map = BTreeMap::new();
-        for (i, shard) in shards.iter().enumerate() {
-            let name = match shards.len() {
-                1 => WEIGHTS_FILE.to_owned(),
-                count => format!("model-{:05}-of-{count:05}{WEIGHTS_SUFFIX}", i + 1),
-            };
-            self.write_shard(shard, StagedFile::create(staging, dir, &name)?, &dir.join(&name))?;
-            weight_map.extend(shard.iter().map(|(tensor, _)| (tensor.to_string(), name.clone())));
-        }
-        if shards.len() > 1 {
-            let total_size: u64 = self.weights.values().map(|tensor| self.size(tensor)).sum();
-            let index = WeightIndex { metadata: serde_json::json!({ "total_size": total_size }), weight_map };
-            write_file(staging, dir, INDEX_FILE, &pretty(&index, &dir.join(INDEX_FILE))?)?;
-        }
-        write_file(staging, dir, CONFIG_FILE, &pretty(&self.config_with_dtype(), &dir.join(CONFIG_FILE))?)?;
-        for (name, bytes) in &self.files {
-            write_file(staging, dir, name, bytes)?;
-        }
-        Ok(())
-    }
-
-    /// Splits the weights in the order of their names: a shard is full when the next tensor would exceed the limit.
-    /// At least one shard; only a single tensor can be larger than the limit.
-    fn shards(&self) -> Vec<ShardTensors<'a>> {
-        let mut shards = Vec::new();
-        let mut shard = Vec::new();
-        let mut shard_size = 0;
-        for (name, tensor) in self.weights {
-            let size = self.size(tensor);
-            if shard_size + size > self.max_shard_size && !shard.is_empty() {
-                shards.push(std::mem::take(&mut shard));
-                shard_size = 0;
-            }
-            shard_size += size;
-            shard.push((name.as_str(), tensor));
-        }
-        shards.push(shard);
-        shards
-    }
-
-    /// Bytes of a tensor on disk.
-    fn size(&self, tensor: &Tensor) -> u64 {
-        (tensor.data.len() * self.dtype.size()) as u64
-    }
-
-    /// Writes a safetensors file; `path` is what errors name.
-    fn write_shard(
-        &self,
-        tensors: &ShardTensors<'a>,
-        mut file: StagedFile,
-        path: &Path,
-    ) -> Result<(), CheckpointError> {
-        let mut end = 0;
-        let entries = tensors.iter().map(|(name, tensor)| {
-            let begin = end;
-            end += tensor.data.len() * self.dtype.size();
-            let (dtype, shape) = (self.dtype.to_safetensors(), tensor.shape.clone());
-            (name.to_string(), TensorInfo { dtype, shape, data_offsets: (begin, end) })
-        });
-        // transformers refuses to read a file without this entry.
-        #[expect(clippy::disallowed_types, reason = "what safetensors takes; one entry has no order")]
-        let format = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
-        let metadata = Metadata::new(Some(format), entries.collect())
-            .map_err(|source| CheckpointError::Header { path: path.to_path_buf(), source })?;
-        let mut header = serde_json::to_vec(&metadata).map_err(CheckpointError::json(path))?;
-        header.resize(header.len().next_multiple_of(LENGTH_BYTES), b' ');
-        let length = header.len() as u64;
-        if length > MAX_HEADER_BYTES {
-            let (path, limit) = (path.to_path_buf(), MAX_HEADER_BYTES);
-            return Err(CheckpointError::HeaderTooLarge { path, limit, got: length });
-        }
-
-        file.write(&length.to_le_bytes())?;
-        file.write(&header)?;
+        let options = WriterOptions { max_shard_size: self.max_shard_size, replace: self.replace };
+        let writer = CheckpointWriter::create_or(dir, tensors, options, Contention::Wait)?;
         let mut bytes = Vec::with_capacity(CHUNK * self.dtype.size());
-        for (_, tensor) in tensors {
+        for (i, tensor) in self.weights.values().enumerate() {
+            let mut start = 0;
             for values in tensor.data.chunks(CHUNK) {
                 bytes.clear();
+                // Not `write_values`: here values that are too large become infinite.
                 self.dtype.encode(values, &mut bytes);
-                file.write(&bytes)?;
+                writer.write_bytes(i, start, &bytes)?;
+                start += bytes.len();
             }
         }
-        file.finish()
+        writer.finish(&self.config_with_dtype(), &self.files)
     }
 
     /// The configuration with the dtype that the weights have: a config.json that says otherwise would make readers
@@ -211,40 +91,4 @@ impl<'a> ModelDirectory<'a> {
         }
         config
     }
-
-    /// Renames the staged directory to `dir`.
-    fn install(&self, staging: TempDir, dir: &Path) -> Result<(), CheckpointError> {
-        let (new, old) = (staging.path().join("new"), staging.path().join("old"));
-        let is_replaced = self.replace && fs::symlink_metadata(dir).is_ok();
-        if is_replaced {
-            fs::rename(dir, &old).map_err(CheckpointError::io(dir))?;
-        }
-        let Err(source) = fs::rename(&new, dir) else { return Ok(()) };
-        if is_replaced && fs::rename(&old, dir).is_err() {
-            // Dropping the staging directory would delete the only copy of the old model.
-            let kept = staging.keep().join("old");
-            return Err(CheckpointError::Stranded { dir: dir.to_path_buf(), kept, source });
-        }
-        Err(match source.kind() {
-            // Somebody else was faster.
-            std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::DirectoryNotEmpty => {
-                CheckpointError::AlreadyExists { dir: dir.to_path_buf() }
-            }
-            _ => CheckpointError::io(dir)(source),
-        })
-    }
-}
-
-/// JSON as transformers lays it out.
-fn pretty(value: &impl serde::Serialize, path: &Path) -> Result<Vec<u8>, CheckpointError> {
-    let mut text = serde_json::to_vec_pretty(value).map_err(CheckpointError::json(path))?;
-    text.push(b'\n');
-    Ok(text)
-}
-
-/// Writes a file of `dir` into `staging`.
-fn write_file(staging: &Path, dir: &Path, name: &str, bytes: &[u8]) -> Result<(), CheckpointError> {
-    let mut file = StagedFile::create(staging, dir, name)?;
-    file.write(bytes)?;
-    file.finish()
 }

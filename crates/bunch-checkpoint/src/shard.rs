@@ -1,14 +1,13 @@
-//! One safetensors file, mapped into memory.
+//! The header of a safetensors file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::ops::Range;
-use std::path::{Path, PathBuf};
 
-use memmap2::Mmap;
 use safetensors::tensor::TensorInfo;
+use serde::Deserialize;
+use serde_json::Value;
 
 use crate::CheckpointError;
+use crate::source::Source;
 use crate::weight_index::unique_keys;
 
 /// Bytes of the length that a safetensors file begins with.
@@ -20,115 +19,143 @@ pub(crate) const MAX_HEADER_BYTES: u64 = 100_000_000;
 /// The header's entry that is not a tensor.
 pub(crate) const METADATA_KEY: &str = "__metadata__";
 
-/// One safetensors file, mapped into memory. Its header has been checked: the tensors cover the file from the header's
-/// end to the file's end, without holes and overlaps, each with the number of bytes that its shape and dtype demand.
+/// The header of a safetensors file.
 #[derive(Debug)]
-pub(crate) struct Shard {
-    path: PathBuf,
-    map: Mmap,
+pub(crate) struct ShardHeader {
     /// Where the tensors' bytes begin.
-    data_start: usize,
+    pub(crate) data_start: u64,
+    /// The tensors in the order of their bytes.
+    pub(crate) tensors: Vec<(String, TensorInfo)>,
 }
 
-impl Shard {
-    /// Maps the file and reads its header; the tensors come in the order of their bytes.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Vec<(String, TensorInfo)>), CheckpointError> {
-        let file = File::open(path).map_err(CheckpointError::io(path))?;
-        // SAFETY: the map must not change while it is borrowed. Nothing in this workspace writes into an existing
-        // file: files and directories are replaced by renaming, which leaves an open map as it is.
-        let map = unsafe { Mmap::map(&file) }.map_err(CheckpointError::io(path))?;
-        let (data_start, tensors) = read_header(path, &map)?;
-        Ok((Self { path: path.to_path_buf(), map, data_start }, tensors))
+/// An entry of the header, before its fields are looked at.
+#[derive(Deserialize)]
+struct Entry(#[serde(deserialize_with = "unique_keys")] BTreeMap<String, Value>);
+
+impl ShardHeader {
+    /// Reads and checks the header: the tensors cover the file from the header's end to the file's end, without holes
+    /// and overlaps, each with the number of bytes that its shape and dtype demand.
+    pub(crate) fn read(source: &impl Source) -> Result<Self, CheckpointError> {
+        let (header, problems) = Self::inspect(source);
+        match problems.into_iter().next() {
+            Some(problem) => Err(problem),
+            // Without a problem there is a header.
+            None => Ok(header.unwrap_or(Self { data_start: 0, tensors: Vec::new() })),
+        }
     }
 
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The bytes at `range`, as given by the header's `data_offsets`.
-    pub(crate) fn bytes(&self, range: &Range<usize>) -> &[u8] {
-        &self.map[self.data_start..][range.clone()]
+    /// Reads the header, as far as there is one, and collects all that is wrong with it.
+    pub(crate) fn inspect(source: &impl Source) -> (Option<Self>, Vec<CheckpointError>) {
+        let (bytes, data_start) = match header_bytes(source) {
+            Ok(found) => found,
+            Err(error) => return (None, vec![error]),
+        };
+        let (tensors, mut problems) = match parse(source, &bytes) {
+            Ok(parsed) => parsed,
+            Err(error) => return (None, vec![error]),
+        };
+        // Without the entries that are wrong there would be holes everywhere.
+        if problems.is_empty() {
+            problems = layout_problems(source, data_start, &tensors);
+        }
+        (Some(Self { data_start, tensors }), problems)
     }
 }
 
-/// Where the data of the safetensors file `bytes` begins and its tensors in the order of their bytes.
-fn read_header(path: &Path, bytes: &[u8]) -> Result<(usize, Vec<(String, TensorInfo)>), CheckpointError> {
-    let got = bytes.len() as u64;
+/// The header's JSON and where it ends. No more memory is asked for than the file has bytes.
+fn header_bytes(source: &impl Source) -> Result<(Vec<u8>, u64), CheckpointError> {
+    let (path, got) = (source.path(), source.size());
     let truncated = |expected| CheckpointError::Truncated { path: path.to_path_buf(), expected, got };
-
-    let Some((length, rest)) = bytes.split_first_chunk::<LENGTH_BYTES>() else {
+    if got < LENGTH_BYTES as u64 {
         return Err(truncated(LENGTH_BYTES as u64));
-    };
-    let length = u64::from_le_bytes(*length);
+    }
+    let mut length = [0; LENGTH_BYTES];
+    source.read_at(0, &mut length).map_err(CheckpointError::io(path))?;
+    let length = u64::from_le_bytes(length);
     if length > MAX_HEADER_BYTES {
         return Err(CheckpointError::HeaderTooLarge { path: path.to_path_buf(), limit: MAX_HEADER_BYTES, got: length });
     }
-    let data_start = LENGTH_BYTES + length as usize;
-    let Some(header) = rest.get(..length as usize) else {
-        return Err(truncated(data_start as u64));
-    };
-
-    let tensors = parse_header(path, header)?;
-    let data_end = check_layout(path, &tensors)?;
-    let Some(expected) = data_start.checked_add(data_end).map(|end| end as u64) else {
-        return Err(truncated(u64::MAX));
-    };
-    if got < expected {
-        return Err(truncated(expected));
+    let data_start = LENGTH_BYTES as u64 + length;
+    if data_start > got {
+        return Err(truncated(data_start));
     }
-    if got > expected {
-        return Err(CheckpointError::TrailingBytes { path: path.to_path_buf(), expected, got });
-    }
-    Ok((data_start, tensors))
+    let mut header = vec![0; length as usize];
+    source.read_at(LENGTH_BYTES as u64, &mut header).map_err(CheckpointError::io(path))?;
+    Ok((header, data_start))
 }
 
-/// The tensors of a JSON header in the order of their bytes.
-fn parse_header(path: &Path, header: &[u8]) -> Result<Vec<(String, TensorInfo)>, CheckpointError> {
+/// The tensors of a header in the order of their bytes, and what is wrong with single entries.
+#[expect(clippy::type_complexity, reason = "used once")]
+fn parse(
+    source: &impl Source,
+    header: &[u8],
+) -> Result<(Vec<(String, TensorInfo)>, Vec<CheckpointError>), CheckpointError> {
+    let path = source.path();
     let mut deserializer = serde_json::Deserializer::from_slice(header);
-    let entries: BTreeMap<String, serde_json::Value> =
+    let entries: BTreeMap<String, Option<Entry>> =
         unique_keys(&mut deserializer).map_err(CheckpointError::json(path))?;
     deserializer.end().map_err(CheckpointError::json(path))?;
 
-    let mut tensors = Vec::with_capacity(entries.len());
+    let (mut tensors, mut problems) = (Vec::with_capacity(entries.len()), Vec::new());
     for (tensor, entry) in entries {
-        let wrong_entry = |source| CheckpointError::HeaderEntry { path: path.into(), tensor: tensor.clone(), source };
-        if tensor == METADATA_KEY {
-            serde_json::from_value::<Option<BTreeMap<String, String>>>(entry).map_err(wrong_entry)?;
+        let entry = entry.map_or(Value::Null, |entry| entry.0.into_iter().collect());
+        let result = if tensor == METADATA_KEY {
+            serde_json::from_value::<Option<BTreeMap<String, String>>>(entry).map(|_| ())
         } else {
-            let info = serde_json::from_value::<TensorInfo>(entry).map_err(wrong_entry)?;
-            tensors.push((tensor, info));
+            serde_json::from_value::<TensorInfo>(entry).map(|info| tensors.push((tensor.clone(), info)))
+        };
+        if let Err(source) = result {
+            problems.push(CheckpointError::HeaderEntry { path: path.to_path_buf(), tensor, source });
         }
     }
     tensors.sort_by_key(|(_, info)| info.data_offsets);
-    Ok(tensors)
+    Ok((tensors, problems))
 }
 
-/// Checks that each tensor begins where the one before it ends and is as long as its shape and dtype demand; returns
-/// where the last one ends.
-fn check_layout(path: &Path, tensors: &[(String, TensorInfo)]) -> Result<usize, CheckpointError> {
-    let mut expected = 0;
+/// Finds tensors that do not begin where the one before them ends or are not as long as shape and dtype demand, and
+/// compares the file's size with the last one's end.
+fn layout_problems(
+    source: &impl Source,
+    data_start: u64,
+    tensors: &[(String, TensorInfo)],
+) -> Vec<CheckpointError> {
+    let mut problems = Vec::new();
+    let mut data_end = 0;
     for (tensor, TensorInfo { dtype, shape, data_offsets: (begin, end) }) in tensors {
-        let (path, tensor, got) = (path.to_path_buf(), tensor.clone(), *begin);
+        let (path, expected, got) = (source.path().to_path_buf(), data_end, *begin);
         if got < expected {
-            return Err(CheckpointError::Overlap { path, tensor, expected, got });
+            problems.push(CheckpointError::Overlap { path, tensor: tensor.clone(), expected, got });
+        } else if got > expected {
+            problems.push(CheckpointError::Hole { path, tensor: tensor.clone(), expected, got });
         }
-        if got > expected {
-            return Err(CheckpointError::Hole { path, tensor, expected, got });
-        }
-        let (shape, got) = (shape.clone(), *end);
-        let length = shape.iter().try_fold(1_usize, |length, &dimension| length.checked_mul(dimension));
-        // Some dtypes have fewer than 8 bits.
-        let bits = length.and_then(|length| length.checked_mul(dtype.bitsize())).filter(|bits| bits % 8 == 0);
+        let (path, tensor, shape, got) = (source.path().to_path_buf(), tensor.clone(), shape.clone(), *end);
+        let size = byte_size(*dtype, &shape).and_then(|size| begin.checked_add(size));
         let dtype = dtype.to_string();
-        expected = match bits.and_then(|bits| begin.checked_add(bits / 8)) {
-            Some(end) => end,
-            None => return Err(CheckpointError::NoSize { path, tensor, shape, dtype }),
-        };
-        if got != expected {
-            return Err(CheckpointError::TensorSize { path, tensor, shape, dtype, expected, got });
+        match size {
+            None => problems.push(CheckpointError::NoSize { path, tensor, shape, dtype }),
+            Some(expected) if expected != got => {
+                problems.push(CheckpointError::TensorSize { path, tensor, shape, dtype, expected, got });
+            }
+            Some(_) => {}
         }
+        data_end = data_end.max(*end);
     }
-    Ok(expected)
+    let (path, got) = (source.path().to_path_buf(), source.size());
+    let expected = data_start.saturating_add(data_end as u64);
+    if got < expected {
+        problems.push(CheckpointError::Truncated { path, expected, got });
+    } else if got > expected {
+        problems.push(CheckpointError::TrailingBytes { path, expected, got });
+    }
+    problems
+}
+
+/// Bytes of a tensor; None if that is no number of this machine, or no whole number.
+pub(crate) fn byte_size(dtype: safetensors::Dtype, shape: &[usize]) -> Option<usize> {
+    let length = shape.iter().try_fold(1_usize, |length, &dimension| length.checked_mul(dimension))?;
+    // Some dtypes have fewer than 8 bits.
+    let bits = length.checked_mul(dtype.bitsize())?;
+    bits.is_multiple_of(8).then_some(bits / 8)
 }
 
 #[cfg(test)]

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::path::Path;
 
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::CheckpointError;
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";
@@ -19,6 +22,13 @@ pub(crate) struct WeightIndex {
     /// From tensor name to file name.
     #[serde(deserialize_with = "unique_keys")]
     pub(crate) weight_map: BTreeMap<String, String>,
+}
+
+impl WeightIndex {
+    /// Reads the index from its JSON; `path` is what errors name.
+    pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, CheckpointError> {
+        serde_json::from_slice(text).map_err(CheckpointError::json(path))
+    }
 }
 
 /// A map in which no key stands twice: serde would silently keep the last one, other readers the first.

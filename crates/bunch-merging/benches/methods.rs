@@ -1,7 +1,7 @@
 //! Speed of every method on one tensor: bytes of base and experts per second, with and without a cache.
 
 use bunch_merging::{
-    DareLinear, DareTies, Density, Linear, Method, Slerp, TaskArithmetic, TensorAcrossModels, TensorCache, Ties,
+    DareLinear, DareTies, Density, Linear, Method, Slerp, TaskArithmetic, TensorAcrossModels, TensorCache, Ties, Values,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::RngExt;
@@ -31,18 +31,12 @@ fn merge(c: &mut Criterion) {
     let mut group = c.benchmark_group("merge");
     for method in methods() {
         let count = method.info().experts.max.unwrap_or(2);
-        let experts: Vec<&[f32]> = models.iter().take(count).map(Vec::as_slice).collect();
+        let experts: Vec<Values<'_>> = models.iter().take(count).map(Values::from).collect();
         group.throughput(Throughput::Bytes(((1 + count) * LEN * size_of::<f32>()) as u64));
         let filled = TensorCache::new(count);
         for (label, cache) in [("uncached", None), ("cached", Some(&filled))] {
-            let tensor = TensorAcrossModels {
-                name: "a.weight",
-                shape: &[LEN],
-                base: Some(&base),
-                experts: &experts,
-                cache,
-                survey: None,
-            };
+            let tensor = TensorAcrossModels::new("a.weight", &[LEN], Some(Values::from(&base)), &experts);
+            let tensor = TensorAcrossModels { cache, ..tensor };
             group.bench_function(format!("{}/{label}", method.info().name), |b| {
                 b.iter(|| method.merge(&tensor, 0, &mut out));
             });

@@ -1,12 +1,13 @@
 //! What does not change between merges of the same models.
 
 use crate::error::MergeError;
-use crate::masks::draw_variates;
+use crate::gram::{Gram, Vectors};
+use crate::masks::Variates;
 use crate::tensor::TensorAcrossModels;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// Memoises what does not change between merges of one tensor of the same models with different coefficients: task
-/// vectors, ranks of their entries, random variates, angles.
+/// vectors' ranks, random variates, angles.
 ///
 /// It fills as methods ask and is safe to share between threads. It belongs to one tensor of one list of models: using
 /// it with other models gives wrong results. Results with and without a cache are bit-identical.
@@ -14,13 +15,12 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub struct TensorCache {
     checked: OnceLock<()>,
     experts: Vec<ExpertCache>,
+    grams: [OnceLock<Gram>; 3],
 }
 
 #[derive(Debug, Default)]
 struct ExpertCache {
-    task_vector: OnceLock<Vec<f32>>,
     ranks: OnceLock<Vec<u32>>,
-    cosine: OnceLock<f64>,
     /// Variates of the last seed asked for: a search keeps one seed, and memory stays bounded if it does not.
     variates: Mutex<Option<(u64, Arc<Vec<f32>>)>>,
 }
@@ -28,7 +28,8 @@ struct ExpertCache {
 impl TensorCache {
     /// An empty cache for a tensor with this number of experts.
     pub fn new(experts: usize) -> Self {
-        Self { checked: OnceLock::new(), experts: (0..experts).map(|_| ExpertCache::default()).collect() }
+        let experts = (0..experts).map(|_| ExpertCache::default()).collect();
+        Self { checked: OnceLock::new(), experts, grams: Default::default() }
     }
 
     /// The number of experts the cache is for.
@@ -51,25 +52,18 @@ impl TensorCache {
         self.checked.get_or_init(|| ());
     }
 
-    /// The task vector of an expert.
-    pub(crate) fn task_vector(
-        &self,
-        tensor: &TensorAcrossModels<'_>,
-        base: &[f32],
-        expert: usize,
-    ) -> Result<&[f32], MergeError> {
-        let cell = &self.experts[expert].task_vector;
-        if let Some(deltas) = cell.get() {
-            return Ok(deltas);
-        }
-        let deltas = tensor.compute_task_vector(base, expert)?;
-        Ok(cell.get_or_init(|| deltas))
-    }
-
     /// For each entry of an expert's task vector, how many entries come before it by magnitude, largest first and equal
     /// magnitudes by index. There must be at most 2^32 entries.
-    pub(crate) fn ranks(&self, expert: usize, deltas: &[f32]) -> &[u32] {
-        self.experts[expert].ranks.get_or_init(|| {
+    pub(crate) fn ranks(&self, tensor: &TensorAcrossModels<'_>, expert: usize) -> Result<&[u32], MergeError> {
+        let cell = &self.experts[expert].ranks;
+        if let Some(ranks) = cell.get() {
+            return Ok(ranks);
+        }
+        let mut deltas = vec![0.0; tensor.len()];
+        tensor.each_block(|block| {
+            block.task_vector(expert, &mut deltas[block.start()..]);
+        })?;
+        Ok(cell.get_or_init(|| {
             // Sorting (inverted magnitude, index) pairs packed into one integer is several times faster than sorting
             // indices by a key looked up in memory. The bits of non-negative floats are ordered as the floats are.
             let mut order: Vec<u64> = deltas
@@ -83,26 +77,37 @@ impl TensorCache {
                 ranks[packed as u32 as usize] = rank as u32;
             }
             ranks
-        })
+        }))
     }
 
     /// The variates that decide which entries of an expert's task vector are dropped.
-    pub(crate) fn variates(&self, seed: u64, tensor: &TensorAcrossModels<'_>, expert: usize) -> Arc<Vec<f32>> {
+    pub(crate) fn variates(
+        &self,
+        seed: u64,
+        tensor: &TensorAcrossModels<'_>,
+        expert: usize,
+        variates: &Variates,
+    ) -> Arc<Vec<f32>> {
         let mut held = self.experts[expert].variates.lock().unwrap_or_else(PoisonError::into_inner);
         match &*held {
             Some((held_seed, variates)) if *held_seed == seed => Arc::clone(variates),
             _ => {
-                let mut variates = vec![0.0; tensor.len()];
-                draw_variates(seed, tensor.name, expert, 0, &mut variates);
-                let variates = Arc::new(variates);
-                *held = Some((seed, Arc::clone(&variates)));
-                variates
+                let mut drawn = vec![0.0; tensor.len()];
+                variates.draw(0, &mut drawn);
+                let drawn = Arc::new(drawn);
+                *held = Some((seed, Arc::clone(&drawn)));
+                drawn
             }
         }
     }
 
-    /// The cosine between the base and an expert, computed by `compute` the first time.
-    pub(crate) fn cosine(&self, expert: usize, compute: impl FnOnce() -> f64) -> f64 {
-        *self.experts[expert].cosine.get_or_init(compute)
+    /// The inner products of these vectors.
+    pub(crate) fn gram(&self, tensor: &TensorAcrossModels<'_>, vectors: Vectors) -> Result<&Gram, MergeError> {
+        let cell = &self.grams[vectors as usize];
+        if let Some(gram) = cell.get() {
+            return Ok(gram);
+        }
+        let gram = Gram::of_tensor(tensor, vectors)?;
+        Ok(cell.get_or_init(|| gram))
     }
 }

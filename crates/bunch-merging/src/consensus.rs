@@ -1,6 +1,6 @@
 //! Sign election and disjoint merge (TIES, steps 2 and 3).
 
-use crate::task_vectors::BLOCK;
+use crate::block::BLOCK;
 
 /// Merges contributions entry by entry: the sign of their sum is elected (an exact zero elects plus), contributions of
 /// the other sign and zeros are left out, and the rest is added up. With `normalize`, each entry is then divided by the

@@ -1,6 +1,6 @@
 //! Documentation pages, rendered from doc comments, [`Info`] and schema.
 
-use crate::info::{Info, Law, SameModels};
+use crate::info::{BaseRole, Info, Law, SameModels};
 use crate::methods::{CATALOGUE, method_schema};
 use serde_json::Value;
 use std::fmt::Write as _;
@@ -35,7 +35,11 @@ pub fn docs_page(name: &str) -> Option<String> {
 pub fn readme_table() -> String {
     let mut table = String::from("| Method | Name | Models | Paper |\n| --- | --- | --- | --- |\n");
     for info in CATALOGUE {
-        let base = if info.needs_base { "base and " } else { "" };
+        let base = match info.base {
+            BaseRole::Required => "base and ",
+            BaseRole::Optional => "base or none, and ",
+            BaseRole::Ignored => "",
+        };
         let paper = reference(info);
         let _ = writeln!(table, "| {} | `{}` | {base}{} | {paper} |", info.title, info.name, info.experts);
     }
@@ -111,7 +115,11 @@ fn laws(info: &Info, schema: &Value) -> String {
             "- Equal models return that model within one unit in the last place, if normalised.\n"
         }
         SameModels::WithinOneUlp => "- Equal models return that model within one unit in the last place.\n",
+        SameModels::Except(_) => "",
     };
+    if let SameModels::Except(reason) = info.laws.same_models {
+        text += &format!("- Not promised, because {reason}: equal models return that model.\n");
+    }
     text +=
         "- The same seed gives the same bytes, whatever the order of tensors, the chunks or the number of threads.\n";
     text += &law("Permuting experts with their parameters changes nothing beyond rounding", info.laws.order_invariant);

@@ -2,6 +2,7 @@
 
 use crate::info::ExpertCount;
 use std::fmt;
+use std::ops::Range;
 
 /// Where the values of a tensor come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -10,8 +11,6 @@ pub enum Source {
     Base,
     /// The expert with this index, counted from 0.
     Expert(usize),
-    /// The difference between the expert with this index and the base.
-    TaskVector(usize),
     /// The merged tensor.
     Merged,
 }
@@ -21,7 +20,6 @@ impl fmt::Display for Source {
         match self {
             Source::Base => write!(f, "the base"),
             Source::Expert(index) => write!(f, "expert {index}"),
-            Source::TaskVector(index) => write!(f, "the task vector of expert {index}"),
             Source::Merged => write!(f, "the merged tensor"),
         }
     }
@@ -54,6 +52,38 @@ pub enum MergeError {
         /// The value.
         value: f32,
     },
+    /// The values of a model cannot be read.
+    #[error("tensor {tensor}: {source}: {reason}", source = .from)]
+    Read {
+        /// The tensor's name.
+        tensor: String,
+        /// The model.
+        from: Source,
+        /// What went wrong.
+        reason: String,
+    },
+    /// A part of a tensor was asked for that cannot be merged by itself.
+    #[error("tensor {tensor}: cannot merge entries {range:?} into {out} values: ranges end at multiples of {unit}")]
+    Range {
+        /// The tensor's name.
+        tensor: String,
+        /// The entries asked for.
+        range: Range<usize>,
+        /// Where ranges may begin and end.
+        unit: usize,
+        /// The number of values to be filled.
+        out: usize,
+    },
+    /// The method cannot merge these values.
+    #[error("tensor {tensor}: {method}: {reason}")]
+    Degenerate {
+        /// The method's name.
+        method: &'static str,
+        /// The tensor's name.
+        tensor: String,
+        /// What is wrong with the values.
+        reason: String,
+    },
     /// The method needs a base model and there is none.
     #[error("tensor {tensor}: {method} needs a base model, got none")]
     MissingBase {
@@ -83,6 +113,18 @@ pub enum MergeError {
         expected: usize,
         /// The number of entries.
         got: usize,
+    },
+    /// A parameter has a value that the method cannot use.
+    #[error("{method}: `{field}` is {got}, expected {expected}")]
+    Parameter {
+        /// The method's name.
+        method: &'static str,
+        /// The parameter.
+        field: &'static str,
+        /// What it may be.
+        expected: &'static str,
+        /// Its value.
+        got: String,
     },
     /// A parameter is infinite or not a number.
     #[error("{method}: `{field}` is {got}, expected a finite number")]

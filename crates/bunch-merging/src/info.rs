@@ -1,5 +1,6 @@
 //! What a merge method says about itself.
 
+use crate::dialect::Dialect;
 use std::fmt;
 
 /// What a merge method says about itself; a constant, filled in by the builder methods.
@@ -11,12 +12,25 @@ pub struct Info {
     pub title: &'static str,
     /// Where the method was published.
     pub paper: Option<Paper>,
-    /// Whether a base model is required; where it is not, the base is ignored.
-    pub needs_base: bool,
+    /// What a base model is to the method.
+    pub base: BaseRole,
     /// How many experts the method takes, the base not counted.
     pub experts: ExpertCount,
     /// Which laws hold.
     pub laws: Laws,
+    /// How a mergekit recipe spells the parameters.
+    pub dialect: Dialect,
+}
+
+/// What a base model is to a method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BaseRole {
+    /// There must be one; experts are seen as differences from it.
+    Required,
+    /// With a base, experts are seen as differences from it; without, as they are.
+    Optional,
+    /// It is not looked at. A base that shall take part is listed among the experts.
+    Ignored,
 }
 
 /// Where a method was published.
@@ -57,6 +71,8 @@ pub enum SameModels {
     BitForBit,
     /// Within one unit in the last place; where the method has `normalize`, only with it.
     WithinOneUlp,
+    /// It does not, for the reason given.
+    Except(&'static str),
 }
 
 /// Whether a law holds.
@@ -78,7 +94,8 @@ impl Info {
     /// A method that needs a base and takes one expert or more, obeys [`Laws::ALL`] and has no paper.
     pub const fn new(name: &'static str, title: &'static str) -> Self {
         let experts = ExpertCount { min: 1, max: None };
-        Self { name, title, paper: None, needs_base: true, experts, laws: Laws::ALL }
+        let (base, laws, dialect) = (BaseRole::Required, Laws::ALL, Dialect::SAME);
+        Self { name, title, paper: None, base, experts, laws, dialect }
     }
 
     /// Names the paper: identifier with its scheme, authors and year.
@@ -89,7 +106,19 @@ impl Info {
 
     /// Declares that the method ignores the base.
     pub const fn without_base(mut self) -> Self {
-        self.needs_base = false;
+        self.base = BaseRole::Ignored;
+        self
+    }
+
+    /// Declares that the method works with and without a base.
+    pub const fn with_optional_base(mut self) -> Self {
+        self.base = BaseRole::Optional;
+        self
+    }
+
+    /// Declares how a mergekit recipe spells the parameters, where that differs.
+    pub const fn dialect(mut self, dialect: Dialect) -> Self {
+        self.dialect = dialect;
         self
     }
 

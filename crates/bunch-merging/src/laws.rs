@@ -5,7 +5,7 @@
 
 use crate::info::{Law, SameModels};
 use crate::methods::{CATALOGUE, Method, method_schema};
-use crate::{Info, MergeError, TensorAcrossModels, TensorCache, TensorSource};
+use crate::{Info, MergeError, ReadValues, TensorAcrossModels, TensorCache, TensorSource, Values};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
@@ -18,7 +18,7 @@ macro_rules! law_tests {
 
         law_tests! { @each $method:
             result_is_finite_or_an_error, non_finite_input_is_an_error, wrong_length_is_an_error,
-            same_models_return_the_base, same_seed_gives_the_same_bytes, cache_changes_no_bit, threads_change_no_bit,
+            same_models_return_the_base, same_seed_gives_the_same_bytes, cache_changes_no_bit, chunks_change_no_bit, threads_change_no_bit,
             order_of_experts_does_not_matter, zero_scale_is_the_base, weights_scale_out_if_normalised,
             config_round_trips, unknown_field_is_refused,
         }
@@ -54,15 +54,38 @@ impl Case {
     }
 
     fn merge_with(&self, cache: Option<&TensorCache>) -> Result<Vec<f32>, MergeError> {
-        let experts: Vec<&[f32]> = self.experts.iter().map(Vec::as_slice).collect();
-        let shape = [self.base.len()];
-        let base = Some(self.base.as_slice());
-        let tensor =
-            TensorAcrossModels { name: "a.weight", shape: &shape, base, experts: &experts, cache, survey: None };
+        let experts: Vec<Values<'_>> = self.experts.iter().map(Values::from).collect();
+        let (shape, base) = (self.shape(), Some(Values::from(&self.base)));
+        let tensor = TensorAcrossModels { cache, ..TensorAcrossModels::new("a.weight", &shape, base, &experts) };
         let method = self.method();
         let survey = method.survey(experts.len(), &mut Single(tensor))?;
         let mut merged = vec![f32::NAN; self.base.len()];
         method.merge(&TensorAcrossModels { survey: survey.as_ref(), ..tensor }, self.seed, &mut merged)?;
+        Ok(merged)
+    }
+
+    /// One row, or two where the number of values is even.
+    fn shape(&self) -> Vec<usize> {
+        if self.base.len() % 2 == 0 { vec![2, self.base.len() / 2] } else { vec![self.base.len()] }
+    }
+
+    /// Merges values that are read piece by piece, in ranges of about `chunk` entries, the last range first.
+    fn merge_streamed(&self, chunk: usize) -> Result<Vec<f32>, MergeError> {
+        let read: Vec<Read<'_>> = self.experts.iter().map(|values| Read(values)).collect();
+        let experts: Vec<Values<'_>> = read.iter().map(|values| Values::Stream(values)).collect();
+        let (shape, base) = (self.shape(), Read(&self.base));
+        let tensor = TensorAcrossModels::new("a.weight", &shape, Some(Values::Stream(&base)), &experts);
+        let method = self.method();
+        let survey = method.survey(experts.len(), &mut Single(tensor))?;
+        let tensor = TensorAcrossModels { survey: survey.as_ref(), ..tensor };
+        let prepared = method.prepare(&tensor, self.seed)?;
+        let chunk = chunk.next_multiple_of(prepared.unit());
+        let mut merged = vec![f32::NAN; self.base.len()];
+        let starts: Vec<usize> = (0..merged.len()).step_by(chunk).collect();
+        for start in starts.into_iter().rev() {
+            let end = merged.len().min(start + chunk);
+            prepared.merge(start..end, &mut merged[start..end])?;
+        }
         Ok(merged)
     }
 
@@ -80,6 +103,20 @@ impl Case {
         let weights = self.config["weights"].as_array().expect("a list");
         let mapped = weights.iter().map(|weight| json!(map(weight.as_f64().expect("a number")))).collect();
         self.set("weights", Value::Array(mapped));
+    }
+}
+
+/// Values that are read piece by piece.
+struct Read<'a>(&'a [f32]);
+
+impl ReadValues for Read<'_> {
+    fn read(&self, start: usize, out: &mut [f32]) -> Result<(), String> {
+        out.copy_from_slice(&self.0[start..start + out.len()]);
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
     }
 }
 
@@ -209,6 +246,9 @@ pub(crate) fn wrong_length_is_an_error(name: &'static str) {
 /// Law 2: experts equal to the base return the base.
 pub(crate) fn same_models_return_the_base(name: &'static str) {
     let same = info(name).laws.same_models;
+    if matches!(same, SameModels::Except(_)) {
+        return;
+    }
     proptest!(settings(), |(mut case in cases(name, -1e6..1e6_f32))| {
         for expert in &mut case.experts {
             expert.clone_from(&case.base);
@@ -223,6 +263,7 @@ pub(crate) fn same_models_return_the_base(name: &'static str) {
         for (merged, base) in merged.iter().zip(&case.base) {
             match same {
                 SameModels::BitForBit => prop_assert_eq!(merged.to_bits(), base.to_bits()),
+                SameModels::Except(_) => {}
                 SameModels::WithinOneUlp => {
                     prop_assert!((base.next_down()..=base.next_up()).contains(merged), "{merged} is not {base}");
                 }
@@ -252,6 +293,17 @@ pub(crate) fn cache_changes_no_bit(name: &'static str) {
     });
 }
 
+/// Law 3: values read piece by piece and merged in any ranges give the same bytes as values in memory.
+pub(crate) fn chunks_change_no_bit(name: &'static str) {
+    proptest!(settings(), |(case in cases(name, finite()), chunk in 1..3000_usize)| {
+        match (case.merge(), case.merge_streamed(chunk)) {
+            (Ok(whole), Ok(streamed)) => prop_assert_eq!(outcome(Ok(whole)), outcome(Ok(streamed))),
+            // Which of several bad values is met first depends on the order of the chunks.
+            (whole, streamed) => prop_assert_eq!(whole.is_err(), streamed.is_err()),
+        }
+    });
+}
+
 /// Law 3: threads that share a cache get what one alone gets.
 pub(crate) fn threads_change_no_bit(name: &'static str) {
     proptest!(ProptestConfig::with_cases(16), |(case in cases(name, dyadic()))| {
@@ -273,7 +325,9 @@ pub(crate) fn order_of_experts_does_not_matter(name: &'static str) {
     if info(name).laws.order_invariant != Law::Holds {
         return;
     }
-    proptest!(settings(), |(case in cases(name, dyadic()), by in 0..4_usize)| {
+    proptest!(settings(), |(mut case in cases(name, dyadic()), by in 0..4_usize)| {
+        // Rescaling is not exact, and the sign of a sum that is zero without it would hang on the order.
+        case.set("rescale", json!("none"));
         let mut rotated = case.clone();
         let by = by % case.experts.len();
         rotated.experts.rotate_left(by);

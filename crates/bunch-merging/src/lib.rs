@@ -1,49 +1,55 @@
 //! Merge methods as pure functions on f32 slices, their registry, and the laws they obey.
 //!
-//! A method sees one tensor at a time, as [`TensorAcrossModels`], and writes the merged tensor. [`Method`] is the
+//! A method sees one tensor at a time, as [`TensorAcrossModels`], in memory or read piece by piece, and returns a
+//! [`Kernel`] that merges it block by block. [`Method`] is the
 //! configuration of any of them, [`CATALOGUE`] describes them all, and [`docs_page`] renders what their doc comments,
 //! their [`Info`] and their schema say. To add a method, see the list in `methods.rs`.
 //!
 //! ```
-//! use bunch_merging::{Method, TensorAcrossModels, Ties};
+//! use bunch_merging::{Method, TensorAcrossModels, Ties, Values};
 //!
 //! let method = Method::from(Ties { weights: vec![1.0, 1.0], ..Ties::default() });
-//! let tensor = TensorAcrossModels {
-//!     name: "model.norm.weight",
-//!     shape: &[3],
-//!     base: Some(&[0.0, 0.0, 0.0]),
-//!     experts: &[&[4.0, 1.0, -2.0], &[2.0, -3.0, 0.5]],
-//!     cache: None,
-//!     survey: None,
-//! };
+//! let base = Values::Slice(&[0.0, 0.0, 0.0]);
+//! let experts = [Values::Slice(&[4.0, 1.0, -2.0]), Values::Slice(&[2.0, -3.0, 0.5])];
+//! let tensor = TensorAcrossModels::new("model.norm.weight", &[3], Some(base), &experts);
 //! let mut merged = [0.0; 3];
 //! method.merge(&tensor, 0, &mut merged)?;
 //! assert_eq!(merged, [3.0, -3.0, -2.0]);
 //! # Ok::<(), bunch_merging::MergeError>(())
 //! ```
 
+mod block;
 mod cache;
 mod consensus;
+mod dialect;
 mod docs;
 mod error;
+mod gram;
 mod info;
+mod kernel;
 #[cfg(test)]
 mod laws;
 mod masks;
 mod methods;
 mod parameters;
+mod selection;
 mod survey;
 mod task_vectors;
 mod tensor;
 mod trim;
+mod values;
 
+pub use block::{BLOCK, Block};
 pub use cache::TensorCache;
+pub use dialect::{Dialect, ParameterKind, ParameterSpec, Spelling, method_from_parameters, parameter_specs};
 pub use docs::{docs_page, readme_table};
 pub use error::{MergeError, Source};
-pub use info::{ExpertCount, Info, Law, Laws, Paper, SameModels};
+pub use info::{BaseRole, ExpertCount, Info, Law, Laws, Paper, SameModels};
+pub use kernel::{Kernel, Prepared};
 pub use methods::{
     CATALOGUE, DareLinear, DareTies, Linear, MergeMethod, Method, Slerp, TaskArithmetic, Ties, method_schema,
 };
 pub use parameters::{Densities, Density, Fraction, Rescale, TrimScope};
 pub use survey::{Survey, TensorSource};
 pub use tensor::TensorAcrossModels;
+pub use values::{ReadValues, Values};

@@ -4,7 +4,8 @@
 //! here. The configuration, its schema, the catalogue, the documentation page and the law tests follow from the list.
 
 use crate::error::{MergeError, Source};
-use crate::info::Info;
+use crate::info::{BaseRole, Info};
+use crate::kernel::{Kernel, Prepared};
 use crate::survey::{Survey, TensorSource};
 use crate::tensor::TensorAcrossModels;
 use schemars::{JsonSchema, Schema, schema_for};
@@ -43,12 +44,13 @@ pub trait MergeMethod {
         Ok(None)
     }
 
-    /// Merges one tensor into `out`.
+    /// Looks at a tensor, in as many passes as it takes, and returns what merges one block of it.
     ///
-    /// [`Method::merge`] is the way to call it: it has checked that `validate` agrees, that the number of experts is
-    /// one the method takes, and that all slices have one length and finite values; afterwards it refuses a result that
-    /// is not finite. Whatever is random is drawn from a stream keyed by `seed` and the tensor's name.
-    fn merge(&self, tensor: &TensorAcrossModels<'_>, seed: u64, out: &mut [f32]) -> Result<(), MergeError>;
+    /// [`Method::prepare`] is the way to call it: it has checked that `validate` agrees, that the number of experts is
+    /// one the method takes, and that all models have as many values as the shape says; when blocks are merged, values
+    /// that are not finite are refused, in the input and in the result. Whatever is random is drawn from a stream keyed
+    /// by `seed` and the tensor's name.
+    fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, seed: u64) -> Result<Kernel<'a>, MergeError>;
 }
 
 macro_rules! merge_methods {
@@ -108,13 +110,8 @@ macro_rules! merge_methods {
                 match self { $(Self::$name(method) => method.survey(experts, source),)+ }
             }
 
-            fn merge_checked(
-                &self,
-                tensor: &TensorAcrossModels<'_>,
-                seed: u64,
-                out: &mut [f32],
-            ) -> Result<(), MergeError> {
-                match self { $(Self::$name(method) => method.merge(tensor, seed, out),)+ }
+            fn kernel<'a>(&'a self, tensor: &TensorAcrossModels<'a>, seed: u64) -> Result<Kernel<'a>, MergeError> {
+                match self { $(Self::$name(method) => method.prepare(tensor, seed),)+ }
             }
         }
 
@@ -127,16 +124,40 @@ macro_rules! merge_methods {
 use merge_methods;
 
 impl Method {
+    /// Looks at a tensor and returns it ready to be merged range by range.
+    ///
+    /// # Errors
+    /// They name the tensor: models with another number of values than the shape gives, a missing base, a number of
+    /// experts or parameters that do not fit, values that cannot be read.
+    pub fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, seed: u64) -> Result<Prepared<'a>, MergeError> {
+        self.validate(tensor.experts.len())?;
+        tensor.check()?;
+        let mut tensor = *tensor;
+        match self.info().base {
+            BaseRole::Required if tensor.base.is_none() => {
+                return Err(MergeError::MissingBase { method: self.info().name, tensor: tensor.name.into() });
+            }
+            // Not reading what is not looked at.
+            BaseRole::Ignored => tensor.base = None,
+            BaseRole::Required | BaseRole::Optional => {}
+        }
+        match self.kernel(&tensor, seed) {
+            Ok(kernel) => Ok(Prepared { kernel, tensor }),
+            // A value that is not finite can be why: that says more.
+            Err(error) => Err(tensor.check_all().err().unwrap_or(error)),
+        }
+    }
+
     /// Merges one tensor into `out`, which is as long as the tensor.
     ///
     /// Equal arguments give equal bytes, with and without a cache, in any order of tensors and on any thread. Errors
-    /// name the tensor: slices of other lengths than the shape gives, a missing base, a number of experts or parameters
-    /// that do not fit, and values that are not finite, in the input or in the result.
+    /// name the tensor: those of [`Method::prepare`], and values that are not finite, in the input or in the result.
     pub fn merge(&self, tensor: &TensorAcrossModels<'_>, seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
-        self.validate(tensor.experts.len())?;
-        tensor.check()?;
         tensor.check_length(Source::Merged, out.len())?;
-        self.merge_checked(tensor, seed, out)?;
-        tensor.check_finite(Source::Merged, 0, out)
+        self.prepare(tensor, seed)?.merge(0..out.len(), out)?;
+        if let (Some(cache), false) = (tensor.cache, tensor.allows_non_finite) {
+            cache.mark_checked();
+        }
+        Ok(())
     }
 }

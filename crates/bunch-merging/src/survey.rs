@@ -1,9 +1,10 @@
 //! A first pass over the whole model, for what one tensor cannot tell.
 
+use crate::block::BLOCK;
 use crate::error::MergeError;
 use crate::info::{ExpertCount, Info};
 use crate::parameters::Density;
-use crate::task_vectors::{BLOCK, TaskVector};
+use crate::selection::Histogram;
 use crate::tensor::TensorAcrossModels;
 use crate::trim::kept_count;
 use std::collections::BTreeMap;
@@ -57,27 +58,29 @@ impl Survey {
         densities: &[Density],
         source: &mut S,
     ) -> Result<Self, S::Error> {
-        let mut histograms = vec![vec![0_usize; 1 << 16]; densities.len()];
+        let mut histograms = vec![Histogram::high(); densities.len()];
         let mut total = 0;
         source.visit(&mut |tensor| {
             total += tensor.len();
-            each_magnitude(info, tensor, densities.len(), |expert, bits| histograms[expert][(bits >> 15) as usize] += 1)
+            each_task_vector(info, tensor, densities.len(), |expert, deltas| histograms[expert].count_high(deltas))
         })?;
 
         let wanted: Vec<usize> = densities.iter().map(|density| kept_count(*density, total)).collect();
-        let cutoffs: Vec<(u32, usize)> =
-            histograms.iter().zip(&wanted).map(|(counts, &wanted)| bucket(counts, wanted)).collect();
+        let cutoffs: Vec<(u32, usize, usize)> =
+            histograms.iter().zip(&wanted).map(|(counts, &wanted)| counts.find(wanted)).collect();
 
         let mut tensors: Vec<(String, Vec<Candidates>)> = Vec::new();
         source.visit(&mut |tensor| {
             let mut candidates: Vec<Candidates> =
                 densities.iter().map(|_| Candidates { above: 0, undecided: Vec::new() }).collect();
-            each_magnitude(info, tensor, densities.len(), |expert, bits| {
-                let high = bits >> 15;
-                if high > cutoffs[expert].0 {
-                    candidates[expert].above += 1;
-                } else if high == cutoffs[expert].0 {
-                    candidates[expert].undecided.push((bits & 0x7fff) as u16);
+            each_task_vector(info, tensor, densities.len(), |expert, deltas| {
+                for bits in deltas.iter().map(|delta| delta.abs().to_bits()) {
+                    let high = bits >> 15;
+                    if high > cutoffs[expert].0 {
+                        candidates[expert].above += 1;
+                    } else if high == cutoffs[expert].0 {
+                        candidates[expert].undecided.push((bits & 0x7fff) as u16);
+                    }
                 }
             })?;
             tensors.push((tensor.name.to_owned(), candidates));
@@ -86,11 +89,11 @@ impl Survey {
 
         let mut kept: BTreeMap<String, Vec<usize>> =
             tensors.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
-        for (expert, (&wanted, &(_, above))) in wanted.iter().zip(&cutoffs).enumerate() {
-            let mut counts = vec![0; 1 << 15];
+        for (expert, (&wanted, &(_, above, _))) in wanted.iter().zip(&cutoffs).enumerate() {
+            let mut counts = Histogram::low();
             let undecided = tensors.iter().flat_map(|(_, candidates)| &candidates[expert].undecided);
-            undecided.for_each(|&low| counts[usize::from(low)] += 1);
-            let (low, larger) = bucket(&counts, wanted - above);
+            undecided.for_each(|&low| counts.count(usize::from(low)));
+            let (low, larger, _) = counts.find(wanted - above);
             let mut equal_left = wanted - above - larger;
             for (name, candidates) in &tensors {
                 let candidates = &candidates[expert];
@@ -105,39 +108,20 @@ impl Survey {
     }
 }
 
-/// The bucket in which the `wanted`-th largest value lies, and how many values lie in the buckets above it.
-fn bucket(counts: &[usize], wanted: usize) -> (u32, usize) {
-    let mut above = 0;
-    for (index, count) in counts.iter().enumerate().rev() {
-        if above + count >= wanted {
-            return (index as u32, above);
-        }
-        above += count;
-    }
-    (0, above)
-}
-
-/// Calls `each(expert, bits)` with the bits of the magnitude of every entry of every task vector.
-fn each_magnitude(
+/// Calls `each(expert, deltas)` with every task vector, block by block.
+fn each_task_vector(
     info: &Info,
     tensor: &TensorAcrossModels<'_>,
     experts: usize,
-    mut each: impl FnMut(usize, u32),
+    mut each: impl FnMut(usize, &[f32]),
 ) -> Result<(), MergeError> {
     let (expected, got) = (ExpertCount { min: experts, max: Some(experts) }, tensor.experts.len());
     if got != experts {
         return Err(MergeError::ExpertCount { method: info.name, expected, got });
     }
     tensor.check()?;
-    let mut scratch = [0.0; BLOCK];
-    for task_vector in TaskVector::all(info, tensor)? {
-        for start in (0..tensor.len()).step_by(BLOCK) {
-            let end = tensor.len().min(start + BLOCK);
-            let deltas = task_vector.block(tensor, start..end, &mut scratch)?;
-            deltas.iter().for_each(|delta| each(task_vector.expert, delta.abs().to_bits()));
-        }
-    }
-    Ok(())
+    let mut deltas = [0.0; BLOCK];
+    tensor.each_block(|block| (0..experts).for_each(|expert| each(expert, block.task_vector(expert, &mut deltas))))
 }
 
 #[cfg(test)]

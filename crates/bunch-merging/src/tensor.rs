@@ -1,28 +1,50 @@
 //! One tensor across base and experts.
 
+use crate::block::{BLOCK, Block};
 use crate::cache::TensorCache;
 use crate::error::{MergeError, Source};
-use crate::info::Info;
+use crate::gram::{Gram, Vectors};
 use crate::survey::Survey;
+use crate::values::Values;
+use std::ops::Range;
+
+/// Values that are read at a time from each model: much longer than a block, because reading costs a call.
+const SEGMENT: usize = 32 * BLOCK;
 
 /// One tensor as it is in the base and in each expert: what a merge method sees.
 #[derive(Debug, Clone, Copy)]
 pub struct TensorAcrossModels<'a> {
     /// Hugging Face name; random choices are keyed by it.
     pub name: &'a str,
-    /// Dimensions, outermost first; the product is the number of values in every slice.
+    /// Dimensions, outermost first; the product is the number of values of every model.
     pub shape: &'a [usize],
-    /// Values in the base, row-major; methods that need no base ignore them.
-    pub base: Option<&'a [f32]>,
-    /// Values in each expert, row-major.
-    pub experts: &'a [&'a [f32]],
+    /// Values in the base; methods that need no base ignore them.
+    pub base: Option<Values<'a>>,
+    /// Values in each expert.
+    pub experts: &'a [Values<'a>],
     /// What earlier merges of the same tensor of the same models have left; results do not depend on it.
     pub cache: Option<&'a TensorCache>,
     /// The result of the method's first pass over the whole model, for methods that have one.
     pub survey: Option<&'a Survey>,
+    /// Whether values that are infinite or not numbers are merged like any other; else they are an error.
+    pub allows_non_finite: bool,
 }
 
-impl TensorAcrossModels<'_> {
+/// How a tensor is cut into blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cut {
+    /// Anywhere, at most [`BLOCK`] entries.
+    Anywhere,
+    /// One row: as many entries as the last dimension says.
+    Rows,
+}
+
+impl<'a> TensorAcrossModels<'a> {
+    /// A tensor of these models, without cache and survey, in which every value must be finite.
+    pub fn new(name: &'a str, shape: &'a [usize], base: Option<Values<'a>>, experts: &'a [Values<'a>]) -> Self {
+        Self { name, shape, base, experts, cache: None, survey: None, allows_non_finite: false }
+    }
+
     /// The number of values: the product of the shape.
     pub fn len(&self) -> usize {
         self.shape.iter().product()
@@ -33,12 +55,71 @@ impl TensorAcrossModels<'_> {
         self.len() == 0
     }
 
-    /// The base's values, or an error that names the method that needs them.
-    pub fn base_for(&self, info: &Info) -> Result<&[f32], MergeError> {
-        self.base.ok_or_else(|| MergeError::MissingBase { method: info.name, tensor: self.name.into() })
+    /// The number of values of a row: the last dimension; 1 for a scalar.
+    pub fn row_len(&self) -> usize {
+        self.shape.last().copied().unwrap_or(1)
     }
 
-    /// Demands that every slice is as long as the shape says and holds finite values only.
+    /// Calls `visit` with every block in order, each of at most [`BLOCK`] entries. Each call is one pass over the data
+    /// of all models, which are read anew.
+    pub fn each_block(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
+        let mut visit = visit;
+        self.visit(0..self.len(), Cut::Anywhere, |block| {
+            visit(block);
+            Ok(())
+        })
+    }
+
+    /// As [`each_block`](Self::each_block), but each block is one row.
+    pub fn each_row(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
+        let mut visit = visit;
+        self.visit(0..self.len(), Cut::Rows, |block| {
+            visit(block);
+            Ok(())
+        })
+    }
+
+    /// The inner products of the models' vectors: from the cache, or one pass.
+    pub(crate) fn gram(&self, vectors: Vectors) -> Result<Gram, MergeError> {
+        match self.cache {
+            Some(cache) => cache.gram(self, vectors).cloned(),
+            None => Gram::of_tensor(self, vectors),
+        }
+    }
+
+    /// Calls `visit` with the blocks of `range` in order; with rows, the range begins and ends with a row.
+    pub(crate) fn visit(
+        &self,
+        range: Range<usize>,
+        cut: Cut,
+        mut visit: impl FnMut(&Block<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let (step, segment) = match cut {
+            Cut::Anywhere => (BLOCK, SEGMENT),
+            Cut::Rows => (self.row_len(), (SEGMENT / self.row_len().max(1)).max(1) * self.row_len()),
+        };
+        let mut base_buffer = Vec::new();
+        let mut buffers = vec![Vec::new(); self.experts.len()];
+        let mut start = range.start;
+        while start < range.end {
+            let len = segment.min(range.end - start);
+            let read = |from| move |reason| MergeError::Read { tensor: self.name.into(), from, reason };
+            let base = self.base.map(|base| base.get(start, len, &mut base_buffer)).transpose();
+            let base = base.map_err(read(Source::Base))?;
+            let models = self.experts.iter().zip(&mut buffers).enumerate();
+            let experts = models
+                .map(|(index, (expert, buffer))| expert.get(start, len, buffer).map_err(read(Source::Expert(index))));
+            let experts: Vec<&[f32]> = experts.collect::<Result<_, _>>()?;
+            for offset in (0..len).step_by(step) {
+                let len = step.min(len - offset);
+                visit(&Block { start: start + offset, offset, len, base, experts: &experts })?;
+            }
+            start += len;
+        }
+        Ok(())
+    }
+
+    /// Demands that every model has as many values as the shape says.
     pub(crate) fn check(&self) -> Result<(), MergeError> {
         if let Some(cache) = self.cache {
             let (expected, got) = (self.experts.len(), cache.len());
@@ -48,22 +129,28 @@ impl TensorAcrossModels<'_> {
         }
         let base = self.base.map(|values| (Source::Base, values));
         let experts = self.experts.iter().enumerate().map(|(index, values)| (Source::Expert(index), *values));
-        for (from, values) in base.into_iter().chain(experts) {
-            self.check_length(from, values.len())?;
-            if !self.cache.is_some_and(TensorCache::is_checked) {
-                self.check_finite(from, 0, values)?;
-            }
-        }
-        if let Some(cache) = self.cache {
-            cache.mark_checked();
-        }
-        Ok(())
+        base.into_iter().chain(experts).try_for_each(|(from, values)| self.check_length(from, values.len()))
     }
 
     /// Demands that `got` is the number of values the shape gives.
     pub(crate) fn check_length(&self, from: Source, got: usize) -> Result<(), MergeError> {
         let expected = self.len();
         if got == expected { Ok(()) } else { Err(MergeError::Length { tensor: self.name.into(), from, expected, got }) }
+    }
+
+    /// Demands that base and experts of a block are finite, unless that is not asked for or known.
+    pub(crate) fn check_block(&self, block: &Block<'_>) -> Result<(), MergeError> {
+        if self.allows_non_finite || self.cache.is_some_and(TensorCache::is_checked) {
+            return Ok(());
+        }
+        self.check_finite(Source::Base, block.start, block.base())?;
+        (0..block.experts())
+            .try_for_each(|expert| self.check_finite(Source::Expert(expert), block.start, block.expert(expert)))
+    }
+
+    /// Demands that base and experts are finite, unless that is not asked for or known.
+    pub(crate) fn check_all(&self) -> Result<(), MergeError> {
+        self.visit(0..self.len(), Cut::Anywhere, |block| self.check_block(block))
     }
 
     /// Demands finite values; `start` is the index of the first.
@@ -76,12 +163,5 @@ impl TensorAcrossModels<'_> {
         found.map_or(Ok(()), |(index, &value)| {
             Err(MergeError::NonFinite { tensor: self.name.into(), from, index: start + index, value })
         })
-    }
-
-    /// The whole task vector of an expert: the expert's values minus the base's.
-    pub(crate) fn compute_task_vector(&self, base: &[f32], expert: usize) -> Result<Vec<f32>, MergeError> {
-        let deltas: Vec<f32> = self.experts[expert].iter().zip(base).map(|(expert, base)| expert - base).collect();
-        self.check_finite(Source::TaskVector(expert), 0, &deltas)?;
-        Ok(deltas)
     }
 }

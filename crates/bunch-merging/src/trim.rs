@@ -1,13 +1,21 @@
-//! Selecting the largest entries of a task vector (TIES, step 1).
+//! Selecting the largest entries of task vectors (TIES, step 1).
 
 use crate::error::MergeError;
-use crate::parameters::Density;
-use crate::task_vectors::{TaskVector, multiply};
+use crate::parameters::{Density, Rescale};
+use crate::selection::{Cutoff, find_cutoffs};
+use crate::task_vectors::{multiply, sum_of_magnitudes};
 use crate::tensor::TensorAcrossModels;
+use crate::{BLOCK, Densities};
 
 /// How many of `len` entries a density keeps: the product rounded down, but at least one if the density is not 0.
 pub(crate) fn kept_count(density: Density, len: usize) -> usize {
     if density.get() == 0.0 { 0 } else { ((density.get() * len as f64) as usize).max(1).min(len) }
+}
+
+/// [`kept_count`] for each expert.
+pub(crate) fn kept_counts(densities: &Densities, tensor: &TensorAcrossModels<'_>) -> Vec<usize> {
+    let densities = densities.resolve(tensor.experts.len());
+    densities.into_iter().map(|density| kept_count(density, tensor.len())).collect()
 }
 
 /// Which entries of a task vector are kept: those of largest magnitude, among equal ones those of lower index.
@@ -17,46 +25,52 @@ pub(crate) enum Trim<'a> {
     Nothing,
     /// All.
     Everything,
-    /// Those with a rank below `kept`.
-    Ranks { ranks: &'a [u32], kept: u32 },
-    /// Those above `magnitude`, and those equal to it up to the index `last`.
-    Cutoff { magnitude: f32, last: usize },
+    /// Those with a rank in the range.
+    Ranks { ranks: &'a [u32], first: u32, end: u32 },
+    /// Those that `keeps` keeps and `drops` does not.
+    Cutoffs { keeps: Cutoff, drops: Option<Cutoff> },
 }
 
 impl<'a> Trim<'a> {
-    /// Keeps the `kept` largest entries: by the cached ranks if there is a cache, else by selection, which is linear in
-    /// the number of entries.
-    pub(crate) fn new(
-        tensor: &TensorAcrossModels<'a>,
-        task_vector: &TaskVector<'_>,
-        kept: usize,
-    ) -> Result<Self, MergeError> {
-        let (len, expert) = (tensor.len(), task_vector.expert);
-        if kept == 0 {
-            return Ok(Self::Nothing);
-        }
-        if kept >= len {
-            return Ok(Self::Everything);
-        }
-        if let (Some(cache), Some(deltas), Ok(_), Ok(kept)) =
-            (tensor.cache, task_vector.cached(), u32::try_from(len), u32::try_from(kept))
-        {
-            return Ok(Self::Ranks { ranks: cache.ranks(expert, deltas), kept });
-        }
-        let deltas = tensor.compute_task_vector(tensor.base.unwrap_or_default(), expert)?;
-        Ok(Self::cutoff(&deltas, kept))
+    /// For each expert, keeps the `kept` largest entries: by the cached ranks if there is a cache, else by selection.
+    pub(crate) fn largest(tensor: &TensorAcrossModels<'a>, kept: &[usize]) -> Result<Vec<Self>, MergeError> {
+        Self::bands(tensor, &kept.iter().map(|&kept| (0, kept)).collect::<Vec<_>>())
     }
 
-    /// The cutoff that keeps the `kept` largest of `deltas`, with 0 < kept < deltas.len().
-    fn cutoff(deltas: &[f32], kept: usize) -> Self {
-        // The bits of non-negative floats are ordered as the floats are.
-        let mut bits: Vec<u32> = deltas.iter().map(|delta| delta.abs().to_bits()).collect();
-        let (above, &mut cutoff, _) = bits.select_nth_unstable_by(kept - 1, |a, b| b.cmp(a));
-        let larger = above.iter().filter(|&&bits| bits > cutoff).count();
-        let magnitude = f32::from_bits(cutoff);
-        let equal = deltas.iter().enumerate().filter(|(_, delta)| delta.abs() == magnitude);
-        let last = equal.map(|(index, _)| index).nth(kept - larger - 1).unwrap_or(deltas.len());
-        Self::Cutoff { magnitude, last }
+    /// For each expert, drops the `dropped` largest entries and keeps the `kept` next ones.
+    pub(crate) fn bands(tensor: &TensorAcrossModels<'a>, bands: &[(usize, usize)]) -> Result<Vec<Self>, MergeError> {
+        let len = tensor.len();
+        let mut trims = Vec::with_capacity(bands.len());
+        // (expert, count): which cutoffs have to be found.
+        let mut wanted = Vec::new();
+        for (expert, &(dropped, kept)) in bands.iter().enumerate() {
+            let end = dropped.saturating_add(kept).min(len);
+            trims.push(if kept == 0 || dropped >= len {
+                Self::Nothing
+            } else if dropped == 0 && end == len {
+                Self::Everything
+            } else if let (Some(cache), Ok(end)) = (tensor.cache, u32::try_from(end)) {
+                Self::Ranks { ranks: cache.ranks(tensor, expert)?, first: dropped as u32, end }
+            } else {
+                wanted.extend([end, dropped].into_iter().filter(|&count| count > 0).map(|count| (expert, count)));
+                let placeholder = Cutoff { magnitude: 0.0, last: usize::MAX };
+                Self::Cutoffs { keeps: placeholder, drops: None }
+            });
+        }
+        let counts: Vec<usize> = wanted.iter().map(|&(_, count)| count).collect();
+        let found = find_cutoffs(tensor, &counts, |block, stream, deltas| {
+            block.task_vector(wanted[stream].0, deltas);
+        })?;
+        for (&(expert, count), cutoff) in wanted.iter().zip(found) {
+            if let Some(Self::Cutoffs { keeps, drops }) = trims.get_mut(expert) {
+                if count == bands[expert].0 {
+                    *drops = Some(cutoff);
+                } else {
+                    *keeps = cutoff;
+                }
+            }
+        }
+        Ok(trims)
     }
 
     /// Writes weight * delta for the kept entries and 0 for the others; `start` is the index of the first.
@@ -64,21 +78,85 @@ impl<'a> Trim<'a> {
         match *self {
             Self::Nothing => weighted.fill(0.0),
             Self::Everything => multiply(weight, deltas, weighted),
-            Self::Ranks { ranks, kept } => {
+            Self::Ranks { ranks, first, end } => {
                 for ((weighted, delta), rank) in weighted.iter_mut().zip(deltas).zip(&ranks[start..]) {
                     let product = weight * delta;
-                    *weighted = if *rank < kept { product } else { 0.0 };
+                    *weighted = if (*rank >= first) & (*rank < end) { product } else { 0.0 };
                 }
             }
-            Self::Cutoff { magnitude, last } => {
-                for (index, (weighted, delta)) in weighted.iter_mut().zip(deltas).enumerate() {
-                    let product = weight * delta;
-                    let kept = (delta.abs() > magnitude) | ((delta.abs() == magnitude) & (start + index <= last));
-                    *weighted = if kept { product } else { 0.0 };
+            Self::Cutoffs { keeps, drops } => {
+                Self::weigh_kept(&keeps, weight, start, deltas, weighted);
+                if let Some(drops) = drops {
+                    for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
+                        *weighted = if drops.keeps(index, delta.abs()) { 0.0 } else { *weighted };
+                    }
                 }
             }
         }
     }
+
+    /// Writes weight * delta for what `cutoff` keeps. Only the block in which the last equal entry lies has to look at
+    /// indices; the loops of all others run in parallel lanes.
+    fn weigh_kept(cutoff: &Cutoff, weight: f32, start: usize, deltas: &[f32], weighted: &mut [f32]) {
+        let magnitude = cutoff.magnitude;
+        if start > cutoff.last {
+            for (weighted, delta) in weighted.iter_mut().zip(deltas) {
+                let product = weight * delta;
+                *weighted = if delta.abs() > magnitude { product } else { 0.0 };
+            }
+        } else if cutoff.last - start >= deltas.len() {
+            for (weighted, delta) in weighted.iter_mut().zip(deltas) {
+                let product = weight * delta;
+                *weighted = if delta.abs() >= magnitude { product } else { 0.0 };
+            }
+        } else {
+            for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
+                *weighted = if cutoff.keeps(index, delta.abs()) { weight * delta } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// For each expert, its weight times what makes up for the entries that its trim drops.
+pub(crate) fn rescaled_weights(
+    tensor: &TensorAcrossModels<'_>,
+    trims: &[Trim<'_>],
+    weights: &[f32],
+    densities: &Densities,
+    rescale: Rescale,
+) -> Result<Vec<f32>, MergeError> {
+    let factors = match rescale {
+        Rescale::None => return Ok(weights.to_vec()),
+        Rescale::Density => densities.resolve(weights.len()).into_iter().map(rescaling_by_density).collect(),
+        Rescale::L1 => l1_ratios(tensor, |expert, start, deltas, kept| trims[expert].weigh(1.0, start, deltas, kept))?,
+    };
+    Ok(weights.iter().zip(factors).map(|(weight, factor)| weight * factor).collect())
+}
+
+/// 1/density; 1 for a density of 0, where nothing is kept that could be rescaled.
+pub(crate) fn rescaling_by_density(density: Density) -> f32 {
+    if density.get() > 0.0 { (1.0 / density.get()) as f32 } else { 1.0 }
+}
+
+/// For each expert, the sum of magnitudes of its task vector over that of the entries that `keep` keeps (it writes 0 for
+/// the others); 1 where either is below 1e-7, as in mergekit. One pass.
+pub(crate) fn l1_ratios(
+    tensor: &TensorAcrossModels<'_>,
+    keep: impl Fn(usize, usize, &[f32], &mut [f32]),
+) -> Result<Vec<f32>, MergeError> {
+    let mut sums = vec![(0.0, 0.0); tensor.experts.len()];
+    let (mut deltas, mut kept) = ([0.0; BLOCK], [0.0; BLOCK]);
+    tensor.each_block(|block| {
+        for (expert, (before, after)) in sums.iter_mut().enumerate() {
+            let deltas = block.task_vector(expert, &mut deltas);
+            let kept = &mut kept[..block.len()];
+            keep(expert, block.start(), deltas, kept);
+            *before += sum_of_magnitudes(deltas);
+            *after += sum_of_magnitudes(kept);
+        }
+    })?;
+    let ratio = |(before, after): (f64, f64)| if before < 1e-7 || after < 1e-7 { 1.0 } else { (before / after) as f32 };
+    Ok(sums.into_iter().map(ratio).collect())
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Merges whose results are known from elsewhere: by hand, or from the reference implementation. See `golden/README.md`.
 
-use bunch_merging::{CATALOGUE, Method, TensorAcrossModels, TensorCache};
+use bunch_merging::{CATALOGUE, Method, TensorAcrossModels, TensorCache, Values};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,9 @@ use std::path::{Path, PathBuf};
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Golden {
-    base: Vec<f32>,
+    /// Dimensions; one row unless given.
+    shape: Option<Vec<usize>>,
+    base: Option<Vec<f32>>,
     experts: Vec<Vec<f32>>,
     case: Vec<Case>,
 }
@@ -45,15 +47,15 @@ fn read(file: &Path) -> Golden {
 fn goldens_hold_with_and_without_cache() {
     for file in files() {
         let golden = read(&file);
-        let experts: Vec<&[f32]> = golden.experts.iter().map(Vec::as_slice).collect();
+        let experts: Vec<Values<'_>> = golden.experts.iter().map(Values::from).collect();
         let cache = TensorCache::new(experts.len());
         for case in &golden.case {
             for cache in [None, Some(&cache)] {
-                let base = Some(golden.base.as_slice());
-                let shape = [golden.base.len()];
-                let tensor =
-                    TensorAcrossModels { name: "golden", shape: &shape, base, experts: &experts, cache, survey: None };
-                let mut merged = vec![f32::NAN; golden.base.len()];
+                let shape = golden.shape.clone().unwrap_or_else(|| vec![golden.experts[0].len()]);
+                let base = golden.base.as_ref().map(Values::from);
+                let tensor = TensorAcrossModels::new("golden", &shape, base, &experts);
+                let tensor = TensorAcrossModels { cache, ..tensor };
+                let mut merged = vec![f32::NAN; golden.experts[0].len()];
                 case.merge.merge(&tensor, 0, &mut merged).expect("a valid merge");
                 assert_eq!(merged.len(), case.merged.len());
                 for (index, (got, want)) in merged.iter().zip(&case.merged).enumerate() {

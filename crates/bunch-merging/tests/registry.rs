@@ -1,7 +1,7 @@
 //! What holds over the list of all methods: names, documentation, examples, error messages.
 
 use bunch_merging::{
-    CATALOGUE, DareLinear, DareTies, MergeMethod, Method, TaskArithmetic, TensorAcrossModels, Ties, docs_page,
+    CATALOGUE, DareLinear, DareTies, MergeMethod, Method, TaskArithmetic, TensorAcrossModels, Ties, Values, docs_page,
     method_schema, readme_table,
 };
 use serde::Deserialize;
@@ -18,10 +18,9 @@ struct Example {
 }
 
 fn merge(method: &Method, base: Option<&[f32]>, experts: &[Vec<f32>]) -> Vec<f32> {
-    let experts: Vec<&[f32]> = experts.iter().map(Vec::as_slice).collect();
+    let experts: Vec<Values<'_>> = experts.iter().map(Values::from).collect();
     let shape = [experts[0].len()];
-    let tensor =
-        TensorAcrossModels { name: "example", shape: &shape, base, experts: &experts, cache: None, survey: None };
+    let tensor = TensorAcrossModels::new("example", &shape, base.map(Values::Slice), &experts);
     let mut merged = vec![f32::NAN; experts[0].len()];
     method.merge(&tensor, 0, &mut merged).expect("a valid merge");
     merged
@@ -128,7 +127,6 @@ fn mistakes_in_a_configuration_are_reported_with_their_place() {
         ("merge.ties = { density = [0.5, -0.1] }", "a density is -0.1, expected a number from 0 to 1", 26),
         ("merge.ties = { density = \"all\" }", "a density from 0 to 1, or a list with one for each expert", 26),
         ("merge.ties = { scale = true }", "invalid type: boolean `true`, expected f32", 24),
-        ("merge.slerp = { t = 2 }", "an interpolation fraction is 2, expected a number from 0 to 1", 21),
         ("merge.slerp = {}", "missing field `t`", 15),
     ] {
         let message = message(text);
@@ -140,7 +138,8 @@ fn mistakes_in_a_configuration_are_reported_with_their_place() {
 #[test]
 fn wrong_models_are_errors_that_name_method_and_tensor() {
     let error = |method: Method, base: Option<&[f32]>, experts: &[&[f32]]| {
-        let tensor = TensorAcrossModels { name: "a.weight", shape: &[1], base, experts, cache: None, survey: None };
+        let experts: Vec<Values<'_>> = experts.iter().map(|values| Values::Slice(values)).collect();
+        let tensor = TensorAcrossModels::new("a.weight", &[1], base.map(Values::Slice), &experts);
         method.merge(&tensor, 0, &mut [0.0]).expect_err("a mistake").to_string()
     };
     let one: &[f32] = &[1.0];

@@ -5,7 +5,13 @@ use std::path::Path;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 
-use super::read_header;
+use super::ShardHeader;
+use crate::CheckpointError;
+use crate::source::MemorySource;
+
+fn read_header(path: &Path, bytes: &[u8]) -> Result<ShardHeader, CheckpointError> {
+    ShardHeader::read(&MemorySource { path, bytes })
+}
 
 /// A safetensors file of a header and `data` bytes of zeros.
 fn file(header: &str, data: usize) -> Vec<u8> {
@@ -28,8 +34,8 @@ fn tensors_come_in_the_order_of_their_bytes() {
         "b":{"dtype":"BF16","shape":[3,1],"data_offsets":[0,6]},
         "c":{"dtype":"I64","shape":[0],"data_offsets":[14,14]},
         "d":{"dtype":"U8","shape":[],"data_offsets":[14,15]}}"#;
-    let (data_start, tensors) = read_header(Path::new("x"), &file(header, 15)).unwrap();
-    assert_eq!(data_start, 8 + header.len());
+    let ShardHeader { data_start, tensors } = read_header(Path::new("x"), &file(header, 15)).unwrap();
+    assert_eq!(data_start, 8 + header.len() as u64);
     let names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(names, ["b", "a", "c", "d"]);
 }
@@ -132,8 +138,8 @@ proptest! {
         let ours = read_header(Path::new("x"), &bytes);
         let reference = SafeTensors::read_metadata(&bytes);
         prop_assert_eq!(ours.is_ok(), reference.is_ok(), "{:?} {:?}", ours, reference);
-        if let (Ok((data_start, tensors)), Ok((length, metadata))) = (ours, reference) {
-            prop_assert_eq!(data_start, length + 8);
+        if let (Ok(ShardHeader { data_start, tensors }), Ok((length, metadata))) = (ours, reference) {
+            prop_assert_eq!(data_start, length as u64 + 8);
             prop_assert_eq!(tensors.len(), metadata.tensors().len());
             for (name, info) in tensors {
                 prop_assert_eq!(info.data_offsets, metadata.info(&name).unwrap().data_offsets);

@@ -1,7 +1,8 @@
 //! Statistics, nesting and rescaling of random masks.
 
-use super::{draw_variates, sum_of_magnitudes};
-use crate::{DareLinear, Densities, Density, Method, Rescale, TensorAcrossModels};
+use super::Variates;
+use crate::task_vectors::sum_of_magnitudes;
+use crate::{DareLinear, Densities, Density, Method, Rescale, TensorAcrossModels, Values};
 use proptest::prelude::*;
 
 const LEN: usize = 1 << 16;
@@ -14,8 +15,8 @@ fn density(value: f64) -> Densities {
 fn drop_from(deltas: &[f32], name: &str, seed: u64, density: Densities, rescale: Rescale) -> Vec<f32> {
     let base = vec![0.0; deltas.len()];
     let shape = [deltas.len()];
-    let tensor =
-        TensorAcrossModels { name, shape: &shape, base: Some(&base), experts: &[deltas], cache: None, survey: None };
+    let experts = [Values::Slice(deltas)];
+    let tensor = TensorAcrossModels::new(name, &shape, Some(Values::from(&base)), &experts);
     let mut merged = vec![f32::NAN; deltas.len()];
     let method = Method::from(DareLinear { density, rescale, ..DareLinear::default() });
     method.merge(&tensor, seed, &mut merged).expect("valid input");
@@ -25,7 +26,7 @@ fn drop_from(deltas: &[f32], name: &str, seed: u64, density: Densities, rescale:
 #[test]
 fn variates_are_uniform() {
     let mut variates = vec![f32::NAN; LEN];
-    draw_variates(0, "a.weight", 0, 0, &mut variates);
+    Variates::new("dare", 0, "a.weight", 0).draw(0, &mut variates);
     assert!(variates.iter().all(|variate| (0.0..1.0).contains(variate)));
     let mean = variates.iter().map(|&variate| f64::from(variate)).sum::<f64>() / LEN as f64;
     // Five standard deviations of the mean of a uniform variate.
@@ -65,7 +66,7 @@ fn sums_of_magnitudes_miss_no_lane() {
 fn seed_tensor_and_expert_choose_the_mask() {
     let draw = |seed, tensor, expert| {
         let mut variates = [0.0; 8];
-        draw_variates(seed, tensor, expert, 0, &mut variates);
+        Variates::new("dare", seed, tensor, expert).draw(0, &mut variates);
         variates
     };
     let first = draw(0, "a", 0);
@@ -87,9 +88,9 @@ proptest! {
     fn chunks_draw_what_the_whole_draws(len in 1..300_usize, start in any::<prop::sample::Index>(), seed in any::<u64>()) {
         let start = start.index(len);
         let mut whole = vec![f32::NAN; len];
-        draw_variates(seed, "a.weight", 2, 0, &mut whole);
+        Variates::new("dare", seed, "a.weight", 2).draw(0, &mut whole);
         let mut part = vec![f32::NAN; len - start];
-        draw_variates(seed, "a.weight", 2, start, &mut part);
+        Variates::new("dare", seed, "a.weight", 2).draw(start, &mut part);
         prop_assert_eq!(&whole[start..], &part[..]);
     }
 

@@ -1,11 +1,13 @@
 //! DARE: drop random entries of the task vectors, rescale the rest, add them to the base.
 
 use super::MergeMethod;
+use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::{Info, Law, Laws};
-use crate::masks::DropMask;
+use crate::kernel::Kernel;
+use crate::masks::{DropMask, rescaled_weights};
 use crate::parameters::{Densities, Rescale, check_finite, check_weights, resolve_weights, weight_sum};
-use crate::task_vectors::{TaskVector, add_task_vectors, add_up};
+use crate::task_vectors::{add_task_vectors, add_up};
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -56,7 +58,12 @@ impl Default for DareLinear {
 impl MergeMethod for DareLinear {
     const INFO: Info = Info::new("dare_linear", "DARE")
         .paper("arXiv:2311.03099", "Yu et al., 2024")
-        .laws(Laws { order_invariant: Law::Except("which entries drop depends on the expert's place"), ..Laws::ALL });
+        .laws(Laws { order_invariant: Law::Except("which entries drop depends on the expert's place"), ..Laws::ALL })
+        .dialect(Dialect {
+            choices: &[("rescale", "l1", "none")],
+            defaults: &[("rescale", "\"l1\"")],
+            ..Dialect::TASK_VECTORS
+        });
 
     fn validate(&self, experts: usize) -> Result<(), MergeError> {
         check_finite(&Self::INFO, "scale", self.scale)?;
@@ -64,18 +71,15 @@ impl MergeMethod for DareLinear {
         self.density.validate(&Self::INFO, experts)
     }
 
-    fn merge(&self, tensor: &TensorAcrossModels<'_>, seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
+    fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, seed: u64) -> Result<Kernel<'a>, MergeError> {
         let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
         let divisor = if self.normalize { weight_sum(&Self::INFO, &weights)? as f32 } else { 1.0 };
-        let task_vectors = TaskVector::all(&Self::INFO, tensor)?;
-        let masks = DropMask::all(&Self::INFO, tensor, seed, &task_vectors, &weights, &self.density, self.rescale)?;
-        add_task_vectors(
-            tensor,
-            &task_vectors,
+        let masks = DropMask::all(tensor, seed, &self.density);
+        let factors = rescaled_weights(&Self::INFO, tensor, &masks, &weights, &self.density, self.rescale)?;
+        Ok(add_task_vectors(
             self.scale,
-            out,
-            |expert, start, deltas, weighted| masks[expert].weigh(start, deltas, weighted),
-            |weighted, merged| add_up(weighted, divisor, merged),
-        )
+            move |expert, start, deltas, weighted| masks[expert].weigh(factors[expert], start, deltas, weighted),
+            move |weighted, merged| add_up(weighted, divisor, merged),
+        ))
     }
 }

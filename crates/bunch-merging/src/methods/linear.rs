@@ -1,10 +1,11 @@
 //! Linear: the weighted mean of the models.
 
 use super::MergeMethod;
+use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::{Info, Laws, SameModels};
+use crate::kernel::Kernel;
 use crate::parameters::{check_weights, resolve_weights, weight_sum};
-use crate::task_vectors::BLOCK;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -42,32 +43,19 @@ impl MergeMethod for Linear {
     const INFO: Info = Info::new("linear", "Linear")
         .paper("arXiv:2203.05482", "Wortsman et al., 2022")
         .without_base()
+        .dialect(Dialect { required: &["weight"], ..Dialect::SAME })
         .laws(Laws { same_models: SameModels::WithinOneUlp, ..Laws::ALL });
 
     fn validate(&self, experts: usize) -> Result<(), MergeError> {
         check_weights(&Self::INFO, &self.weights, experts)
     }
 
-    fn merge(&self, tensor: &TensorAcrossModels<'_>, _seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
+    fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
         // The default is 1 when the sum is divided out anyway: 1/n is not exact in binary.
         let experts = tensor.experts.len();
         let default = if self.normalize { 1.0 } else { 1.0 / experts as f32 };
         let weights = resolve_weights(&self.weights, default, experts);
         let divisor = if self.normalize { weight_sum(&Self::INFO, &weights)? } else { 1.0 };
-
-        let mut sums = [0.0_f64; BLOCK];
-        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
-            let sums = &mut sums[..out.len()];
-            sums.fill(0.0);
-            for (expert, &weight) in tensor.experts.iter().zip(&weights) {
-                for (sum, &value) in sums.iter_mut().zip(&expert[block * BLOCK..]) {
-                    *sum += f64::from(weight) * f64::from(value);
-                }
-            }
-            for (out, sum) in out.iter_mut().zip(sums) {
-                *out = (*sum / divisor) as f32;
-            }
-        }
-        Ok(())
+        Ok(Kernel::combination(0.0, weights.into_iter().map(|weight| f64::from(weight) / divisor).collect()))
     }
 }

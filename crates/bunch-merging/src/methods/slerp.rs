@@ -2,8 +2,10 @@
 
 use super::MergeMethod;
 use crate::error::MergeError;
+use crate::gram::Vectors;
 use crate::info::{Info, Law, Laws, SameModels};
-use crate::parameters::Fraction;
+use crate::kernel::Kernel;
+use crate::parameters::check_finite;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -28,8 +30,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Slerp {
-    /// Position between the models: 0 is the base, 1 the expert.
-    pub t: Fraction,
+    /// Position between the models: 0 is the base, 1 the expert; beyond, the arc goes on.
+    pub t: f64,
 }
 
 /// Cosines beyond this magnitude count as parallel: the arc is a line there, and its coefficients lose precision.
@@ -46,22 +48,15 @@ impl MergeMethod for Slerp {
         });
 
     fn validate(&self, _experts: usize) -> Result<(), MergeError> {
-        Ok(())
+        check_finite(&Self::INFO, "t", self.t as f32)
     }
 
-    fn merge(&self, tensor: &TensorAcrossModels<'_>, _seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
-        let base = tensor.base_for(&Self::INFO)?;
-        for (index, expert) in tensor.experts.iter().enumerate() {
-            let cosine = match tensor.cache {
-                Some(cache) => cache.cosine(index, || cosine(base, expert)),
-                None => cosine(base, expert),
-            };
-            let (of_base, of_expert) = coefficients(self.t.get(), cosine);
-            for ((out, &base), &expert) in out.iter_mut().zip(base).zip(*expert) {
-                *out = (of_base * f64::from(base) + of_expert * f64::from(expert)) as f32;
-            }
-        }
-        Ok(())
+    fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
+        let gram = tensor.gram(Vectors::Models)?;
+        let norm = |model| Some(gram.norm(model)).filter(|norm| *norm > 1e-8).unwrap_or(1.0);
+        let cosine = gram.product(0, 1) / norm(0) / norm(1);
+        let (of_base, of_expert) = coefficients(self.t, cosine.clamp(-1.0, 1.0));
+        Ok(Kernel::combination(of_base, vec![of_expert]))
     }
 }
 
@@ -72,27 +67,6 @@ fn coefficients(t: f64, cosine: f64) -> (f64, f64) {
     }
     let angle = cosine.acos();
     (((1.0 - t) * angle).sin() / angle.sin(), (t * angle).sin() / angle.sin())
-}
-
-/// The cosine of the angle between two vectors of equal length.
-fn cosine(a: &[f32], b: &[f32]) -> f64 {
-    let norm = |vector: &[f32]| Some(dot(vector, vector).sqrt()).filter(|norm| *norm > 1e-8).unwrap_or(1.0);
-    dot(a, b) / norm(a) / norm(b)
-}
-
-/// The inner product of two vectors of equal length, accumulated in a fixed number of 64-bit lanes: fast, and the same
-/// on every machine.
-fn dot(a: &[f32], b: &[f32]) -> f64 {
-    const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
-    for (a, b) in a.zip(b) {
-        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += f64::from(a) * f64::from(b);
-        }
-    }
-    sums.iter().sum::<f64>() + rest
 }
 
 #[cfg(test)]

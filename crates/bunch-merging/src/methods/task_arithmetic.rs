@@ -1,10 +1,12 @@
 //! Task arithmetic: the base plus a weighted sum of task vectors.
 
 use super::MergeMethod;
+use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::Info;
+use crate::kernel::Kernel;
 use crate::parameters::{check_finite, check_weights, resolve_weights, weight_sum};
-use crate::task_vectors::{TaskVector, add_task_vectors, add_up, multiply};
+use crate::task_vectors::{add_task_vectors, add_up, multiply};
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -43,24 +45,22 @@ impl Default for TaskArithmetic {
 
 impl MergeMethod for TaskArithmetic {
     const INFO: Info =
-        Info::new("task_arithmetic", "Task arithmetic").paper("arXiv:2212.04089", "Ilharco et al., 2023");
+        Info::new("task_arithmetic", "Task arithmetic").paper("arXiv:2212.04089", "Ilharco et al., 2023").dialect(
+            Dialect { ignored: &["int8_mask", "rescale"], ignored_per_expert: &["density"], ..Dialect::TASK_VECTORS },
+        );
 
     fn validate(&self, experts: usize) -> Result<(), MergeError> {
         check_finite(&Self::INFO, "scale", self.scale)?;
         check_weights(&Self::INFO, &self.weights, experts)
     }
 
-    fn merge(&self, tensor: &TensorAcrossModels<'_>, _seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
+    fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
         let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
         let divisor = if self.normalize { weight_sum(&Self::INFO, &weights)? as f32 } else { 1.0 };
-        let task_vectors = TaskVector::all(&Self::INFO, tensor)?;
-        add_task_vectors(
-            tensor,
-            &task_vectors,
+        Ok(add_task_vectors(
             self.scale,
-            out,
-            |expert, _, deltas, weighted| multiply(weights[expert], deltas, weighted),
-            |weighted, merged| add_up(weighted, divisor, merged),
-        )
+            move |expert, _, deltas, weighted| multiply(weights[expert], deltas, weighted),
+            move |weighted, merged| add_up(weighted, divisor, merged),
+        ))
     }
 }

@@ -2,13 +2,15 @@
 
 use super::MergeMethod;
 use crate::consensus::elect_and_merge;
+use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::Info;
-use crate::parameters::{Densities, TrimScope, check_finite, check_weights, resolve_weights};
+use crate::kernel::Kernel;
+use crate::parameters::{Densities, Rescale, TrimScope, check_finite, check_weights, resolve_weights};
 use crate::survey::{Survey, TensorSource};
-use crate::task_vectors::{TaskVector, add_task_vectors};
+use crate::task_vectors::add_task_vectors;
 use crate::tensor::TensorAcrossModels;
-use crate::trim::{Trim, kept_count};
+use crate::trim::{Trim, kept_counts, rescaled_weights};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -36,6 +38,8 @@ pub struct Ties {
     pub weights: Vec<f32>,
     /// Fraction of each task vector's entries that is kept, by magnitude: one number, or one for each expert.
     pub density: Densities,
+    /// How the kept entries make up for the trimmed ones: `none` as in the paper, `l1`, or `density`.
+    pub rescale: Rescale,
     /// Coefficient of the merged task vector (the papers' lambda).
     pub scale: f32,
     /// Whether each parameter's sum is divided by the weights of the experts that agree (TIES's disjoint mean), unless
@@ -51,6 +55,7 @@ impl Default for Ties {
         Self {
             weights: Vec::new(),
             density: Densities::default(),
+            rescale: Rescale::None,
             scale: 1.0,
             normalize: true,
             trim_scope: TrimScope::default(),
@@ -59,7 +64,9 @@ impl Default for Ties {
 }
 
 impl MergeMethod for Ties {
-    const INFO: Info = Info::new("ties", "TIES-Merging").paper("arXiv:2306.01708", "Yadav et al., 2023");
+    const INFO: Info = Info::new("ties", "TIES-Merging")
+        .paper("arXiv:2306.01708", "Yadav et al., 2023")
+        .dialect(Dialect { choices: &[("rescale", "l1", "none")], ..Dialect::TASK_VECTORS });
 
     fn validate(&self, experts: usize) -> Result<(), MergeError> {
         check_finite(&Self::INFO, "scale", self.scale)?;
@@ -74,25 +81,18 @@ impl MergeMethod for Ties {
         }
     }
 
-    fn merge(&self, tensor: &TensorAcrossModels<'_>, _seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
-        let experts = tensor.experts.len();
-        let weights = resolve_weights(&self.weights, 1.0, experts);
-        let task_vectors = TaskVector::all(&Self::INFO, tensor)?;
-        let kept: Vec<usize> = match self.trim_scope {
-            TrimScope::Tensor => {
-                self.density.resolve(experts).into_iter().map(|density| kept_count(density, tensor.len())).collect()
-            }
+    fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
+        let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
+        let kept = match self.trim_scope {
+            TrimScope::Tensor => kept_counts(&self.density, tensor),
             TrimScope::Model => Survey::demand(&Self::INFO, tensor)?.to_vec(),
         };
-        let new_trim = |(task_vector, &kept)| Trim::new(tensor, task_vector, kept);
-        let trims: Vec<Trim<'_>> = task_vectors.iter().zip(&kept).map(new_trim).collect::<Result<_, _>>()?;
-        add_task_vectors(
-            tensor,
-            &task_vectors,
+        let trims = Trim::largest(tensor, &kept)?;
+        let factors = rescaled_weights(tensor, &trims, &weights, &self.density, self.rescale)?;
+        Ok(add_task_vectors(
             self.scale,
-            out,
-            |expert, start, deltas, weighted| trims[expert].weigh(weights[expert], start, deltas, weighted),
-            |weighted, merged| elect_and_merge(weighted, &weights, self.normalize, merged),
-        )
+            move |expert, start, deltas, weighted| trims[expert].weigh(factors[expert], start, deltas, weighted),
+            move |weighted, merged| elect_and_merge(weighted, &weights, self.normalize, merged),
+        ))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Survey, TensorSource};
 use crate::parameters::Density;
-use crate::{MergeError, MergeMethod, Method, TensorAcrossModels, TensorCache, Ties, TrimScope};
+use crate::{MergeError, MergeMethod, Method, TensorAcrossModels, TensorCache, Ties, TrimScope, Values};
 use proptest::prelude::*;
 
 /// Tensors by name, each with the task vectors of all experts; the base is zero.
@@ -27,17 +27,11 @@ impl TensorSource for Model {
     ) -> Result<(), MergeError> {
         for (index, (name, experts)) in self.tensors.iter().enumerate() {
             let base = vec![0.0; experts[0].len()];
-            let experts: Vec<&[f32]> = experts.iter().map(Vec::as_slice).collect();
+            let experts: Vec<Values<'_>> = experts.iter().map(Values::from).collect();
             let cache = self.caches.as_ref().map(|caches| &caches[index]);
             let shape = [base.len()];
-            visit(&TensorAcrossModels {
-                name,
-                shape: &shape,
-                base: Some(&base),
-                experts: &experts,
-                cache,
-                survey: None,
-            })?;
+            let tensor = TensorAcrossModels::new(name, &shape, Some(Values::from(&base)), &experts);
+            visit(&TensorAcrossModels { cache, ..tensor })?;
         }
         Ok(())
     }

@@ -1,21 +1,13 @@
 //! Endpoints, angles and the switch to the line, computed by hand.
 
-use super::{Slerp, coefficients, cosine, dot};
-use crate::{Fraction, Method, TensorAcrossModels};
+use super::{Slerp, coefficients};
+use crate::{Method, TensorAcrossModels, Values};
 
 fn slerp(base: &[f32], expert: &[f32], t: f64) -> Vec<f32> {
-    let method = Method::from(Slerp { t: Fraction::try_from(t).expect("in range") });
-    let shape = [base.len()];
-    let tensor = TensorAcrossModels {
-        name: "a.weight",
-        shape: &shape,
-        base: Some(base),
-        experts: &[expert],
-        cache: None,
-        survey: None,
-    };
+    let (shape, experts) = ([base.len()], [Values::Slice(expert)]);
+    let tensor = TensorAcrossModels::new("a.weight", &shape, Some(Values::Slice(base)), &experts);
     let mut merged = vec![f32::NAN; base.len()];
-    method.merge(&tensor, 0, &mut merged).expect("valid input");
+    Method::from(Slerp { t }).merge(&tensor, 0, &mut merged).expect("valid input");
     merged
 }
 
@@ -49,9 +41,7 @@ fn opposite_and_zero_vectors_stay_finite() {
 }
 
 #[test]
-fn cosine_ignores_lengths_and_lanes_miss_nothing() {
-    assert_eq!(cosine(&[3.0, 0.0], &[0.5, 0.0]), 1.0);
-    assert_eq!(cosine(&[3.0, 0.0], &[0.0, 2.0]), 0.0);
-    let counting: Vec<f32> = (1..=19_u8).map(f32::from).collect();
-    assert_eq!(dot(&counting, &[1.0; 19]), 190.0);
+fn beyond_the_ends_the_arc_goes_on() {
+    let half = 0.5_f32.sqrt();
+    assert_eq!(slerp(&[1.0, 0.0], &[0.0, 1.0], 1.5), [-half, half]);
 }

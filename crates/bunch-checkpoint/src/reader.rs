@@ -1,0 +1,168 @@
+//! Reading one tensor of a checkpoint, in full or in parts.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use crate::source::Source;
+use crate::{CheckpointError, Dtype, StoredDtype, TensorInfo};
+
+/// Values of 16 bits that are read at a time: 64 KiB, which a processor's cache holds until they are decoded.
+const PIECE: usize = 1 << 15;
+
+thread_local! {
+    /// What was read and is not decoded yet.
+    static SCRATCH: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Where a tensor's bytes are and what they mean.
+#[derive(Debug)]
+pub(crate) struct StoredTensor {
+    /// Position in the checkpoint's list of files.
+    pub(crate) file: usize,
+    /// Where the tensor begins in its file.
+    pub(crate) start: u64,
+    /// Bytes that it takes there.
+    pub(crate) byte_length: usize,
+    /// Dimensions, outermost first.
+    pub(crate) shape: Vec<usize>,
+    /// How its values are stored.
+    pub(crate) dtype: StoredDtype,
+    /// The dtype's name in the file's format.
+    pub(crate) dtype_name: String,
+    /// None if its values are no f32, f16 or bf16.
+    pub(crate) info: Option<TensorInfo>,
+}
+
+/// Reads the values of one tensor, from any number of threads.
+#[derive(Debug, Clone, Copy)]
+pub struct TensorReader<'a> {
+    raw: RawReader<'a>,
+    dtype: Dtype,
+}
+
+/// Reads the bytes of one tensor of any dtype, from any number of threads.
+#[derive(Debug, Clone, Copy)]
+pub struct RawReader<'a> {
+    source: &'a dyn Source,
+    name: &'a str,
+    tensor: &'a StoredTensor,
+}
+
+impl<'a> TensorReader<'a> {
+    /// None if the tensor has no dtype of weights.
+    pub(crate) fn new(raw: RawReader<'a>) -> Option<Self> {
+        raw.tensor.info.as_ref().map(|info| Self { raw, dtype: info.dtype })
+    }
+
+    /// The tensor's name.
+    pub fn name(&self) -> &'a str {
+        self.raw.name
+    }
+
+    /// Dimensions, outermost first; empty for a scalar.
+    pub fn shape(&self) -> &'a [usize] {
+        &self.raw.tensor.shape
+    }
+
+    /// The dtype that holds the values exactly: the one on disk, or F32 for the quantised types of GGUF.
+    pub fn dtype(&self) -> Dtype {
+        self.dtype
+    }
+
+    /// Number of values, the product of the shape.
+    pub fn len(&self) -> usize {
+        self.raw.tensor.shape.iter().product()
+    }
+
+    /// Whether there are no values.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The reader of the same tensor's bytes.
+    pub fn raw(&self) -> RawReader<'a> {
+        self.raw
+    }
+
+    /// Reads the values `start..start + out.len()` in row-major order; they are exactly those on disk.
+    ///
+    /// # Errors
+    /// The tensor has not so many values; the file cannot be read, or was shortened meanwhile.
+    pub fn read(&self, start: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
+        self.raw.check_range(start, out.len(), self.len())?;
+        match self.dtype {
+            Dtype::F32 => self.raw.read_bytes(start * 4, bytemuck::cast_slice_mut(out)),
+            Dtype::F16 | Dtype::BF16 => SCRATCH.with_borrow_mut(|scratch| {
+                scratch.resize(PIECE, 0);
+                let mut start = start;
+                for piece in out.chunks_mut(PIECE) {
+                    let words = &mut scratch[..piece.len()];
+                    self.raw.read_bytes(start * 2, bytemuck::cast_slice_mut(words))?;
+                    self.dtype.decode_words(words, piece);
+                    start += piece.len();
+                }
+                Ok(())
+            }),
+        }
+    }
+
+    /// See [`RawReader::read_bytes`].
+    ///
+    /// # Errors
+    /// Those of [`RawReader::read_bytes`].
+    pub fn read_bytes(&self, start_byte: usize, out: &mut [u8]) -> Result<(), CheckpointError> {
+        self.raw.read_bytes(start_byte, out)
+    }
+}
+
+impl<'a> RawReader<'a> {
+    pub(crate) fn new(source: &'a dyn Source, name: &'a str, tensor: &'a StoredTensor) -> Self {
+        Self { source, name, tensor }
+    }
+
+    /// The tensor's name.
+    pub fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// Dimensions, outermost first; empty for a scalar.
+    pub fn shape(&self) -> &'a [usize] {
+        &self.tensor.shape
+    }
+
+    /// The dtype in the file's own spelling: `BF16`, `I64`.
+    pub fn stored_dtype(&self) -> &'a str {
+        &self.tensor.dtype_name
+    }
+
+    /// The file that holds the tensor.
+    pub fn path(&self) -> &'a Path {
+        self.source.path()
+    }
+
+    /// Bytes of the tensor as it is stored.
+    pub fn byte_length(&self) -> usize {
+        self.tensor.byte_length
+    }
+
+    /// Reads the bytes `start_byte..start_byte + out.len()` of the tensor as it is stored, little-endian and row-major.
+    ///
+    /// # Errors
+    /// The tensor has not so many bytes; the file cannot be read, or was shortened meanwhile.
+    pub fn read_bytes(&self, start_byte: usize, out: &mut [u8]) -> Result<(), CheckpointError> {
+        self.check_range(start_byte, out.len(), self.tensor.byte_length)?;
+        self.source.read_at(self.tensor.start + start_byte as u64, out).map_err(|source| CheckpointError::Read {
+            path: self.source.path().to_path_buf(),
+            tensor: self.name.to_owned(),
+            source,
+        })
+    }
+
+    /// Checks that `start..start + count` lies in a tensor of `length` values or bytes.
+    fn check_range(&self, start: usize, count: usize, length: usize) -> Result<(), CheckpointError> {
+        match start.checked_add(count) {
+            Some(end) if end <= length => Ok(()),
+            _ => Err(CheckpointError::OutOfRange { tensor: self.name.to_owned(), start, count, length }),
+        }
+    }
+}

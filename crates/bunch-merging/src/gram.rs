@@ -1,0 +1,148 @@
+//! Norms and angles of a tensor's models, from one pass over the data.
+
+use crate::block::{BLOCK, Block};
+use crate::error::MergeError;
+use crate::tensor::TensorAcrossModels;
+
+/// Which vectors a [`Gram`] is of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vectors {
+    /// The base, then the experts.
+    Models,
+    /// The experts.
+    Experts,
+    /// The task vectors of the experts.
+    TaskVectors,
+}
+
+/// The inner products of some vectors with each other, accumulated in 64 bits in a fixed order.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Gram {
+    count: usize,
+    /// Row-major, symmetric.
+    products: Vec<f64>,
+}
+
+impl Gram {
+    /// Of `count` zero vectors.
+    pub(crate) fn zero(count: usize) -> Self {
+        Self { count, products: vec![0.0; count * count] }
+    }
+
+    /// Of the vectors of a whole tensor: one pass.
+    pub(crate) fn of_tensor(tensor: &TensorAcrossModels<'_>, vectors: Vectors) -> Result<Self, MergeError> {
+        let mut gram = Self::zero(tensor.experts.len() + usize::from(vectors == Vectors::Models));
+        let mut deltas = vec![0.0; tensor.experts.len() * BLOCK];
+        tensor.each_block(|block| gram.add_block(block, vectors, &mut deltas))?;
+        gram.mirror();
+        Ok(gram)
+    }
+
+    /// Of the vectors of one block, which may be a row.
+    pub(crate) fn of_block(block: &Block<'_>, vectors: Vectors, scratch: &mut Vec<f32>) -> Self {
+        let mut gram = Self::zero(block.experts() + usize::from(vectors == Vectors::Models));
+        scratch.resize(block.experts() * block.len(), 0.0);
+        gram.add_block(block, vectors, scratch);
+        gram.mirror();
+        gram
+    }
+
+    /// The inner product of two vectors.
+    pub(crate) fn product(&self, a: usize, b: usize) -> f64 {
+        self.products[a * self.count + b]
+    }
+
+    /// The length of a vector.
+    pub(crate) fn norm(&self, vector: usize) -> f64 {
+        self.product(vector, vector).sqrt()
+    }
+
+    /// The number of vectors.
+    pub(crate) fn len(&self) -> usize {
+        self.count
+    }
+
+    /// The inner product of two sums of the vectors, given by their coefficients.
+    pub(crate) fn product_of_sums(&self, a: &[f64], b: &[f64]) -> f64 {
+        let row = |i: usize| b.iter().enumerate().map(|(j, b)| b * self.product(i, j)).sum::<f64>();
+        a.iter().enumerate().map(|(i, a)| a * row(i)).sum()
+    }
+
+    /// The length of a sum of the vectors, given by its coefficients; rounding below zero counts as zero.
+    pub(crate) fn norm_of_sum(&self, coefficients: &[f64]) -> f64 {
+        self.product_of_sums(coefficients, coefficients).max(0.0).sqrt()
+    }
+
+    /// Adds the products of a block to the upper triangle. `scratch` holds as many values as all experts have there.
+    fn add_block(&mut self, block: &Block<'_>, vectors: Vectors, scratch: &mut [f32]) {
+        let count = self.count;
+        if vectors == Vectors::TaskVectors {
+            for (expert, deltas) in scratch.chunks_exact_mut(block.len()).take(block.experts()).enumerate() {
+                block.task_vector(expert, deltas);
+            }
+        }
+        let vector = |index: usize| match vectors {
+            Vectors::Models if index == 0 => block.base(),
+            Vectors::Models => block.expert(index - 1),
+            Vectors::Experts => block.expert(index),
+            Vectors::TaskVectors => &scratch[index * block.len()..][..block.len()],
+        };
+        for a in 0..count {
+            for b in a..count {
+                self.products[a * count + b] += dot(vector(a), vector(b));
+            }
+        }
+    }
+
+    /// Copies the upper triangle to the lower.
+    fn mirror(&mut self) {
+        for a in 0..self.count {
+            for b in 0..a {
+                self.products[a * self.count + b] = self.products[b * self.count + a];
+            }
+        }
+    }
+}
+
+/// The inner product of two vectors of equal length, accumulated in a fixed number of 64-bit lanes: fast, and the same
+/// on every machine.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
+    const LANES: usize = 8;
+    let mut sums = [0.0; LANES];
+    let (a, b) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
+    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
+    for (a, b) in a.zip(b) {
+        for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
+            *sum += f64::from(a) * f64::from(b);
+        }
+    }
+    sums.iter().sum::<f64>() + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Gram, Vectors, dot};
+    use crate::tensor::TensorAcrossModels;
+    use crate::values::Values;
+
+    #[test]
+    fn products_of_models_and_task_vectors() {
+        let base = [1.0, 0.0, 2.0];
+        let (first, second) = ([1.0, 2.0, 2.0], [0.0, 0.0, -1.0]);
+        let experts = [Values::from(&first), Values::from(&second)];
+        let tensor = TensorAcrossModels::new("a", &[3], Some(Values::from(&base)), &experts);
+        let models = Gram::of_tensor(&tensor, Vectors::Models).expect("in memory");
+        assert_eq!((models.product(0, 1), models.product(1, 0), models.product(0, 0)), (5.0, 5.0, 5.0));
+        let deltas = Gram::of_tensor(&tensor, Vectors::TaskVectors).expect("in memory");
+        // [0, 2, 0] and [-1, 0, -3].
+        assert_eq!((deltas.norm(0), deltas.product(0, 1), deltas.product(1, 1)), (2.0, 0.0, 10.0));
+        assert_eq!(deltas.product_of_sums(&[1.0, 2.0], &[3.0, 1.0]), 12.0 + 20.0);
+        assert_eq!(deltas.norm_of_sum(&[2.0, 0.0]), 4.0);
+    }
+
+    #[test]
+    fn lanes_miss_nothing() {
+        let counting: Vec<f32> = (1..=19_u8).map(f32::from).collect();
+        assert_eq!(dot(&counting, &[1.0; 19]), 190.0);
+    }
+}

@@ -5,13 +5,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::atomic::folder_of;
+use crate::gguf::GgufModel;
 use crate::reader::StoredTensor;
-use crate::shard::ShardHeader;
+use crate::safetensors_model::SafetensorsModel;
 use crate::source::{Source, WeightFile};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
 use crate::{
-    CheckpointError, Dtype, RawReader, StateDict, StoredDtype, Tensor, TensorReader, sha256_bytes, sha256_file,
+    CheckpointError, DigestCache, Dtype, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file,
 };
 
 /// The model's configuration.
@@ -40,7 +42,8 @@ const COMPANION_FILES: [&str; 11] = [
 pub struct Checkpoint {
     dir: PathBuf,
     config: serde_json::Value,
-    is_indexed: bool,
+    /// Names of the files that belong to the model besides weights and companions.
+    described_in: Vec<&'static str>,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, StoredTensor>,
 }
@@ -50,75 +53,57 @@ pub struct Checkpoint {
 pub struct TensorInfo {
     /// Dimensions, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
-    /// How it is stored.
+    /// How it is stored; F32 for the quantised types of GGUF, which it holds exactly.
     pub dtype: Dtype,
     /// The file that holds it.
     pub shard: PathBuf,
 }
 
 impl Checkpoint {
-    /// Opens `dir` and checks it: config.json, and as weights model.safetensors, or model.safetensors.index.json with
-    /// its shards, or else the only *.safetensors file there is. Reads headers, no tensor.
+    /// Opens the model at `path` and checks it; reads headers, no tensor.
+    ///
+    /// In a directory that is config.json and as weights model.safetensors, or model.safetensors.index.json with its
+    /// shards, or else the only *.safetensors file there is, or without any the only *.gguf file. `path` can also be a
+    /// *.gguf file itself. GGUF files of llama and qwen2 architecture are read as if transformers had saved them:
+    /// tensors have Hugging Face's names and shapes, quantised values are computed when they are read, and the
+    /// configuration comes from the file's metadata. A config.json beside the file has precedence, and where it says
+    /// less it is completed.
     ///
     /// # Errors
     /// A missing or broken file, weights that could be meant in two ways, shards and index that contradict each other.
-    pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
-        let config = read_config(&dir.join(CONFIG_FILE))?;
-        let weights = WeightFiles::find(dir)?;
-        for name in &weights.names {
-            weights.check_is_there(dir, name)?;
+    pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        if path.extension().is_some_and(|extension| extension == "gguf") && path.is_file() {
+            return Self::open_gguf(folder_of(path), path);
         }
-        let WeightFiles { names, index } = weights;
-        let mut files: Vec<WeightFile> = Vec::with_capacity(names.len());
-        let mut tensors: BTreeMap<String, StoredTensor> = BTreeMap::new();
-        for name in &names {
-            let path = dir.join(name);
-            let file = WeightFile::open(&path)?;
-            let header = ShardHeader::read(&file)?;
-            for (tensor, info) in header.tensors {
-                if let Some(other) = tensors.get(&tensor) {
-                    let first = files[other.file].path().to_path_buf();
-                    return Err(CheckpointError::DuplicateTensor { tensor, first, second: path });
-                }
-                if index.as_ref().is_some_and(|index| !index.weight_map.contains_key(&tensor)) {
-                    let (index, shard) = (dir.join(INDEX_FILE), name.clone());
-                    return Err(CheckpointError::TensorNotInIndex { index, tensor, shard });
-                }
-                let (begin, end) = info.data_offsets;
-                let dtype = StoredDtype::from_safetensors(info.dtype);
-                let stored = StoredTensor {
-                    file: files.len(),
-                    start: header.data_start + begin as u64,
-                    byte_length: end - begin,
-                    dtype,
-                    dtype_name: dtype.to_string(),
-                    info: match dtype {
-                        StoredDtype::Float(dtype) => {
-                            Some(TensorInfo { shape: info.shape.clone(), dtype, shard: path.clone() })
-                        }
-                        StoredDtype::Other(_) => None,
-                    },
-                    shape: info.shape,
-                };
-                tensors.insert(tensor, stored);
-            }
-            files.push(file);
+        let weights = WeightFiles::find(path);
+        if let Ok(WeightFiles::Gguf { name }) = &weights {
+            return Self::open_gguf(path, &path.join(name));
         }
-        for (tensor, shard) in index.iter().flat_map(|index| &index.weight_map) {
-            if tensors.get(tensor).is_none_or(|stored| names[stored.file] != *shard) {
-                let (index, tensor, shard) = (dir.join(INDEX_FILE), tensor.clone(), shard.clone());
-                return Err(CheckpointError::TensorNotInShard { index, tensor, shard });
-            }
-        }
-        Ok(Self { dir: dir.to_path_buf(), config, is_indexed: index.is_some(), files, tensors })
+        let config = read_config(&path.join(CONFIG_FILE))?;
+        let WeightFiles::Safetensors { names, index } = weights? else {
+            return Err(CheckpointError::NoWeights { dir: path.to_path_buf() });
+        };
+        let SafetensorsModel { files, tensors } = SafetensorsModel::open(path, &names, index.as_ref())?;
+        let described_in = if index.is_some() { vec![CONFIG_FILE, INDEX_FILE] } else { vec![CONFIG_FILE] };
+        Ok(Self { dir: path.to_path_buf(), config, described_in, files, tensors })
     }
 
-    /// The directory, as it was given to [`Checkpoint::open`].
+    /// Opens the GGUF file at `path`, which lies in `dir`.
+    fn open_gguf(dir: &Path, path: &Path) -> Result<Self, CheckpointError> {
+        let config_path = dir.join(CONFIG_FILE);
+        let own_config = config_path.is_file().then(|| read_config(&config_path)).transpose()?;
+        let file = WeightFile::open(path)?;
+        let GgufModel { config, tensors } = GgufModel::read(&file, own_config.as_ref())?;
+        let described_in = own_config.iter().map(|_| CONFIG_FILE).collect();
+        Ok(Self { dir: dir.to_path_buf(), config, described_in, files: vec![file], tensors })
+    }
+
+    /// The directory, as it was given to [`Checkpoint::open`], or the one in which a GGUF file lies.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// config.json: a JSON object.
+    /// config.json, or of a GGUF file what it would be: a JSON object.
     pub fn config(&self) -> &serde_json::Value {
         &self.config
     }
@@ -134,7 +119,7 @@ impl Checkpoint {
         self.tensors.get(name)?.info.as_ref()
     }
 
-    /// A tensor's dtype in the file's own spelling (`BF16`, `I64`); None if there is no such tensor.
+    /// A tensor's dtype in the file's own spelling (`BF16`, `I64`, or in GGUF `Q4_K`); None if there is no such tensor.
     pub fn stored_dtype(&self, name: &str) -> Option<&str> {
         self.tensors.get(name).map(|tensor| tensor.dtype_name.as_str())
     }
@@ -204,21 +189,35 @@ impl Checkpoint {
     /// # Errors
     /// A file cannot be read.
     pub fn sha256(&self) -> Result<String, CheckpointError> {
+        self.sha256_by(sha256_file)
+    }
+
+    /// The same as [`Checkpoint::sha256`], with digests of files from `cache` where it has them.
+    ///
+    /// # Errors
+    /// A file cannot be read, or changes meanwhile.
+    pub fn sha256_with(&self, cache: &DigestCache) -> Result<String, CheckpointError> {
+        self.sha256_by(|path| cache.compute(path))
+    }
+
+    fn sha256_by(
+        &self,
+        sha256_of: impl Fn(&Path) -> Result<String, CheckpointError>,
+    ) -> Result<String, CheckpointError> {
         let mut names: BTreeSet<&str> = COMPANION_FILES.into_iter().collect();
         names.retain(|name| self.dir.join(name).is_file());
-        names.insert(CONFIG_FILE);
-        names.extend(self.is_indexed.then_some(INDEX_FILE));
+        names.extend(&self.described_in);
         names.extend(self.weight_files().filter_map(|path| path.file_name()?.to_str()));
         let mut lines = String::new();
         for name in names {
-            lines += &format!("{}  {name}\n", sha256_file(&self.dir.join(name))?);
+            lines += &format!("{}  {name}\n", sha256_of(&self.dir.join(name))?);
         }
         Ok(sha256_bytes(lines.as_bytes()))
     }
 }
 
 /// Reads a JSON object.
-fn read_config(path: &Path) -> Result<serde_json::Value, CheckpointError> {
+pub(crate) fn read_config(path: &Path) -> Result<serde_json::Value, CheckpointError> {
     let text = fs::read(path).map_err(CheckpointError::io(path))?;
     let config: serde_json::Value = serde_json::from_slice(&text).map_err(CheckpointError::json(path))?;
     check_config(path, &config)?;

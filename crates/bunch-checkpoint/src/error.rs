@@ -72,7 +72,7 @@ pub enum CheckpointError {
         got: String,
     },
     /// A directory without weights.
-    #[error("{}: no model.safetensors, no model.safetensors.index.json and no other *.safetensors file", dir.display())]
+    #[error("{}: no model.safetensors, no model.safetensors.index.json and no other *.safetensors or *.gguf file", dir.display())]
     NoWeights {
         /// The model directory.
         dir: PathBuf,
@@ -97,6 +97,14 @@ pub enum CheckpointError {
         dir: PathBuf,
         /// The candidates' file names.
         files: Vec<String>,
+    },
+    /// A GGUF file that is broken or cannot be read as a model here.
+    #[error("{}: {source}", path.display())]
+    Gguf {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: crate::GgufError,
     },
     /// A safetensors file that ends before its header says so.
     #[error("{}: truncated: expected at least {expected} bytes, got {got}", path.display())]
@@ -131,14 +139,14 @@ pub enum CheckpointError {
         /// The header's length in bytes.
         got: u64,
     },
-    /// An entry of a header that does not describe a tensor.
+    /// A tensor in a header whose dtype is not known.
     #[error("{}: header entry `{tensor}`: {source}", path.display())]
     HeaderEntry {
         /// The shard.
         path: PathBuf,
-        /// The entry's name.
+        /// The tensor.
         tensor: String,
-        /// What is wrong with it.
+        /// What is wrong, with the dtypes that there are.
         source: serde_json::Error,
     },
     /// Two tensors share bytes.

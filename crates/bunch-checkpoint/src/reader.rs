@@ -3,8 +3,9 @@
 use std::cell::RefCell;
 use std::path::Path;
 
+use crate::gguf::BlockType;
 use crate::source::Source;
-use crate::{CheckpointError, Dtype, StoredDtype, TensorInfo};
+use crate::{CheckpointError, Dtype, TensorInfo};
 
 /// Values of 16 bits that are read at a time: 64 KiB, which a processor's cache holds until they are decoded.
 const PIECE: usize = 1 << 15;
@@ -26,11 +27,22 @@ pub(crate) struct StoredTensor {
     /// Dimensions, outermost first.
     pub(crate) shape: Vec<usize>,
     /// How its values are stored.
-    pub(crate) dtype: StoredDtype,
+    pub(crate) format: Format,
     /// The dtype's name in the file's format.
     pub(crate) dtype_name: String,
+    /// If its rows are stored in llama.cpp's order, the number of heads that they belong to.
+    pub(crate) heads: Option<usize>,
     /// None if its values are no f32, f16 or bf16.
     pub(crate) info: Option<TensorInfo>,
+}
+
+/// How a tensor's values are stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    /// One after the other, in the dtype of its [`TensorInfo`], if it has one.
+    Plain,
+    /// Quantised in blocks.
+    Blocks(BlockType),
 }
 
 /// Reads the values of one tensor, from any number of threads.
@@ -90,20 +102,55 @@ impl<'a> TensorReader<'a> {
     /// The tensor has not so many values; the file cannot be read, or was shortened meanwhile.
     pub fn read(&self, start: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
         self.raw.check_range(start, out.len(), self.len())?;
-        match self.dtype {
-            Dtype::F32 => self.raw.read_bytes(start * 4, bytemuck::cast_slice_mut(out)),
-            Dtype::F16 | Dtype::BF16 => SCRATCH.with_borrow_mut(|scratch| {
-                scratch.resize(PIECE, 0);
-                let mut start = start;
-                for piece in out.chunks_mut(PIECE) {
-                    let words = &mut scratch[..piece.len()];
-                    self.raw.read_bytes(start * 2, bytemuck::cast_slice_mut(words))?;
-                    self.dtype.decode_words(words, piece);
-                    start += piece.len();
-                }
-                Ok(())
-            }),
+        match (self.raw.tensor.format, self.dtype) {
+            (Format::Blocks(block), _) => self.read_blocks(block, start, out),
+            (Format::Plain, Dtype::F32) => self.raw.read_bytes(start * 4, bytemuck::cast_slice_mut(out)),
+            (Format::Plain, Dtype::F16 | Dtype::BF16) => self.read_words(start, out),
         }
+    }
+
+    /// Reads values of 16 bits.
+    fn read_words(&self, mut start: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.resize(PIECE, 0);
+            for piece in out.chunks_mut(PIECE) {
+                let words = &mut scratch[..piece.len()];
+                self.raw.read_bytes(start * 2, bytemuck::cast_slice_mut(words))?;
+                self.dtype.decode_words(words, piece);
+                start += piece.len();
+            }
+            Ok(())
+        })
+    }
+
+    /// Reads quantised values: the blocks that they are in.
+    fn read_blocks(&self, block: BlockType, start: usize, mut out: &mut [f32]) -> Result<(), CheckpointError> {
+        let (values, bytes) = (block.values(), block.bytes());
+        // Values at the beginning of the first block that are not asked for.
+        let (mut next_block, mut skipped) = (start / values, start % values);
+        SCRATCH.with_borrow_mut(|scratch| {
+            scratch.resize(PIECE, 0);
+            let scratch: &mut [u8] = bytemuck::cast_slice_mut(scratch);
+            while !out.is_empty() {
+                let count = (skipped + out.len()).div_ceil(values).min(scratch.len() / bytes);
+                let blocks = &mut scratch[..count * bytes];
+                self.raw.read_bytes(next_block * bytes, blocks)?;
+                for bytes in blocks.chunks_exact(bytes) {
+                    let taken = (values - skipped).min(out.len());
+                    let (head, rest) = std::mem::take(&mut out).split_at_mut(taken);
+                    if taken == values {
+                        block.dequantize(bytes, head);
+                    } else {
+                        let mut whole = [0.0; BlockType::MAX_VALUES];
+                        block.dequantize(bytes, &mut whole[..values]);
+                        head.copy_from_slice(&whole[skipped..][..taken]);
+                    }
+                    (out, skipped) = (rest, 0);
+                }
+                next_block += count;
+            }
+            Ok(())
+        })
     }
 
     /// See [`RawReader::read_bytes`].
@@ -130,7 +177,7 @@ impl<'a> RawReader<'a> {
         &self.tensor.shape
     }
 
-    /// The dtype in the file's own spelling: `BF16`, `I64`.
+    /// The dtype in the file's own spelling: `BF16`, `I64`, or in GGUF `Q4_K`.
     pub fn stored_dtype(&self) -> &'a str {
         &self.tensor.dtype_name
     }
@@ -145,12 +192,40 @@ impl<'a> RawReader<'a> {
         self.tensor.byte_length
     }
 
-    /// Reads the bytes `start_byte..start_byte + out.len()` of the tensor as it is stored, little-endian and row-major.
+    /// Reads the bytes `start_byte..start_byte + out.len()` of the tensor as it is stored, little-endian and row-major;
+    /// of a GGUF file in Hugging Face's order of rows.
     ///
     /// # Errors
     /// The tensor has not so many bytes; the file cannot be read, or was shortened meanwhile.
     pub fn read_bytes(&self, start_byte: usize, out: &mut [u8]) -> Result<(), CheckpointError> {
         self.check_range(start_byte, out.len(), self.tensor.byte_length)?;
+        match self.tensor.heads {
+            None => self.read_stored(start_byte, out),
+            Some(heads) => self.read_rows(heads, start_byte, out),
+        }
+    }
+
+    /// Reads rows that belong to `heads` heads and are stored in llama.cpp's order: there the two halves of a head's
+    /// rows alternate.
+    fn read_rows(&self, heads: usize, mut start_byte: usize, mut out: &mut [u8]) -> Result<(), CheckpointError> {
+        let rows = self.tensor.shape.first().copied().unwrap_or(1);
+        let half = rows / heads / 2;
+        while !out.is_empty() {
+            // As there are bytes to read, there are rows, and `half` is not 0.
+            let row_bytes = self.tensor.byte_length / rows;
+            let (row, skipped) = (start_byte / row_bytes, start_byte % row_bytes);
+            let (head, in_head) = (row / (2 * half), row % (2 * half));
+            let stored_row = head * 2 * half + in_head % half * 2 + in_head / half;
+            let (part, rest) = std::mem::take(&mut out).split_at_mut((row_bytes - skipped).min(out.len()));
+            self.read_stored(stored_row * row_bytes + skipped, part)?;
+            start_byte += part.len();
+            out = rest;
+        }
+        Ok(())
+    }
+
+    /// Reads bytes in the order of the file.
+    fn read_stored(&self, start_byte: usize, out: &mut [u8]) -> Result<(), CheckpointError> {
         self.source.read_at(self.tensor.start + start_byte as u64, out).map_err(|source| CheckpointError::Read {
             path: self.source.path().to_path_buf(),
             tensor: self.name.to_owned(),

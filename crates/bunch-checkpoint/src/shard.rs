@@ -1,14 +1,14 @@
 //! The header of a safetensors file.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use safetensors::tensor::TensorInfo;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::de::{Error, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use crate::CheckpointError;
 use crate::source::Source;
-use crate::weight_index::unique_keys;
 
 /// Bytes of the length that a safetensors file begins with.
 pub(crate) const LENGTH_BYTES: usize = 8;
@@ -28,9 +28,52 @@ pub(crate) struct ShardHeader {
     pub(crate) tensors: Vec<(String, TensorInfo)>,
 }
 
-/// An entry of the header, before its fields are looked at.
+/// The entries of a header, in the order of their names.
+struct Entries(BTreeMap<String, Entry>);
+
+/// An entry that describes a tensor. The dtype is looked at later, so that one that is not known does not hide what
+/// else is wrong.
 #[derive(Deserialize)]
-struct Entry(#[serde(deserialize_with = "unique_keys")] BTreeMap<String, Value>);
+struct Entry {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: (usize, usize),
+}
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct EntriesVisitor;
+
+        impl<'de> Visitor<'de> for EntriesVisitor {
+            type Value = Entries;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a map from names to tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Entries, A::Error> {
+                let (mut entries, mut has_metadata) = (BTreeMap::new(), false);
+                while let Some(name) = access.next_key::<String>()? {
+                    // Other readers would take the first or the last.
+                    if entries.contains_key(&name) || (name == METADATA_KEY && has_metadata) {
+                        return Err(A::Error::custom(format_args!("`{name}` is there twice")));
+                    }
+                    let in_entry = |error| A::Error::custom(format_args!("entry `{name}`: {error}"));
+                    if name == METADATA_KEY {
+                        access.next_value::<Option<BTreeMap<String, String>>>().map_err(in_entry)?;
+                        has_metadata = true;
+                    } else {
+                        let entry = access.next_value::<Entry>().map_err(in_entry)?;
+                        entries.insert(name, entry);
+                    }
+                }
+                Ok(Entries(entries))
+            }
+        }
+
+        deserializer.deserialize_map(EntriesVisitor)
+    }
+}
 
 impl ShardHeader {
     /// Reads and checks the header: the tensors cover the file from the header's end to the file's end, without holes
@@ -91,21 +134,14 @@ fn parse(
     header: &[u8],
 ) -> Result<(Vec<(String, TensorInfo)>, Vec<CheckpointError>), CheckpointError> {
     let path = source.path();
-    let mut deserializer = serde_json::Deserializer::from_slice(header);
-    let entries: BTreeMap<String, Option<Entry>> =
-        unique_keys(&mut deserializer).map_err(CheckpointError::json(path))?;
-    deserializer.end().map_err(CheckpointError::json(path))?;
-
+    let Entries(entries) = serde_json::from_slice(header).map_err(CheckpointError::json(path))?;
     let (mut tensors, mut problems) = (Vec::with_capacity(entries.len()), Vec::new());
-    for (tensor, entry) in entries {
-        let entry = entry.map_or(Value::Null, |entry| entry.0.into_iter().collect());
-        let result = if tensor == METADATA_KEY {
-            serde_json::from_value::<Option<BTreeMap<String, String>>>(entry).map(|_| ())
-        } else {
-            serde_json::from_value::<TensorInfo>(entry).map(|info| tensors.push((tensor.clone(), info)))
-        };
-        if let Err(source) = result {
-            problems.push(CheckpointError::HeaderEntry { path: path.to_path_buf(), tensor, source });
+    for (tensor, Entry { dtype, shape, data_offsets }) in entries {
+        match serde_json::from_value(dtype.into()) {
+            Ok(dtype) => tensors.push((tensor, TensorInfo { dtype, shape, data_offsets })),
+            Err(source) => {
+                problems.push(CheckpointError::HeaderEntry { path: path.to_path_buf(), tensor, source });
+            }
         }
     }
     tensors.sort_by_key(|(_, info)| info.data_offsets);

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use crate::CheckpointError;
 
 /// Bytes that can be read at any position, by any number of threads at once.
@@ -28,7 +30,8 @@ pub(crate) struct WeightFile {
 }
 
 /// What tells a file from the one that it was before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct FileIdentity {
     /// Bytes.
     pub(crate) size: u64,

@@ -1,10 +1,10 @@
 //! Which files of a directory hold the model's weights.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
 use crate::CheckpointError;
+use crate::gguf::GGUF_SUFFIX;
 use crate::weight_index::{INDEX_FILE, WeightIndex};
 
 /// The weights of a model that is not sharded.
@@ -17,10 +17,11 @@ pub(crate) const WEIGHTS_SUFFIX: &str = ".safetensors";
 const PICKLE_SUFFIXES: [&str; 3] = [".bin", ".pth", ".pt"];
 
 /// The files that hold a model's weights.
-pub(crate) struct WeightFiles {
-    /// File names, sorted.
-    pub(crate) names: Vec<String>,
-    pub(crate) index: Option<WeightIndex>,
+pub(crate) enum WeightFiles {
+    /// Safetensors files by their names, sorted, and the index that names them, if it does.
+    Safetensors { names: Vec<String>, index: Option<WeightIndex> },
+    /// The name of a GGUF file.
+    Gguf { name: String },
 }
 
 impl WeightFiles {
@@ -36,28 +37,34 @@ impl WeightFiles {
             return Self::of_index(&index_path);
         }
         if has_weights_file {
-            return Ok(Self { names: vec![WEIGHTS_FILE.to_owned()], index: None });
+            return Ok(Self::Safetensors { names: vec![WEIGHTS_FILE.to_owned()], index: None });
         }
-        let (mut names, mut pickles) = (Vec::new(), Vec::new());
+        let mut files = Vec::new();
         for entry in fs::read_dir(dir).map_err(CheckpointError::io(dir))? {
             let entry = entry.map_err(CheckpointError::io(dir))?;
-            let Ok(name) = entry.file_name().into_string() else { continue };
-            if !entry.path().is_file() {
-                continue;
-            }
-            if name.ends_with(WEIGHTS_SUFFIX) {
-                names.push(name);
-            } else if PICKLE_SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) {
-                pickles.push(name);
+            if let Ok(name) = entry.file_name().into_string()
+                && entry.path().is_file()
+            {
+                files.push(name);
             }
         }
-        names.sort();
-        pickles.sort();
-        match names.len() {
-            0 if !pickles.is_empty() => Err(CheckpointError::PickledWeights { dir: dir.to_path_buf(), files: pickles }),
-            0 => Err(CheckpointError::NoWeights { dir: dir.to_path_buf() }),
-            1 => Ok(Self { names, index: None }),
-            _ => Err(CheckpointError::AmbiguousWeights { dir: dir.to_path_buf(), files: names }),
+        files.sort();
+        let ending_in = |suffixes: &[&str]| -> Vec<String> {
+            files.iter().filter(|name| suffixes.iter().any(|suffix| name.ends_with(suffix))).cloned().collect()
+        };
+        let dir = dir.to_path_buf();
+        let (mut names, mut ggufs) = (ending_in(&[WEIGHTS_SUFFIX]), ending_in(&[GGUF_SUFFIX]));
+        match (names.len(), ggufs.len()) {
+            (1, _) => Ok(Self::Safetensors { names, index: None }),
+            (0, 1) => Ok(Self::Gguf { name: ggufs.remove(0) }),
+            (0, 0) => match ending_in(&PICKLE_SUFFIXES) {
+                pickles if pickles.is_empty() => Err(CheckpointError::NoWeights { dir }),
+                pickles => Err(CheckpointError::PickledWeights { dir, files: pickles }),
+            },
+            _ => {
+                names.append(&mut ggufs);
+                Err(CheckpointError::AmbiguousWeights { dir, files: names })
+            }
         }
     }
 
@@ -65,20 +72,16 @@ impl WeightFiles {
     fn of_index(path: &Path) -> Result<Self, CheckpointError> {
         let text = fs::read(path).map_err(CheckpointError::io(path))?;
         let index = WeightIndex::parse(path, &text)?;
-        let names: BTreeSet<String> = index.weight_map.values().cloned().collect();
-        for name in &names {
-            check_file_name(name)?;
-        }
-        Ok(Self { names: names.into_iter().collect(), index: Some(index) })
+        Ok(Self::Safetensors { names: index.shards()?, index: Some(index) })
     }
+}
 
-    /// Checks that the shard `name`, if an index names it, is there.
-    pub(crate) fn check_is_there(&self, dir: &Path, name: &str) -> Result<(), CheckpointError> {
-        if self.index.is_some() && !dir.join(name).is_file() {
-            return Err(CheckpointError::MissingShard { index: dir.join(INDEX_FILE), shard: name.to_owned() });
-        }
-        Ok(())
+/// Checks that the shard `name`, which the index of `dir` names, is there.
+pub(crate) fn check_is_there(dir: &Path, name: &str) -> Result<(), CheckpointError> {
+    if !dir.join(name).is_file() {
+        return Err(CheckpointError::MissingShard { index: dir.join(INDEX_FILE), shard: name.to_owned() });
     }
+    Ok(())
 }
 
 /// Checks that `name` names a file in the directory at hand and nowhere else.

@@ -1,6 +1,6 @@
 //! model.safetensors.index.json: which shard holds which tensor.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -9,6 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::CheckpointError;
+use crate::weight_files::check_file_name;
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";
@@ -17,7 +18,7 @@ pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct WeightIndex {
     /// `total_size` in bytes and whatever else the writer says; not needed for reading.
-    #[serde(default)]
+    #[serde(skip_deserializing)]
     pub(crate) metadata: serde_json::Value,
     /// From tensor name to file name.
     #[serde(deserialize_with = "unique_keys")]
@@ -28,6 +29,13 @@ impl WeightIndex {
     /// Reads the index from its JSON; `path` is what errors name.
     pub(crate) fn parse(path: &Path, text: &[u8]) -> Result<Self, CheckpointError> {
         serde_json::from_slice(text).map_err(CheckpointError::json(path))
+    }
+
+    /// The names of the shards, sorted; each a plain file name.
+    pub(crate) fn shards(&self) -> Result<Vec<String>, CheckpointError> {
+        let names: BTreeSet<&String> = self.weight_map.values().collect();
+        names.iter().try_for_each(|name| check_file_name(name))?;
+        Ok(names.into_iter().cloned().collect())
     }
 }
 

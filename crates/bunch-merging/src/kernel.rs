@@ -1,6 +1,6 @@
 //! What merges one block after another, once the method has seen the whole tensor.
 
-use crate::block::Block;
+use crate::block::{BLOCK, Block};
 use crate::error::{MergeError, Source};
 use crate::tensor::{Cut, TensorAcrossModels};
 use std::fmt;
@@ -62,24 +62,34 @@ impl<'a> Kernel<'a> {
 }
 
 /// Writes `of_base * base + sum of of_experts[i] * expert i` of a block to `out`.
-pub(crate) fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], out: &mut [f32]) {
-    const LANE: usize = 64;
-    for (start, out) in (0..).step_by(LANE).zip(out.chunks_mut(LANE)) {
-        let mut sums = [0.0_f64; LANE];
+fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], out: &mut [f32]) {
+    let mut sums = [0.0_f64; BLOCK];
+    for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
         let sums = &mut sums[..out.len()];
+        sums.fill(0.0);
         if let Some(base) = block.base().get(start..start + out.len()) {
-            for (sum, &value) in sums.iter_mut().zip(base) {
-                *sum = of_base * f64::from(value);
-            }
+            add_product(of_base, base, sums);
         }
-        for (expert, coefficient) in of_experts.iter().enumerate() {
-            for (sum, &value) in sums.iter_mut().zip(&block.expert(expert)[start..]) {
-                *sum += coefficient * f64::from(value);
-            }
+        for (expert, &coefficient) in of_experts.iter().enumerate() {
+            add_product(coefficient, &block.expert(expert)[start..start + out.len()], sums);
         }
-        for (out, sum) in out.iter_mut().zip(sums) {
-            *out = *sum as f32;
-        }
+        round(sums, out);
+    }
+}
+
+/// Adds coefficient * value to each sum.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn add_product(coefficient: f64, values: &[f32], sums: &mut [f64]) {
+    for (sum, &value) in sums.iter_mut().zip(values) {
+        *sum += coefficient * f64::from(value);
+    }
+}
+
+/// Writes each sum, rounded.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn round(sums: &[f64], out: &mut [f32]) {
+    for (out, &sum) in out.iter_mut().zip(sums) {
+        *out = sum as f32;
     }
 }
 

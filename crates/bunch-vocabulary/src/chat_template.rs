@@ -60,7 +60,8 @@ impl ChatTemplate {
             let Self::Text(text) = self else { return None };
             return Some(text.clone());
         };
-        let own: Vec<&str> = templates.iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
+        let own: Vec<&str> =
+            templates.iter().flatten().map(|text| text.trim()).filter(|text| !text.is_empty()).collect();
         let count = |text: &str| own.iter().filter(|other| **other == text).count();
         let most = own.iter().map(|text| count(text)).max()?;
         own.iter().find(|text| count(text) == most).map(|text| (*text).to_owned())

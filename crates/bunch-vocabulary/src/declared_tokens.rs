@@ -21,8 +21,7 @@ pub(crate) const SPECIAL_TOKENS_MAP: &str = "special_tokens_map.json";
 pub(crate) const ADDED_TOKENS: &str = "added_tokens.json";
 
 /// The special tokens that every tokenizer may have, in the order in which they are added.
-const NAMED: [&str; 7] =
-    ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
+const NAMED: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
 /// Lists of further special tokens; the second is the older name of the first.
 const LISTS: [&str; 2] = ["extra_special_tokens", "additional_special_tokens"];
 
@@ -172,8 +171,11 @@ pub(crate) fn object(
 }
 
 fn field<T: DeserializeOwned>(file: &'static str, name: &str, value: &Value) -> Result<T, VocabularyError> {
-    serde::Deserialize::deserialize(value)
-        .map_err(|source| VocabularyError::JsonField { file, field: name.to_owned(), source })
+    serde::Deserialize::deserialize(value).map_err(|source| VocabularyError::JsonField {
+        file,
+        field: name.to_owned(),
+        source,
+    })
 }
 
 fn wrong(file: &'static str, field: &str, expected: &'static str, got: &Value) -> VocabularyError {

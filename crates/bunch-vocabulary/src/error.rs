@@ -152,16 +152,13 @@ pub enum VocabularyError {
         /// The model.
         model: String,
     },
-    /// Rounding up to multiples of 0.
-    #[error("pad_to_multiple_of: expected at least 1, got 0")]
-    PadToZero,
-    /// The number of rows is no number of this machine.
-    #[error("pad_to_multiple_of: {tokens} tokens cannot be rounded up to a multiple of {multiple}")]
-    PadTooFar {
-        /// The number of tokens.
-        tokens: usize,
-        /// The multiple.
-        multiple: usize,
+    /// Rounding up to multiples of nothing, or of more than any vocabulary has.
+    #[error("pad_to_multiple_of: expected 1 to {limit}, got {got}")]
+    PadMultiple {
+        /// The largest multiple.
+        limit: usize,
+        /// The given one.
+        got: usize,
     },
     /// Two rules for one token.
     #[error("token {rule:?}: two rules")]
@@ -173,7 +170,9 @@ pub enum VocabularyError {
     #[error("a rule for the empty token")]
     RuleForNothing,
     /// A rule that does not say where the row comes from, and a model needs it.
-    #[error("token {rule:?}: its rule has no source, but {model} needs one (it lacks the token, or the rule is forced)")]
+    #[error(
+        "token {rule:?}: its rule has no source, but {model} needs one (it lacks the token, or the rule is forced)"
+    )]
     RuleWithoutSource {
         /// The token whose rule it is.
         rule: String,

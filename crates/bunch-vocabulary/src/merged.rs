@@ -137,9 +137,8 @@ fn without_tokenizer_json(request: &VocabularyRequest) -> Result<Option<MergedVo
     let Some((model, opaque)) = with_tokenizer().find(|(_, tokenizer)| tokenizer.vocabulary().is_none()) else {
         return Ok(None);
     };
-    let same_files = |tokenizer: &Tokenizer| {
-        tokenizer.vocabulary().is_none() && tokenizer.other_formats() == opaque.other_formats()
-    };
+    let same_files =
+        |tokenizer: &Tokenizer| tokenizer.vocabulary().is_none() && tokenizer.other_formats() == opaque.other_formats();
     let same_rows = request.models.iter().all(|other| other.vocab_size == model.vocab_size);
     let nothing_wanted = request.tokens.is_empty() && request.pad_to_multiple_of.is_none();
     match &source.tokenizer {

@@ -135,7 +135,7 @@ fn unite<'a>(
     models: impl Iterator<Item = &'a ModelVocabulary>,
     notes: &mut Vec<String>,
 ) -> Result<(), VocabularyError> {
-    let mut regular: Vec<(&ModelVocabulary, &str)> = Vec::new();
+    let mut regular: Vec<&str> = Vec::new();
     let mut added: Vec<(&ModelVocabulary, &AddedToken)> = Vec::new();
     for model in models {
         let Some(tokenizer) = &model.tokenizer else { continue };
@@ -150,17 +150,16 @@ fn unite<'a>(
         }
         let has_row = |id: u32| usize::try_from(id).is_ok_and(|id| id < model.vocab_size);
         let tokens = own.by_id().into_iter().filter(|&(id, token)| has_row(id) && !own.is_added(token));
-        regular.extend(tokens.map(|(_, token)| (model, token)));
+        regular.extend(tokens.map(|(_, token)| token));
         added.extend(own.added().filter(|&(id, _)| has_row(id)).map(|(_, token)| (model, token)));
     }
 
     let added_names: BTreeSet<&str> = added.iter().map(|(_, token)| token.content.as_str()).collect();
-    let mut new: Vec<&str> = Vec::new();
-    for (_, token) in regular {
-        if base.id(token).is_none() && !added_names.contains(token) && !new.contains(&token) {
-            new.push(token);
-        }
-    }
+    let mut seen = BTreeSet::new();
+    let new: Vec<&str> = regular
+        .into_iter()
+        .filter(|token| base.id(token).is_none() && !added_names.contains(token) && seen.insert(*token))
+        .collect();
     if !new.is_empty() {
         notes.push(format!(
             "{} tokens that {} lacks are added whole, so that they match only text in which they stand literally: {}",

@@ -5,6 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::vocabulary::Vocabulary;
 use crate::{EmbeddingSource, ModelVocabulary, RowSource, TokenReference, VocabularyError, VocabularyRequest};
 
+/// More padding than this is no wish but a mistake, and would not fit into memory.
+const LARGEST_MULTIPLE: usize = 1 << 20;
+
 /// For each row of the output, the row of each model that holds the same token, and the recipe's rule for it.
 #[derive(Debug, Clone)]
 pub(crate) struct RowPlan {
@@ -41,7 +44,8 @@ impl RowPlan {
             let vocabulary = model.tokenizer.as_ref().and_then(|tokenizer| tokenizer.vocabulary()).unwrap_or(base);
             usize::try_from(vocabulary.id(token)?).ok().filter(|&row| row < model.vocab_size)
         };
-        let own = request.models.iter().map(|model| output.iter().map(|token| row_of(model, token)).collect()).collect();
+        let own =
+            request.models.iter().map(|model| output.iter().map(|token| row_of(model, token)).collect()).collect();
 
         let ids: BTreeMap<&str, usize> = output.iter().enumerate().map(|(id, &token)| (token, id)).collect();
         let mut rules = BTreeMap::new();
@@ -64,7 +68,9 @@ impl RowPlan {
                 Some(EmbeddingSource::ModelToken { model: index, token: reference }) => {
                     let model = model(*index)?;
                     let row = match reference {
-                        TokenReference::Token(name) => row_of(model, name).ok_or_else(|| unknown(token, name, model))?,
+                        TokenReference::Token(name) => {
+                            row_of(model, name).ok_or_else(|| unknown(token, name, model))?
+                        }
                         TokenReference::Id(id) => usize::try_from(*id)
                             .ok()
                             .filter(|&row| row < model.vocab_size)
@@ -202,9 +208,7 @@ fn automatic(holders: &[(usize, usize)], base: Option<usize>) -> RowSource {
 fn padded(tokens: usize, multiple: Option<usize>) -> Result<usize, VocabularyError> {
     match multiple {
         None => Ok(tokens),
-        Some(0) => Err(VocabularyError::PadToZero),
-        Some(multiple) => {
-            tokens.checked_next_multiple_of(multiple).ok_or(VocabularyError::PadTooFar { tokens, multiple })
-        }
+        Some(multiple) if (1..=LARGEST_MULTIPLE).contains(&multiple) => Ok(tokens.next_multiple_of(multiple)),
+        Some(got) => Err(VocabularyError::PadMultiple { limit: LARGEST_MULTIPLE, got }),
     }
 }

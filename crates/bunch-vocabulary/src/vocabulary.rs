@@ -97,7 +97,8 @@ impl Vocabulary {
     /// Drops the tokens with an id of `size` and more, and returns them in the order of their ids.
     pub(crate) fn strip(&mut self, size: usize) -> Vec<String> {
         let used = |id: u32| usize::try_from(id).is_ok_and(|id| id < size);
-        let dropped = self.by_id().into_iter().filter(|&(id, _)| !used(id)).map(|(_, token)| token.to_owned()).collect();
+        let dropped =
+            self.by_id().into_iter().filter(|&(id, _)| !used(id)).map(|(_, token)| token.to_owned()).collect();
         self.model.retain(|_, id| used(*id));
         self.added.retain(|id, _| used(*id));
         self.added_ids.retain(|_, id| used(*id));

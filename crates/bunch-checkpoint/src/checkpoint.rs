@@ -75,17 +75,26 @@ impl Checkpoint {
         if path.extension().is_some_and(|extension| extension == "gguf") && path.is_file() {
             return Self::open_gguf(folder_of(path), path);
         }
-        let weights = WeightFiles::find(path);
-        if let Ok(WeightFiles::Gguf { name }) = &weights {
-            return Self::open_gguf(path, &path.join(name));
-        }
-        let config = read_config(&path.join(CONFIG_FILE))?;
-        let WeightFiles::Safetensors { names, index } = weights? else {
-            return Err(CheckpointError::NoWeights { dir: path.to_path_buf() });
+        let (names, index) = match WeightFiles::find(path)? {
+            WeightFiles::Safetensors { names, index } => (names, index),
+            WeightFiles::Gguf { name } => return Self::open_gguf(path, &path.join(name)),
         };
+        let config = read_config(&path.join(CONFIG_FILE))?;
         let SafetensorsModel { files, tensors } = SafetensorsModel::open(path, &names, index.as_ref())?;
         let described_in = if index.is_some() { vec![CONFIG_FILE, INDEX_FILE] } else { vec![CONFIG_FILE] };
         Ok(Self { dir: path.to_path_buf(), config, described_in, files, tensors })
+    }
+
+    /// Opens one safetensors file that has no configuration, as adapters are stored; [`Checkpoint::config`] is empty.
+    ///
+    /// # Errors
+    /// A missing or broken file.
+    pub fn open_weights(path: &Path) -> Result<Self, CheckpointError> {
+        let dir = folder_of(path).to_path_buf();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.ok_or_else(|| CheckpointError::FileName { name: path.display().to_string() })?;
+        let SafetensorsModel { files, tensors } = SafetensorsModel::open(&dir, &[name.to_owned()], None)?;
+        Ok(Self { dir, config: serde_json::json!({}), described_in: Vec::new(), files, tensors })
     }
 
     /// Opens the GGUF file at `path`, which lies in `dir`.

@@ -75,7 +75,8 @@ impl DigestCache {
         if let Some(known) = self.get(path) {
             return Ok(known);
         }
-        let identity = || fs::metadata(path).map(|metadata| FileIdentity::of(&metadata)).map_err(CheckpointError::io(path));
+        let identity =
+            || fs::metadata(path).map(|metadata| FileIdentity::of(&metadata)).map_err(CheckpointError::io(path));
         let before = identity()?;
         wait_until_distinct(before.modified);
         let sha256 = sha256_file(path)?;

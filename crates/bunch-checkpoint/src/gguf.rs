@@ -100,7 +100,11 @@ impl GgufModel {
             has_attention_bias: has("model.layers.0.self_attn.q_proj.bias"),
             has_mlp_bias: has("model.layers.0.mlp.up_proj.bias"),
             rope_scaling,
-            torch_dtype: bytes_of.iter().max_by_key(|(_, bytes)| **bytes).map_or(Dtype::F32, |(dtype, _)| *dtype).name(),
+            torch_dtype: bytes_of
+                .iter()
+                .max_by_key(|(_, bytes)| **bytes)
+                .map_or(Dtype::F32, |(dtype, _)| *dtype)
+                .name(),
         };
         let synthesised = config::synthesise(&metadata, architecture, &dimensions, facts)?;
         let config = match own_config {
@@ -172,6 +176,10 @@ fn check_heads(tensor: &ListedTensor, heads: u64) -> Result<usize, GgufError> {
     let heads = usize::try_from(heads).unwrap_or(usize::MAX);
     if heads.checked_mul(2).is_none_or(|halves| !rows.is_multiple_of(halves)) {
         return Err(GgufError::Heads { tensor: tensor.name.clone(), rows, heads });
+    }
+    // A bias has rows of one value, which no block can hold.
+    if tensor.shape.len() < 2 && matches!(tensor.dtype, GgmlType::Blocks(_)) {
+        return Err(tensor.size_error());
     }
     Ok(heads)
 }

@@ -1,8 +1,11 @@
 //! Hugging Face model directories: safetensors shards, config.json and tokenizer files.
 //!
-//! [`Checkpoint`] reads a directory, [`ModelDirectory`] writes one from memory and [`CheckpointWriter`] tensor by tensor, and a [`StateDict`] is a model's weights in memory,
-//! always as f32. Reading is strict (a file that two readers could understand differently is an error) and writing is
-//! atomic (a directory is there in full or not at all).
+//! [`Checkpoint`] reads a directory, or a GGUF file, tensor by tensor, [`CheckpointWriter`] writes one tensor by tensor
+//! and [`ModelDirectory`] from memory. A [`StateDict`] is a model's weights in memory, always as f32. Reading is strict (a
+//! file that two readers could understand differently is an error) and writing is atomic (a directory is there in full
+//! or not at all).
+
+#![forbid(unsafe_code)]
 
 // Tensor bytes are little-endian on disk and are reinterpreted without swapping.
 #[cfg(target_endian = "big")]

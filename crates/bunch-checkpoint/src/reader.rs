@@ -216,9 +216,10 @@ impl<'a> RawReader<'a> {
             let (row, skipped) = (start_byte / row_bytes, start_byte % row_bytes);
             let (head, in_head) = (row / (2 * half), row % (2 * half));
             let stored_row = head * 2 * half + in_head % half * 2 + in_head / half;
-            let (part, rest) = std::mem::take(&mut out).split_at_mut((row_bytes - skipped).min(out.len()));
+            let count = (row_bytes - skipped).min(out.len());
+            let (part, rest) = std::mem::take(&mut out).split_at_mut(count);
             self.read_stored(stored_row * row_bytes + skipped, part)?;
-            start_byte += part.len();
+            start_byte += count;
             out = rest;
         }
         Ok(())

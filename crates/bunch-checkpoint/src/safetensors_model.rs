@@ -53,7 +53,8 @@ impl SafetensorsModel {
     /// An error for each tensor that is not where the index says.
     pub(crate) fn compare(&self, dir: &Path, names: &[String], index: &WeightIndex) -> Vec<CheckpointError> {
         let mut problems = Vec::new();
-        let shard_of = |stored: &StoredTensor| self.files[stored.file].path().file_name().and_then(|name| name.to_str());
+        let shard_of =
+            |stored: &StoredTensor| self.files[stored.file].path().file_name().and_then(|name| name.to_str());
         for (tensor, stored) in &self.tensors {
             if !index.weight_map.contains_key(tensor) {
                 let (tensor, shard) = (tensor.clone(), shard_of(stored).unwrap_or_default().to_owned());
@@ -73,7 +74,12 @@ impl SafetensorsModel {
 }
 
 /// The tensor that the header of the file at `path`, whose data begins at `data_start`, describes by `info`.
-pub(crate) fn describe(info: safetensors::tensor::TensorInfo, data_start: u64, file: usize, path: PathBuf) -> StoredTensor {
+pub(crate) fn describe(
+    info: safetensors::tensor::TensorInfo,
+    data_start: u64,
+    file: usize,
+    path: PathBuf,
+) -> StoredTensor {
     let (begin, end) = info.data_offsets;
     let dtype = StoredDtype::from_safetensors(info.dtype);
     StoredTensor {

@@ -150,11 +150,7 @@ fn parse(
 
 /// Finds tensors that do not begin where the one before them ends or are not as long as shape and dtype demand, and
 /// compares the file's size with the last one's end.
-fn layout_problems(
-    source: &impl Source,
-    data_start: u64,
-    tensors: &[(String, TensorInfo)],
-) -> Vec<CheckpointError> {
+fn layout_problems(source: &impl Source, data_start: u64, tensors: &[(String, TensorInfo)]) -> Vec<CheckpointError> {
     let mut problems = Vec::new();
     let mut data_end = 0;
     for (tensor, TensorInfo { dtype, shape, data_offsets: (begin, end) }) in tensors {

@@ -68,7 +68,9 @@ mod tests {
     #[test]
     fn names_are_those_of_headers_and_come_back() {
         assert_eq!(StoredDtype::from_name("BF16"), Some(StoredDtype::Float(Dtype::BF16)));
-        for (name, bits) in [("F32", 32), ("F16", 16), ("I64", 64), ("F8_E4M3", 8), ("F8_E8M0", 8), ("F4", 4), ("BOOL", 8)] {
+        for (name, bits) in
+            [("F32", 32), ("F16", 16), ("I64", 64), ("F8_E4M3", 8), ("F8_E8M0", 8), ("F4", 4), ("BOOL", 8)]
+        {
             let dtype = StoredDtype::from_name(name).unwrap();
             assert_eq!((dtype.to_string().as_str(), dtype.bits()), (name, bits));
         }

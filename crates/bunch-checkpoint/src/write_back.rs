@@ -15,34 +15,43 @@ const INTERVAL: u64 = 1 << 28;
 #[derive(Debug)]
 pub(crate) struct WriteBack {
     written: AtomicU64,
-    /// None after [`WriteBack::finish`].
-    thread: Option<(Sender<Arc<File>>, JoinHandle<io::Result<()>>)>,
+    /// None after [`WriteBack::finish`], and where the operating system grants no thread: then all waits for the end.
+    thread: Option<WriteBackThread>,
+}
+
+/// The thread, and where it is told what to do.
+#[derive(Debug)]
+struct WriteBackThread {
+    files: Sender<Arc<File>>,
+    handle: JoinHandle<io::Result<()>>,
 }
 
 impl WriteBack {
     pub(crate) fn start() -> Self {
-        let (sender, receiver) = channel::<Arc<File>>();
+        let (files, receiver) = channel::<Arc<File>>();
         // An error is told once by the operating system, so it must not get lost here.
-        let thread = std::thread::spawn(move || receiver.iter().try_for_each(|file| file.sync_data()));
-        Self { written: AtomicU64::new(0), thread: Some((sender, thread)) }
+        let handle =
+            std::thread::Builder::new().spawn(move || receiver.iter().try_for_each(|file| file.sync_data()));
+        let thread = handle.ok().map(|handle| WriteBackThread { files, handle });
+        Self { written: AtomicU64::new(0), thread }
     }
 
     /// To be called when `count` bytes were written to `file`.
     pub(crate) fn note(&self, file: &Arc<File>, count: u64) {
         let before = self.written.fetch_add(count, Ordering::Relaxed);
         if before / INTERVAL != (before + count) / INTERVAL
-            && let Some((sender, _)) = &self.thread
+            && let Some(thread) = &self.thread
         {
             // If the thread has ended with an error, `finish` returns that.
-            let _ = sender.send(Arc::clone(file));
+            let _ = thread.files.send(Arc::clone(file));
         }
     }
 
     /// Waits until the thread is done, and returns the first error that it met.
     pub(crate) fn finish(&mut self) -> io::Result<()> {
-        let Some((sender, thread)) = self.thread.take() else { return Ok(()) };
-        drop(sender);
-        thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that brings files to the disk panicked")))
+        let Some(WriteBackThread { files, handle }) = self.thread.take() else { return Ok(()) };
+        drop(files);
+        handle.join().unwrap_or_else(|_| Err(io::Error::other("the thread that brings files to the disk panicked")))
     }
 }
 

@@ -57,9 +57,15 @@ impl<'a> Block<'a> {
             deltas.copy_from_slice(values);
             return deltas;
         }
-        for ((delta, value), base) in deltas.iter_mut().zip(values).zip(self.base()) {
-            *delta = value - base;
-        }
+        subtract(values, self.base(), deltas);
         deltas
+    }
+}
+
+/// Writes the differences of two slices.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn subtract(values: &[f32], base: &[f32], deltas: &mut [f32]) {
+    for ((delta, value), base) in deltas.iter_mut().zip(values).zip(base) {
+        *delta = value - base;
     }
 }

@@ -22,7 +22,7 @@ pub struct TensorCache {
 struct ExpertCache {
     ranks: OnceLock<Vec<u32>>,
     /// Variates of the last seed asked for: a search keeps one seed, and memory stays bounded if it does not.
-    variates: Mutex<Option<(u64, Arc<Vec<f32>>)>>,
+    variates: Mutex<Option<(u64, Arc<Vec<u32>>)>>,
 }
 
 impl TensorCache {
@@ -87,13 +87,13 @@ impl TensorCache {
         tensor: &TensorAcrossModels<'_>,
         expert: usize,
         variates: &Variates,
-    ) -> Arc<Vec<f32>> {
+    ) -> Arc<Vec<u32>> {
         let mut held = self.experts[expert].variates.lock().unwrap_or_else(PoisonError::into_inner);
         match &*held {
             Some((held_seed, variates)) if *held_seed == seed => Arc::clone(variates),
             _ => {
-                let mut drawn = vec![0.0; tensor.len()];
-                variates.draw(0, &mut drawn);
+                let mut drawn = vec![0; tensor.len()];
+                variates.draw_steps(0, &mut drawn);
                 let drawn = Arc::new(drawn);
                 *held = Some((seed, Arc::clone(&drawn)));
                 drawn

@@ -7,6 +7,7 @@ use crate::block::BLOCK;
 /// sum of the weights of the experts that were not left out there (by 1 where that sum is 0).
 ///
 /// `weighted` holds one contribution for each entry of `weights`, each as long as `merged`, at most one block.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool, merged: &mut [f32]) {
     let len = merged.len();
     let (mut sums, mut divisors) = ([0.0_f32; BLOCK], [0.0_f32; BLOCK]);

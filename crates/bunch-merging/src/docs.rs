@@ -105,7 +105,7 @@ fn type_of(schema: &Value) -> String {
 fn laws(info: &Info, schema: &Value) -> String {
     let has = |name: &str| schema["properties"].get(name).is_some();
     let law = |statement: &str, law: Law| match law {
-        Law::Holds => format!("- {statement}.\n"),
+        Law::Holds | Law::WithinRounding => format!("- {statement}.\n"),
         Law::Except(reason) => format!("- Not promised, because {reason}: {}.\n", statement.to_lowercase()),
     };
     let mut text = String::from("- The result has only finite values, or the merge is an error.\n");
@@ -136,6 +136,7 @@ fn laws(info: &Info, schema: &Value) -> String {
 fn reference(info: &Info) -> String {
     let Some(paper) = info.paper else { return "None.".into() };
     match paper.url() {
+        Some(url) if url == paper.id => format!("[{}]({url})", paper.authors),
         Some(url) => format!("[{}]({url}) ({})", paper.authors, paper.id),
         None => format!("{} ({})", paper.authors, paper.id),
     }

@@ -15,6 +15,13 @@ pub(crate) enum Vectors {
     TaskVectors,
 }
 
+impl Vectors {
+    /// The task vectors if there is a base, else the experts: what methods look at that work with a base and without.
+    pub(crate) fn from_base(tensor: &TensorAcrossModels<'_>) -> Self {
+        if tensor.base.is_some() { Self::TaskVectors } else { Self::Experts }
+    }
+}
+
 /// The inner products of some vectors with each other, accumulated in 64 bits in a fixed order.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Gram {
@@ -62,15 +69,15 @@ impl Gram {
         self.count
     }
 
-    /// The inner product of two sums of the vectors, given by their coefficients.
-    pub(crate) fn product_of_sums(&self, a: &[f64], b: &[f64]) -> f64 {
-        let row = |i: usize| b.iter().enumerate().map(|(j, b)| b * self.product(i, j)).sum::<f64>();
-        a.iter().enumerate().map(|(i, a)| a * row(i)).sum()
+    /// The inner product of a vector with a sum of the vectors, given by its coefficients.
+    pub(crate) fn product_with_sum(&self, vector: usize, coefficients: &[f64]) -> f64 {
+        coefficients.iter().enumerate().map(|(other, coefficient)| coefficient * self.product(vector, other)).sum()
     }
 
     /// The length of a sum of the vectors, given by its coefficients; rounding below zero counts as zero.
     pub(crate) fn norm_of_sum(&self, coefficients: &[f64]) -> f64 {
-        self.product_of_sums(coefficients, coefficients).max(0.0).sqrt()
+        let product = |(vector, coefficient)| coefficient * self.product_with_sum(vector, coefficients);
+        coefficients.iter().enumerate().map(product).sum::<f64>().max(0.0).sqrt()
     }
 
     /// Adds the products of a block to the upper triangle. `scratch` holds as many values as all experts have there.
@@ -106,6 +113,7 @@ impl Gram {
 
 /// The inner product of two vectors of equal length, accumulated in a fixed number of 64-bit lanes: fast, and the same
 /// on every machine.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];
@@ -136,7 +144,7 @@ mod tests {
         let deltas = Gram::of_tensor(&tensor, Vectors::TaskVectors).expect("in memory");
         // [0, 2, 0] and [-1, 0, -3].
         assert_eq!((deltas.norm(0), deltas.product(0, 1), deltas.product(1, 1)), (2.0, 0.0, 10.0));
-        assert_eq!(deltas.product_of_sums(&[1.0, 2.0], &[3.0, 1.0]), 12.0 + 20.0);
+        assert_eq!((deltas.product_with_sum(0, &[3.0, 1.0]), deltas.product_with_sum(1, &[3.0, 1.0])), (12.0, 10.0));
         assert_eq!(deltas.norm_of_sum(&[2.0, 0.0]), 4.0);
     }
 

@@ -36,7 +36,8 @@ pub enum BaseRole {
 /// Where a method was published.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Paper {
-    /// Identifier with its scheme, as in `arXiv:2306.01708` or `doi:10.1145/325334.325242`.
+    /// Identifier with its scheme, as in `arXiv:2306.01708` or `doi:10.1145/325334.325242`; a web address for what was
+    /// published without one.
     pub id: &'static str,
     /// Authors and year, as in `Yadav et al., 2023`.
     pub authors: &'static str,
@@ -80,6 +81,8 @@ pub enum SameModels {
 pub enum Law {
     /// It holds and is tested.
     Holds,
+    /// It holds but for rounding, in a sum that has no exact terms, and is tested so.
+    WithinRounding,
     /// It does not, for the reason given.
     Except(&'static str),
 }
@@ -161,6 +164,7 @@ impl Paper {
         match scheme {
             "arXiv" => Some(format!("https://arxiv.org/abs/{id}")),
             "doi" => Some(format!("https://doi.org/{id}")),
+            "https" => Some(self.id.into()),
             _ => None,
         }
     }

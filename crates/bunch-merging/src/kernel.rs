@@ -62,7 +62,7 @@ impl<'a> Kernel<'a> {
 }
 
 /// Writes `of_base * base + sum of of_experts[i] * expert i` of a block to `out`.
-fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], out: &mut [f32]) {
+pub(crate) fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], out: &mut [f32]) {
     let mut sums = [0.0_f64; BLOCK];
     for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
         let sums = &mut sums[..out.len()];

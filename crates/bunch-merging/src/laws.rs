@@ -155,6 +155,7 @@ fn config(schema: &Value, experts: usize, dial: &mut impl FnMut() -> f64) -> Val
         }
         Some("array") => (0..experts).map(|_| config(&schema["items"], experts, dial)).collect(),
         Some("boolean") => json!(dial() < 0.5),
+        Some("integer") => json!((dial() * 5.0) as u32),
         Some("number") => {
             let minimum = schema["minimum"].as_f64().unwrap_or(-2.0);
             let maximum = schema["maximum"].as_f64().unwrap_or(2.0);
@@ -183,7 +184,7 @@ fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clone) -> impl 
     });
     let repeats = prop_oneof![9 => Just(1), 1 => Just(REPEAT)];
     let choices = (prop::collection::vec(0.0..1.0, 24), repeats, any::<u64>());
-    (models, choices).prop_map(move |((base, experts), (dials, repeats, seed))| {
+    (models, choices).prop_filter_map("refused parameters", move |((base, experts), (dials, repeats, seed))| {
         let (base, experts) = (base.repeat(repeats), experts.iter().map(|expert| expert.repeat(repeats)).collect());
         let experts: Vec<Vec<f32>> = experts;
         let mut dials = dials.into_iter().cycle();
@@ -193,7 +194,9 @@ fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clone) -> impl 
             Value::Object(config) => config,
             other => panic!("the schema of {name} is no object: {other}"),
         };
-        Case { name, config, base, experts, seed }
+        let case = Case { name, config, base, experts, seed };
+        // Parameters may be valid each by itself and not together.
+        case.method().validate(case.experts.len()).is_ok().then_some(case)
     })
 }
 
@@ -320,9 +323,11 @@ pub(crate) fn threads_change_no_bit(name: &'static str) {
 }
 
 /// Law 4: permuting experts with their parameters changes nothing. On dyadic values not even rounding: their sums are
-/// exact, so that no sign election hangs on the order.
+/// exact, so that no sign election hangs on the order. Unless the coefficients are not exact: then values may differ by
+/// the rounding of the largest number that went into them.
 pub(crate) fn order_of_experts_does_not_matter(name: &'static str) {
-    if info(name).laws.order_invariant != Law::Holds {
+    let law = info(name).laws.order_invariant;
+    if matches!(law, Law::Except(_)) {
         return;
     }
     proptest!(settings(), |(mut case in cases(name, dyadic()), by in 0..4_usize)| {
@@ -334,7 +339,16 @@ pub(crate) fn order_of_experts_does_not_matter(name: &'static str) {
         for list in rotated.config.values_mut().filter_map(Value::as_array_mut) {
             list.rotate_left(by);
         }
-        prop_assert_eq!(rotated.merge(), case.merge());
+        match (rotated.merge(), case.merge()) {
+            (Ok(rotated), Ok(merged)) if law == Law::WithinRounding => {
+                for (index, (rotated, merged)) in rotated.iter().zip(merged).enumerate() {
+                    let values = case.experts.iter().map(|expert| expert[index]);
+                    let largest = values.chain([case.base[index], merged]).fold(0.0, |max: f32, value| max.max(value.abs()));
+                    prop_assert!((rotated - merged).abs() <= f32::EPSILON * largest, "{rotated} is not {merged}");
+                }
+            }
+            (rotated, merged) => prop_assert_eq!(rotated, merged),
+        }
     });
 }
 
@@ -364,7 +378,7 @@ pub(crate) fn weights_scale_out_if_normalised(name: &'static str) {
         let (merged, after) = (case.merge(), scaled.merge());
         prop_assume!(!matches!(merged, Err(MergeError::ZeroWeightSum { .. })));
         let (merged, after) = (merged?, after?);
-        if case.config["normalize"] == json!(true) {
+        if case.config.get("normalize") == Some(&json!(true)) {
             prop_assert_eq!(after, merged);
         } else if merged != case.base && merged.iter().any(|&value| value != 0.0) {
             prop_assert_ne!(after, merged);

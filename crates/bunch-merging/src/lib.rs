@@ -47,9 +47,13 @@ pub use error::{MergeError, Source};
 pub use info::{BaseRole, ExpertCount, Info, Law, Laws, Paper, SameModels};
 pub use kernel::{Kernel, Prepared};
 pub use methods::{
-    CATALOGUE, DareLinear, DareTies, Linear, MergeMethod, Method, Slerp, TaskArithmetic, Ties, method_schema,
+    ArceeFusion, Breadcrumbs, BreadcrumbsTies, CATALOGUE, DareLinear, DareTies, Della, DellaLinear, Karcher, Linear,
+    MergeMethod, Mergealign, Method, ModelStock, Multislerp, Nearswap, Nuslerp, Passthrough, Ram, RamplusTl, Sce,
+    Slerp, TaskArithmetic, Ties, method_schema,
 };
-pub use parameters::{Densities, Density, Fraction, Rescale, TrimScope};
+pub use parameters::{
+    Densities, Density, Fraction, OutlierFraction, PerExpert, PerExpertNumber, Rescale, Spread, TrimScope,
+};
 pub use survey::{Survey, TensorSource};
 pub use tensor::TensorAcrossModels;
 pub use values::{ReadValues, Values};

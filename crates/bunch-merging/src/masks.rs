@@ -10,6 +10,15 @@ use bunch_random::Stream;
 use rand::Rng;
 use std::sync::Arc;
 
+mod magprune;
+pub(crate) use magprune::MagPrune;
+
+/// The number of steps in which a variate goes from 0 to 1: as many as an f32 tells apart.
+const STEPS: u32 = 1 << 24;
+
+/// Entries of all experts, at most, for which a tensor's masks are remembered from the first pass: 64 MiB of bits.
+const REMEMBERED: usize = 64 << 23;
+
 /// The variates of one expert's entries, uniform in [0, 1) in steps of 2^-24.
 ///
 /// The stream belongs to purpose, seed, tensor and expert, and an entry's index is its position there: any chunking gives
@@ -25,16 +34,23 @@ impl Variates {
 
     /// Writes the variates of the entries from index `start` on.
     pub(crate) fn draw(&self, start: usize, out: &mut [f32]) {
+        let mut steps = [0; 256];
+        for (start, out) in (start..).step_by(256).zip(out.chunks_mut(256)) {
+            let steps = &mut steps[..out.len()];
+            self.draw_steps(start, steps);
+            for (variate, step) in out.iter_mut().zip(steps) {
+                *variate = *step as f32 / STEPS as f32;
+            }
+        }
+    }
+
+    /// As [`draw`](Self::draw), in whole steps.
+    pub(crate) fn draw_steps(&self, start: usize, out: &mut [u32]) {
         let mut stream = self.0.clone();
         stream.set_word_pos(start as u128);
-        let mut words = [0_u8; 4 * 256];
-        for out in out.chunks_mut(256) {
-            let words = &mut words[..4 * out.len()];
-            stream.fill_bytes(words);
-            for (variate, word) in out.iter_mut().zip(words.chunks_exact(4)) {
-                let word = u32::from_le_bytes([word[0], word[1], word[2], word[3]]);
-                *variate = (word >> 8) as f32 / (1 << 24) as f32;
-            }
+        stream.fill_bytes(bytemuck::cast_slice_mut(out));
+        for step in out {
+            *step = u32::from_le(*step) >> 8;
         }
     }
 }
@@ -44,9 +60,11 @@ impl Variates {
 #[derive(Debug)]
 pub(crate) struct DropMask {
     variates: Variates,
-    cached: Option<Arc<Vec<f32>>>,
-    /// Entries with a variate below it survive.
-    threshold: f32,
+    cached: Option<Arc<Vec<u32>>>,
+    /// Entries with fewer steps survive.
+    threshold: u32,
+    /// One bit for each entry that survives, once they are known.
+    kept: Vec<u64>,
 }
 
 impl DropMask {
@@ -60,28 +78,71 @@ impl DropMask {
     fn new(tensor: &TensorAcrossModels<'_>, seed: u64, expert: usize, density: Density) -> Self {
         let variates = Variates::new("dare", seed, tensor.name, expert);
         let cached = tensor.cache.map(|cache| cache.variates(seed, tensor, expert, &variates));
-        // Variates are whole multiples of 2^-24: rounding the density up to one changes no comparison and makes the
-        // threshold exact in f32.
-        let steps = f64::from(1 << 24);
-        let threshold = ((density.get() * steps).ceil() / steps) as f32;
-        Self { variates, cached, threshold }
+        // Rounding up: variates are whole steps, so that no comparison changes.
+        let threshold = (density.get() * f64::from(STEPS)).ceil() as u32;
+        Self { variates, cached, threshold, kept: Vec::new() }
     }
 
     /// Writes the surviving entries times the factor, and 0 for the dropped ones; `start` is the index of the first.
     pub(crate) fn weigh(&self, factor: f32, start: usize, deltas: &[f32], out: &mut [f32]) {
-        let mut drawn = [0.0; BLOCK];
-        let variates = match &self.cached {
-            Some(variates) => &variates[start..start + deltas.len()],
-            None => {
-                let drawn = &mut drawn[..deltas.len()];
-                self.variates.draw(start, drawn);
-                &*drawn
-            }
-        };
-        for ((out, delta), variate) in out.iter_mut().zip(deltas).zip(variates) {
-            let weighted = factor * delta;
-            *out = if *variate < self.threshold { weighted } else { 0.0 };
+        if start % 64 == 0 && !self.kept.is_empty() {
+            return weigh_bits(&self.kept[start / 64..], factor, deltas, out);
         }
+        let mut drawn = [0; BLOCK];
+        weigh_steps(self.steps(start, &mut drawn[..deltas.len()]), self.threshold, factor, deltas, out);
+    }
+
+    /// The variates of the entries from index `start` on: cached, or drawn into `drawn`, which is as long.
+    fn steps<'a>(&'a self, start: usize, drawn: &'a mut [u32]) -> &'a [u32] {
+        match &self.cached {
+            Some(steps) => &steps[start..start + drawn.len()],
+            None => {
+                self.variates.draw_steps(start, drawn);
+                drawn
+            }
+        }
+    }
+
+    /// Remembers which entries of a block survive; blocks come in order, and all but the last are multiples of 64 long.
+    fn remember(&mut self, start: usize, len: usize) {
+        let mut drawn = [0; BLOCK];
+        let threshold = self.threshold;
+        let mut bits = [0; BLOCK / 64];
+        let bits = &mut bits[..len.div_ceil(64)];
+        survivors(self.steps(start, &mut drawn[..len]), threshold, bits);
+        self.kept.extend_from_slice(bits);
+    }
+}
+
+/// Writes factor * delta where there are fewer steps than the threshold, and 0 elsewhere.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn weigh_steps(steps: &[u32], threshold: u32, factor: f32, deltas: &[f32], out: &mut [f32]) {
+    for ((out, delta), step) in out.iter_mut().zip(deltas).zip(steps) {
+        let weighted = factor * delta;
+        *out = if *step < threshold { weighted } else { 0.0 };
+    }
+}
+
+/// Writes factor * delta where the entry's bit is set, and 0 elsewhere.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn weigh_bits(bits: &[u64], factor: f32, deltas: &[f32], out: &mut [f32]) {
+    for ((out, deltas), bits) in out.chunks_mut(64).zip(deltas.chunks(64)).zip(bits) {
+        // 32 at a time: the lanes of f32 and of the shifted bits are then equally wide.
+        for ((out, deltas), half) in out.chunks_mut(32).zip(deltas.chunks(32)).zip([*bits as u32, (bits >> 32) as u32])
+        {
+            for (index, (out, delta)) in out.iter_mut().zip(deltas).enumerate() {
+                let weighted = factor * delta;
+                *out = if (half >> index) & 1 == 1 { weighted } else { 0.0 };
+            }
+        }
+    }
+}
+
+/// Writes a bit for each entry: set where there are fewer steps than the threshold.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn survivors(steps: &[u32], threshold: u32, bits: &mut [u64]) {
+    for (bits, steps) in bits.iter_mut().zip(steps.chunks(64)) {
+        *bits = steps.iter().enumerate().fold(0, |bits, (index, step)| bits | u64::from(*step < threshold) << index);
     }
 }
 
@@ -89,7 +150,7 @@ impl DropMask {
 pub(crate) fn rescaled_weights(
     info: &Info,
     tensor: &TensorAcrossModels<'_>,
-    masks: &[DropMask],
+    masks: &mut [DropMask],
     weights: &[f32],
     densities: &Densities,
     rescale: Rescale,
@@ -97,7 +158,15 @@ pub(crate) fn rescaled_weights(
     let factors = match rescale {
         Rescale::None => vec![1.0; masks.len()],
         Rescale::Density => densities.resolve(masks.len()).into_iter().map(rescaling_by_density).collect(),
-        Rescale::L1 => l1_ratios(tensor, |expert, start, deltas, kept| masks[expert].weigh(1.0, start, deltas, kept))?,
+        Rescale::L1 => {
+            let remembers = tensor.cache.is_none() && tensor.len().saturating_mul(masks.len()) <= REMEMBERED;
+            l1_ratios(tensor, |expert, start, deltas, kept| {
+                if remembers {
+                    masks[expert].remember(start, deltas.len());
+                }
+                masks[expert].weigh(1.0, start, deltas, kept);
+            })?
+        }
     };
     let rescaled: Vec<f32> = weights.iter().zip(factors).map(|(weight, factor)| weight * factor).collect();
     match rescaled.iter().find(|weight| !weight.is_finite()) {

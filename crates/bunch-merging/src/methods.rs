@@ -11,9 +11,24 @@ use crate::tensor::TensorAcrossModels;
 use schemars::{JsonSchema, Schema, schema_for};
 use serde::{Deserialize, Serialize};
 
+mod arcee_fusion;
+mod breadcrumbs;
+mod breadcrumbs_ties;
 mod dare_linear;
 mod dare_ties;
+mod della;
+mod della_linear;
+mod karcher;
 mod linear;
+mod mergealign;
+mod model_stock;
+mod multislerp;
+mod nearswap;
+mod nuslerp;
+mod passthrough;
+mod ram;
+mod ramplus_tl;
+mod sce;
 mod slerp;
 mod task_arithmetic;
 mod ties;
@@ -24,6 +39,21 @@ merge_methods! {
     dare_linear::DareLinear,
     dare_ties::DareTies,
     slerp::Slerp,
+    nuslerp::Nuslerp,
+    multislerp::Multislerp,
+    karcher::Karcher,
+    nearswap::Nearswap,
+    passthrough::Passthrough,
+    model_stock::ModelStock,
+    mergealign::Mergealign,
+    breadcrumbs::Breadcrumbs,
+    breadcrumbs_ties::BreadcrumbsTies,
+    della::Della,
+    della_linear::DellaLinear,
+    sce::Sce,
+    ram::Ram,
+    ramplus_tl::RamplusTl,
+    arcee_fusion::ArceeFusion,
 }
 
 /// A way to merge models: a struct of its parameters that merges one tensor at a time.

@@ -7,6 +7,7 @@ use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 macro_rules! unit_interval {
     ($(#[$doc:meta])* $name:ident, $quantity:literal) => {
@@ -62,6 +63,16 @@ unit_interval! {
 }
 
 unit_interval! {
+    /// The fraction of a task vector's entries, those of largest magnitude, that is dropped, from 0 to 1.
+    OutlierFraction, "an outlier fraction"
+}
+
+unit_interval! {
+    /// By how much the probabilities of keeping an entry differ from the density, at most, from 0 to 1.
+    Spread, "a spread of probabilities"
+}
+
+unit_interval! {
     /// A position between two models, from 0 to 1.
     Fraction, "an interpolation fraction"
 }
@@ -71,15 +82,51 @@ impl Density {
     pub const ONE: Self = Self(1.0);
 }
 
-/// One density for all experts, or one for each.
+impl OutlierFraction {
+    /// One entry in a hundred is dropped.
+    pub const HUNDREDTH: Self = Self(0.01);
+}
+
+impl Spread {
+    /// mergekit's choice: probabilities differ by 0.3 between the smallest entry and the largest.
+    pub const DEFAULT: Self = Self(0.15);
+}
+
+/// A number that experts may share or have each its own.
+pub trait PerExpertNumber: Copy + Into<f64> + TryFrom<f64, Error = MergeError> + JsonSchema {
+    /// The field of configurations that holds it.
+    const FIELD: &'static str;
+    /// What is expected there, in words.
+    const EXPECTED: &'static str;
+}
+
+impl PerExpertNumber for Density {
+    const FIELD: &'static str = "density";
+    const EXPECTED: &'static str = "a density from 0 to 1, or a list with one for each expert";
+}
+
+impl PerExpertNumber for OutlierFraction {
+    const FIELD: &'static str = "gamma";
+    const EXPECTED: &'static str = "an outlier fraction from 0 to 1, or a list with one for each expert";
+}
+
+impl PerExpertNumber for Spread {
+    const FIELD: &'static str = "epsilon";
+    const EXPECTED: &'static str = "a spread of probabilities from 0 to 1, or a list with one for each expert";
+}
+
+/// One number for all experts, or one for each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
-pub enum Densities {
-    /// The same density for all experts.
-    Same(Density),
-    /// One density for each expert, in their order.
-    PerExpert(Vec<Density>),
+pub enum PerExpert<T> {
+    /// The same number for all experts.
+    Same(T),
+    /// One number for each expert, in their order.
+    PerExpert(Vec<T>),
 }
+
+/// One density for all experts, or one for each.
+pub type Densities = PerExpert<Density>;
 
 impl Default for Densities {
     fn default() -> Self {
@@ -87,18 +134,18 @@ impl Default for Densities {
     }
 }
 
-impl From<Density> for Densities {
-    fn from(density: Density) -> Self {
-        Self::Same(density)
+impl<T> From<T> for PerExpert<T> {
+    fn from(number: T) -> Self {
+        Self::Same(number)
     }
 }
 
-impl Densities {
-    /// The density of the expert with this index; `None` if there is no entry for it.
-    pub fn of(&self, expert: usize) -> Option<Density> {
+impl<T: PerExpertNumber> PerExpert<T> {
+    /// The number of the expert with this index; `None` if there is no entry for it.
+    pub fn of(&self, expert: usize) -> Option<T> {
         match self {
-            Self::Same(density) => Some(*density),
-            Self::PerExpert(densities) => densities.get(expert).copied(),
+            Self::Same(number) => Some(*number),
+            Self::PerExpert(numbers) => numbers.get(expert).copied(),
         }
     }
 
@@ -106,64 +153,64 @@ impl Densities {
     pub(crate) fn validate(&self, info: &Info, experts: usize) -> Result<(), MergeError> {
         match self {
             Self::Same(_) => Ok(()),
-            Self::PerExpert(densities) => check_entries(info, "density", densities.len(), experts),
+            Self::PerExpert(numbers) => check_entries(info, T::FIELD, numbers.len(), experts),
         }
     }
 
-    /// The density of each expert; call [`Densities::validate`] first, missing entries are left out.
-    pub(crate) fn resolve(&self, experts: usize) -> Vec<Density> {
+    /// The number of each expert; call [`PerExpert::validate`] first, missing entries are left out.
+    pub(crate) fn resolve(&self, experts: usize) -> Vec<T> {
         (0..experts).filter_map(|expert| self.of(expert)).collect()
     }
 }
 
-impl<'de> Deserialize<'de> for Densities {
+impl<'de, T: PerExpertNumber + Deserialize<'de>> Deserialize<'de> for PerExpert<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         // Not an untagged enum: serde would answer every mistake with "did not match any variant".
-        struct OneOrMany;
+        struct OneOrMany<T>(PhantomData<T>);
 
-        impl<'de> Visitor<'de> for OneOrMany {
-            type Value = Densities;
+        impl<'de, T: PerExpertNumber + Deserialize<'de>> Visitor<'de> for OneOrMany<T> {
+            type Value = PerExpert<T>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "a density from 0 to 1, or a list with one for each expert")
+                f.write_str(T::EXPECTED)
             }
 
-            fn visit_f64<E: Error>(self, value: f64) -> Result<Densities, E> {
-                Density::try_from(value).map(Densities::Same).map_err(E::custom)
+            fn visit_f64<E: Error>(self, value: f64) -> Result<PerExpert<T>, E> {
+                T::try_from(value).map(PerExpert::Same).map_err(E::custom)
             }
 
-            fn visit_i64<E: Error>(self, value: i64) -> Result<Densities, E> {
+            fn visit_i64<E: Error>(self, value: i64) -> Result<PerExpert<T>, E> {
                 self.visit_f64(value as f64)
             }
 
-            fn visit_u64<E: Error>(self, value: u64) -> Result<Densities, E> {
+            fn visit_u64<E: Error>(self, value: u64) -> Result<PerExpert<T>, E> {
                 self.visit_f64(value as f64)
             }
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Densities, A::Error> {
-                let mut densities = Vec::new();
-                while let Some(density) = entries.next_element()? {
-                    densities.push(density);
+            fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<PerExpert<T>, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(number) = entries.next_element()? {
+                    numbers.push(number);
                 }
-                Ok(Densities::PerExpert(densities))
+                Ok(PerExpert::PerExpert(numbers))
             }
         }
 
-        deserializer.deserialize_any(OneOrMany)
+        deserializer.deserialize_any(OneOrMany(PhantomData))
     }
 }
 
-impl JsonSchema for Densities {
+impl<T: PerExpertNumber> JsonSchema for PerExpert<T> {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> Cow<'static, str> {
-        "Densities".into()
+        format!("PerExpert{}", T::schema_name()).into()
     }
 
     fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        let one = Density::json_schema(generator);
+        let one = T::json_schema(generator);
         json_schema!({ "anyOf": [one, { "type": "array", "items": one }] })
     }
 }
@@ -208,6 +255,17 @@ pub(crate) fn check_finite(info: &Info, field: &'static str, value: f32) -> Resu
         Ok(())
     } else {
         Err(MergeError::NonFiniteParameter { method: info.name, field, got: value })
+    }
+}
+
+/// Demands a finite parameter of 0 or more.
+pub(crate) fn check_not_negative(info: &Info, field: &'static str, value: f32) -> Result<(), MergeError> {
+    check_finite(info, field, value)?;
+    if value >= 0.0 {
+        Ok(())
+    } else {
+        let expected = "a number of 0 or more";
+        Err(MergeError::Parameter { method: info.name, field, expected, got: value.to_string() })
     }
 }
 

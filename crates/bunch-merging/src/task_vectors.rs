@@ -25,6 +25,7 @@ pub(crate) fn add_task_vectors<'a>(
 }
 
 /// Turns a merged task vector into base + scale * task vector.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn add_to_base(base: &[f32], scale: f32, merged: &mut [f32]) {
     for (merged, base) in merged.iter_mut().zip(base) {
         let added = base + scale * *merged;
@@ -34,6 +35,7 @@ pub(crate) fn add_to_base(base: &[f32], scale: f32, merged: &mut [f32]) {
 }
 
 /// Writes weight * delta for each entry.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn multiply(weight: f32, deltas: &[f32], weighted: &mut [f32]) {
     for (weighted, delta) in weighted.iter_mut().zip(deltas) {
         *weighted = weight * delta;
@@ -41,6 +43,7 @@ pub(crate) fn multiply(weight: f32, deltas: &[f32], weighted: &mut [f32]) {
 }
 
 /// Merges contributions by adding them up, in the order of the experts, and dividing by `divisor`.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn add_up(weighted: &[f32], divisor: f32, merged: &mut [f32]) {
     merged.fill(0.0);
     for contribution in weighted.chunks_exact(merged.len()) {
@@ -54,6 +57,7 @@ pub(crate) fn add_up(weighted: &[f32], divisor: f32, merged: &mut [f32]) {
 }
 
 /// The sum of magnitudes, accumulated in a fixed number of 64-bit lanes: fast, and the same on every machine.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn sum_of_magnitudes(values: &[f32]) -> f64 {
     const LANES: usize = 8;
     let mut sums = [0.0; LANES];

@@ -79,13 +79,10 @@ impl<'a> Trim<'a> {
             Self::Nothing => weighted.fill(0.0),
             Self::Everything => multiply(weight, deltas, weighted),
             Self::Ranks { ranks, first, end } => {
-                for ((weighted, delta), rank) in weighted.iter_mut().zip(deltas).zip(&ranks[start..]) {
-                    let product = weight * delta;
-                    *weighted = if (*rank >= first) & (*rank < end) { product } else { 0.0 };
-                }
+                weigh_ranks(&ranks[start..], (first, end), weight, deltas, weighted);
             }
             Self::Cutoffs { keeps, drops } => {
-                Self::weigh_kept(&keeps, weight, start, deltas, weighted);
+                weigh_kept(&keeps, weight, start, deltas, weighted);
                 if let Some(drops) = drops {
                     for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
                         *weighted = if drops.keeps(index, delta.abs()) { 0.0 } else { *weighted };
@@ -94,25 +91,35 @@ impl<'a> Trim<'a> {
             }
         }
     }
+}
 
-    /// Writes weight * delta for what `cutoff` keeps. Only the block in which the last equal entry lies has to look at
-    /// indices; the loops of all others run in parallel lanes.
-    fn weigh_kept(cutoff: &Cutoff, weight: f32, start: usize, deltas: &[f32], weighted: &mut [f32]) {
-        let magnitude = cutoff.magnitude;
-        if start > cutoff.last {
-            for (weighted, delta) in weighted.iter_mut().zip(deltas) {
-                let product = weight * delta;
-                *weighted = if delta.abs() > magnitude { product } else { 0.0 };
-            }
-        } else if cutoff.last - start >= deltas.len() {
-            for (weighted, delta) in weighted.iter_mut().zip(deltas) {
-                let product = weight * delta;
-                *weighted = if delta.abs() >= magnitude { product } else { 0.0 };
-            }
-        } else {
-            for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
-                *weighted = if cutoff.keeps(index, delta.abs()) { weight * delta } else { 0.0 };
-            }
+/// Writes weight * delta for the entries with a rank from `first` to before `end`, and 0 for the others.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn weigh_ranks(ranks: &[u32], (first, end): (u32, u32), weight: f32, deltas: &[f32], weighted: &mut [f32]) {
+    for ((weighted, delta), rank) in weighted.iter_mut().zip(deltas).zip(ranks) {
+        let product = weight * delta;
+        *weighted = if (*rank >= first) & (*rank < end) { product } else { 0.0 };
+    }
+}
+
+/// Writes weight * delta for what `cutoff` keeps, and 0 for the others. Only the block in which the last equal entry lies
+/// has to look at indices; the loops of all others run in parallel lanes.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn weigh_kept(cutoff: &Cutoff, weight: f32, start: usize, deltas: &[f32], weighted: &mut [f32]) {
+    let magnitude = cutoff.magnitude;
+    if start > cutoff.last {
+        for (weighted, delta) in weighted.iter_mut().zip(deltas) {
+            let product = weight * delta;
+            *weighted = if delta.abs() > magnitude { product } else { 0.0 };
+        }
+    } else if cutoff.last - start >= deltas.len() {
+        for (weighted, delta) in weighted.iter_mut().zip(deltas) {
+            let product = weight * delta;
+            *weighted = if delta.abs() >= magnitude { product } else { 0.0 };
+        }
+    } else {
+        for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
+            *weighted = if cutoff.keeps(index, delta.abs()) { weight * delta } else { 0.0 };
         }
     }
 }
@@ -142,7 +149,7 @@ pub(crate) fn rescaling_by_density(density: Density) -> f32 {
 /// the others); 1 where either is below 1e-7, as in mergekit. One pass.
 pub(crate) fn l1_ratios(
     tensor: &TensorAcrossModels<'_>,
-    keep: impl Fn(usize, usize, &[f32], &mut [f32]),
+    mut keep: impl FnMut(usize, usize, &[f32], &mut [f32]),
 ) -> Result<Vec<f32>, MergeError> {
     let mut sums = vec![(0.0, 0.0); tensor.experts.len()];
     let (mut deltas, mut kept) = ([0.0; BLOCK], [0.0; BLOCK]);
@@ -155,8 +162,12 @@ pub(crate) fn l1_ratios(
             *after += sum_of_magnitudes(kept);
         }
     })?;
-    let ratio = |(before, after): (f64, f64)| if before < 1e-7 || after < 1e-7 { 1.0 } else { (before / after) as f32 };
-    Ok(sums.into_iter().map(ratio).collect())
+    Ok(sums.into_iter().map(|(before, after)| l1_ratio(before, after)).collect())
+}
+
+/// One sum of magnitudes over another; 1 where either is below 1e-7, as in mergekit.
+pub(crate) fn l1_ratio(before: f64, after: f64) -> f32 {
+    if before < 1e-7 || after < 1e-7 { 1.0 } else { (before / after) as f32 }
 }
 
 #[cfg(test)]

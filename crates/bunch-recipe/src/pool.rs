@@ -2,7 +2,7 @@
 
 use crate::error::{Member, RecipeError};
 use bunch_checkpoint::{StateDict, Tensor};
-use bunch_merging::{MergeError, Method, Survey, TensorAcrossModels, TensorCache, TensorSource};
+use bunch_merging::{MergeError, Method, Survey, TensorAcrossModels, TensorCache, TensorSource, Values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -97,10 +97,10 @@ impl Tensors<'_> {
         mut visit: impl FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
     ) -> Result<(), MergeError> {
         for (name, base) in self.base {
-            let experts: Vec<&[f32]> =
-                self.models.iter().filter_map(|model| model.get(name)).map(|tensor| tensor.data.as_slice()).collect();
-            let (shape, cache) = (base.shape.as_slice(), self.caches.get(name));
-            visit(&TensorAcrossModels { name, shape, base: Some(&base.data), experts: &experts, cache, survey })?;
+            let models = self.models.iter().filter_map(|model| model.get(name));
+            let experts: Vec<Values<'_>> = models.map(|tensor| Values::from(&*tensor.data)).collect();
+            let tensor = TensorAcrossModels::new(name, &base.shape, Some(Values::from(&*base.data)), &experts);
+            visit(&TensorAcrossModels { cache: self.caches.get(name), survey, ..tensor })?;
         }
         Ok(())
     }

@@ -2,7 +2,7 @@
 
 use bunch_checkpoint::{StateDict, Tensor};
 use bunch_merging::{
-    DareTies, Densities, Density, Linear, Method, Rescale, TaskArithmetic, TensorAcrossModels, Ties, TrimScope,
+    DareTies, Densities, Density, Linear, Method, Rescale, TaskArithmetic, TensorAcrossModels, Ties, TrimScope, Values,
 };
 use bunch_recipe::{Pool, RecipeError};
 use proptest::prelude::*;
@@ -63,12 +63,11 @@ fn candidates() -> Vec<(Method, u64)> {
 /// The merge without a pool, one tensor at a time, last name first.
 fn merge_backwards(pool: &Pool, method: &Method, seed: u64) -> StateDict {
     let one = |(name, base): (&String, &Tensor)| {
-        let experts: Vec<&[f32]> = pool.experts().iter().map(|expert| expert[name].data.as_slice()).collect();
-        let (shape, base) = (base.shape.as_slice(), Some(base.data.as_slice()));
-        let mut data = vec![f32::NAN; shape.iter().product()];
-        let tensor = TensorAcrossModels { name, shape, base, experts: &experts, cache: None, survey: None };
+        let experts: Vec<Values<'_>> = pool.experts().iter().map(|expert| Values::from(&*expert[name].data)).collect();
+        let tensor = TensorAcrossModels::new(name, &base.shape, Some(Values::from(&*base.data)), &experts);
+        let mut data = vec![f32::NAN; tensor.len()];
         method.merge(&tensor, seed, &mut data).expect("a valid merge");
-        (name.clone(), self::tensor(shape, data))
+        (name.clone(), self::tensor(&base.shape, data))
     };
     pool.base().iter().rev().map(one).collect()
 }

@@ -70,9 +70,11 @@ impl MergedVocabulary {
 ///
 /// Rows beyond the tokens are padding. Rows of a model for which the output has no token are left out.
 ///
-/// Tokens for which the base has no row are dropped from its tokenizer, and tokens of rules that the tokenizer lacks
-/// are added to it as plain added tokens. A token new to the tokenizer is new to the base as well, even where the base's
-/// tensors have spare rows (with the base's tokenizer as the source, mergekit takes such a spare row for the token's).
+/// Tokens for which the base has no row are dropped from its tokenizer with their merges and declarations, so that reading
+/// the output's files gives the output's tokens and no more. (mergekit leaves `pad_token` and its like declared, so that
+/// readers give such a token an id beyond the last row.) Tokens of rules that the tokenizer lacks are added to it as plain
+/// added tokens. A token new to the tokenizer is new to the base as well, even where the base's tensors have spare rows
+/// (with the base's tokenizer as the source, mergekit takes such a spare row for the token's).
 ///
 /// Without a tokenizer.json in a tokenizer, the tokens are unknown, and the only thing that can be done is nothing: all
 /// models have the same vocabulary files and number of rows, and the recipe wants no tokens and no padding.

@@ -75,8 +75,7 @@ impl Dimensions {
                 found => Ok(found),
             }
         };
-        let required =
-            |key| positive(key)?.ok_or_else(|| GgufError::MissingKey { key: architecture.key(key) });
+        let required = |key| positive(key)?.ok_or_else(|| GgufError::MissingKey { key: architecture.key(key) });
         let (hidden_size, heads) = (required("embedding_length")?, required("attention.head_count")?);
         let head_dim = positive("attention.key_length")?.unwrap_or(hidden_size / heads);
         for key in ["attention.value_length", "rope.dimension_count"] {

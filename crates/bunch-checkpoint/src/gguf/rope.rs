@@ -50,8 +50,7 @@ fn expected_factors(count: usize, theta: f64, factor: f32) -> impl Iterator<Item
         } else if wavelength > ORIGINAL_CONTEXT / LOW_FREQ_FACTOR {
             factor
         } else {
-            let smooth =
-                (ORIGINAL_CONTEXT / wavelength - LOW_FREQ_FACTOR) / (HIGH_FREQ_FACTOR - LOW_FREQ_FACTOR);
+            let smooth = (ORIGINAL_CONTEXT / wavelength - LOW_FREQ_FACTOR) / (HIGH_FREQ_FACTOR - LOW_FREQ_FACTOR);
             1.0 / ((1.0 - smooth) / factor + smooth)
         }
     })

@@ -77,6 +77,18 @@ pub(super) struct ListedTensor {
     pub(super) byte_length: usize,
 }
 
+impl ListedTensor {
+    /// That shape and type give no size.
+    pub(super) fn size_error(&self) -> GgufError {
+        GgufError::Size {
+            tensor: self.name.clone(),
+            shape: self.shape.iter().map(|&dimension| dimension as u64).collect(),
+            dtype: self.dtype.name(),
+            block: self.dtype.block().0,
+        }
+    }
+}
+
 /// Reads a list of `count` tensors.
 pub(super) fn read_list<S: Source>(cursor: &mut Cursor<'_, S>, count: u64) -> Result<Vec<ListedTensor>, GgufError> {
     const WHAT: &str = "a tensor's description";
@@ -131,17 +143,11 @@ pub(super) fn check_layout(tensors: &[ListedTensor], alignment: u64) -> Result<u
     in_order.sort_by_key(|tensor| (tensor.offset, tensor.byte_length));
     let mut end = 0_u64;
     for tensor in in_order {
-        let no_size = || GgufError::Size {
-            tensor: tensor.name.clone(),
-            shape: tensor.shape.iter().map(|&dimension| dimension as u64).collect(),
-            dtype: tensor.dtype.name(),
-            block: tensor.dtype.block().0,
-        };
-        let expected = end.checked_next_multiple_of(alignment).ok_or_else(no_size)?;
+        let expected = end.checked_next_multiple_of(alignment).ok_or_else(|| tensor.size_error())?;
         if tensor.offset != expected {
             return Err(GgufError::Offset { tensor: tensor.name.clone(), expected, got: tensor.offset });
         }
-        end = expected.checked_add(tensor.byte_length as u64).ok_or_else(no_size)?;
+        end = expected.checked_add(tensor.byte_length as u64).ok_or_else(|| tensor.size_error())?;
     }
     Ok(end)
 }

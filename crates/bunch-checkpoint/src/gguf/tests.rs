@@ -67,7 +67,7 @@ impl File {
             listed("blk.0.attn_q.weight", &[1, 8], 0, 384),
             listed("output_norm.weight", &[32], 8, 416),
         ];
-        let data = (0..452).map(|i| i as u8).collect();
+        let data = (0..450).map(|i| i as u8).collect();
         Self { version: 3, pairs, tensors, data }
     }
 
@@ -149,8 +149,8 @@ fn every_truncation_is_an_error() {
     }
     // llama.cpp pads behind the last tensor, up to the alignment.
     let padded = |count| [bytes.clone(), vec![0; count]].concat();
-    assert!(read(&padded(28)).is_ok());
-    assert!(matches!(read(&padded(29)), Err(CheckpointError::TrailingBytes { .. })));
+    assert!(read(&padded(30)).is_ok());
+    assert!(matches!(read(&padded(31)), Err(CheckpointError::TrailingBytes { .. })));
 }
 
 #[test]
@@ -162,9 +162,8 @@ fn counts_and_lengths_that_the_file_cannot_hold_are_errors() {
         let error = read(&bytes).unwrap_err();
         assert!(matches!(&error, CheckpointError::Gguf { .. }), "{error}");
     }
-    let array = |kind: u32, length: u64| {
-        [&9_u32.to_le_bytes()[..], &kind.to_le_bytes(), &length.to_le_bytes()].concat()
-    };
+    let array =
+        |kind: u32, length: u64| [&9_u32.to_le_bytes()[..], &kind.to_le_bytes(), &length.to_le_bytes()].concat();
     for kind in 0..13 {
         let message = error(&File::new().set("array", array(kind, 1 << 60)));
         assert!(message.contains("x.gguf: "), "{message}");
@@ -183,7 +182,10 @@ fn tensors_must_be_of_a_known_type_and_size() {
     assert!(error(&File::new().change(0, |tensor| tensor.kind = 1000)).contains("type 1000 is not supported"));
     // Rows of 32 values are no whole number of blocks of 256.
     let message = error(&File::new().change(0, |tensor| tensor.kind = 12));
-    assert!(message.ends_with("of shape [3, 32] and type Q4_K has no size: rows are cut into blocks of 256"), "{message}");
+    assert!(
+        message.ends_with("of shape [3, 32] and type Q4_K has no size: rows are cut into blocks of 256"),
+        "{message}"
+    );
     assert!(error(&File::new().change(0, |tensor| tensor.shape = vec![1 << 60, 1 << 60])).contains("has no size"));
     assert!(error(&File::new().change(0, |tensor| tensor.shape = vec![1; 5])).contains("5 dimensions"));
 }
@@ -239,6 +241,14 @@ fn rows_must_be_shared_evenly_by_the_heads() {
 }
 
 #[test]
+fn a_bias_of_queries_cannot_be_quantised() {
+    let file = File::new().change(1, |tensor| {
+        (tensor.name, tensor.shape, tensor.kind) = ("blk.0.attn_q.bias".to_owned(), vec![32], 2);
+    });
+    assert!(error(&file).contains("tensor `blk.0.attn_q.bias` of shape [32] and type Q4_0 has no size"));
+}
+
+#[test]
 fn factors_of_rotary_frequencies_become_a_rope_scaling_or_an_error() {
     let file = |factors: &[f32]| {
         let mut file = File::new();
@@ -275,7 +285,7 @@ proptest! {
         cut in prop::option::of(any::<prop::sample::Index>()),
     ) {
         let mut bytes = File::new().bytes();
-        let header = bytes.len() - 452;
+        let header = bytes.len() - 450;
         for (at, value) in changes {
             bytes[at.index(header)] = value;
         }
@@ -291,7 +301,7 @@ proptest! {
         value in prop_oneof![any::<u64>(), (0_u32..64).prop_map(|bit| 1 << bit), Just(u64::MAX)],
     ) {
         let mut bytes = File::new().bytes();
-        let at = at.index(bytes.len() - 452 - 8);
+        let at = at.index(bytes.len() - 450 - 8);
         bytes[at..at + 8].copy_from_slice(&value.to_le_bytes());
         fuzzing::gguf(&bytes);
     }

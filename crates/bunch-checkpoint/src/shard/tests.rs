@@ -148,6 +148,39 @@ proptest! {
     }
 
     #[test]
+    fn any_change_of_a_file_gives_tensors_inside_it_or_an_error(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..5),
+        cut in prop::option::of(any::<prop::sample::Index>()),
+    ) {
+        let header = r#"{"__metadata__":{"format":"pt"},
+            "a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},
+            "b":{"dtype":"BF16","shape":[3,1],"data_offsets":[8,14]},
+            "c":{"dtype":"I64","shape":[0],"data_offsets":[14,14]}}"#;
+        let mut bytes = file(header, 14);
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if let Some(cut) = cut {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        // Panics if a tensor that was accepted cannot be read.
+        crate::fuzzing::header(&bytes);
+    }
+
+    #[test]
+    fn any_change_of_an_index_gives_plain_file_names_or_an_error(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..5),
+    ) {
+        let mut bytes = br#"{"metadata":{"total_size":8},"weight_map":{"a":"x.safetensors","b":"y.safetensors"}}"#.to_vec();
+        for (at, value) in &changes {
+            let at = at.index(bytes.len());
+            bytes[at] = *value;
+        }
+        prop_assert!(crate::fuzzing::index(&bytes) || !changes.is_empty());
+    }
+
+    #[test]
     fn arbitrary_bytes_are_no_reason_to_panic(mut bytes in prop::collection::vec(any::<u8>(), 0..200), length in 0_u8..250) {
         if let Some(first) = bytes.first_chunk_mut::<8>() {
             *first = u64::from(length).to_le_bytes();

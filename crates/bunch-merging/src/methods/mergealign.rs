@@ -1,0 +1,62 @@
+//! MergeAlign: the task vectors of a domain expert and of an aligned model, added to their base.
+
+use super::MergeMethod;
+use crate::error::MergeError;
+use crate::info::{Info, Law, Laws, SameModels};
+use crate::kernel::Kernel;
+use crate::parameters::check_finite;
+use crate::tensor::TensorAcrossModels;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Adds a domain vector and an alignment vector to the base that both models share.
+///
+/// What made the base an expert of a domain, and what made it safe and helpful, are two task vectors: the domain expert
+/// minus the base, and the aligned model minus the base. With alpha and beta between them the merged model keeps the
+/// knowledge of the one and the safety of the other, without training. The sum is accumulated in 64 bits and rounded
+/// once. It is task arithmetic with named weights.
+///
+/// # Inputs
+/// A base model and exactly two experts: first the domain expert, then the aligned model.
+///
+/// # Example
+/// ```toml
+/// base = [1.0, 1.0, 1.0]
+/// experts = [[3.0, 1.0, 0.0], [1.0, 5.0, 2.0]]
+/// merge.mergealign = { alpha = 0.5, beta = 0.25 }
+/// merged = [2.0, 2.0, 0.75]
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Mergealign {
+    /// Coefficient of the domain expert's task vector.
+    pub alpha: f64,
+    /// Coefficient of the aligned model's task vector.
+    pub beta: f64,
+}
+
+impl Default for Mergealign {
+    fn default() -> Self {
+        Self { alpha: 0.5, beta: 0.5 }
+    }
+}
+
+impl MergeMethod for Mergealign {
+    const INFO: Info = Info::new("mergealign", "MergeAlign")
+        .paper("arXiv:2411.06824", "Thakkar et al., 2025")
+        .experts(2, Some(2))
+        .laws(Laws {
+            same_models: SameModels::WithinOneUlp,
+            order_invariant: Law::Except("the first expert is the domain expert and the second the aligned model"),
+            weight_scaling: Law::Except("there are no weights"),
+        });
+
+    fn validate(&self, _experts: usize) -> Result<(), MergeError> {
+        check_finite(&Self::INFO, "alpha", self.alpha as f32)?;
+        check_finite(&Self::INFO, "beta", self.beta as f32)
+    }
+
+    fn prepare<'a>(&'a self, _tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
+        Ok(Kernel::combination(1.0 - self.alpha - self.beta, vec![self.alpha, self.beta]))
+    }
+}

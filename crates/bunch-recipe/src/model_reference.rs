@@ -1,0 +1,81 @@
+//! Which model: a folder or repository, possibly with an adapter on top.
+
+use std::fmt;
+
+/// Which model: `path[@revision][+lora[@revision]]`, where the paths are folders or repositories.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ModelReference {
+    /// The folder or repository.
+    pub path: String,
+    /// Its revision.
+    pub revision: Option<String>,
+    /// Folder or repository of an adapter (LoRA) that is merged into the model first, and its revision.
+    pub lora: Option<(String, Option<String>)>,
+}
+
+impl ModelReference {
+    /// Reads the notation.
+    ///
+    /// # Errors
+    /// What was expected: at most one `+`, at most one `@` in each part, and no empty part.
+    pub fn parse(text: &str) -> Result<Self, &'static str> {
+        let (model, lora) = match text.split_once('+') {
+            None => (text, None),
+            Some((_, lora)) if lora.contains('+') => return Err("a model with at most one `+`"),
+            Some((model, lora)) => (model, Some(lora)),
+        };
+        let (path, revision) = Self::parse_path(model)?;
+        Ok(Self { path, revision, lora: lora.map(Self::parse_path).transpose()? })
+    }
+
+    /// Reads `path[@revision]`, with errors as [`ModelReference::parse`] has them.
+    pub(crate) fn parse_path(text: &str) -> Result<(String, Option<String>), &'static str> {
+        let (path, revision) = match text.split_once('@') {
+            None => (text, None),
+            Some((_, revision)) if revision.contains('@') => return Err("a model with at most one `@` in each part"),
+            Some((path, revision)) => (path, Some(revision)),
+        };
+        if path.is_empty() || revision.is_some_and(str::is_empty) {
+            return Err("a model as `path[@revision][+lora[@revision]]` without empty parts");
+        }
+        Ok((path.to_owned(), revision.map(str::to_owned)))
+    }
+}
+
+impl fmt::Display for ModelReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let write_path = |f: &mut fmt::Formatter<'_>, path: &str, revision: &Option<String>| match revision {
+            None => write!(f, "{path}"),
+            Some(revision) => write!(f, "{path}@{revision}"),
+        };
+        write_path(f, &self.path, &self.revision)?;
+        if let Some((path, revision)) = &self.lora {
+            write!(f, "+")?;
+            write_path(f, path, revision)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ModelReference;
+
+    #[test]
+    fn all_parts_are_read_and_displayed_as_written() {
+        let reference = ModelReference::parse("org/model@main+org/lora@v2").expect("valid");
+        assert_eq!(reference.path, "org/model");
+        assert_eq!(reference.revision.as_deref(), Some("main"));
+        assert_eq!(reference.lora, Some(("org/lora".into(), Some("v2".into()))));
+        for text in ["a", "a/b", "./a b/c", "a@1", "a+b", "a@1+b", "a+b@2", "org/model@main+org/lora@v2"] {
+            assert_eq!(ModelReference::parse(text).expect("valid").to_string(), text);
+        }
+    }
+
+    #[test]
+    fn malformed_references_are_refused() {
+        for text in ["", "a+b+c", "a@1@2", "a+b@1@2", "@1", "a@", "a+", "+b", "a+@1", "a@1+b@"] {
+            assert!(ModelReference::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What is wrong with a recipe, and where.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// Where a part of a recipe is written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Location {
+    /// In a file, or whatever the text was given as.
+    Text {
+        /// Name of the file.
+        file: Arc<str>,
+        /// Line, counted from 1.
+        line: usize,
+        /// Column in characters, counted from 1.
+        column: usize,
+    },
+    /// In an option of the command line, as written there.
+    Option(Arc<str>),
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text { file, line, column } => write!(f, "{file}:{line}:{column}"),
+            Self::Option(option) => write!(f, "{option}"),
+        }
+    }
+}
+
+/// One thing that is wrong with a recipe.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("{location}: {}{fault}", if key.is_empty() { String::new() } else { format!("{key}: ") })]
+pub struct Problem {
+    /// Where it is.
+    pub location: Location,
+    /// The keys that lead there, as in `models[1].parameters.density`; empty at the top.
+    pub key: String,
+    /// What is wrong.
+    pub fault: Fault,
+}
+
+/// What can be wrong.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Fault {
+    /// The text is not of its notation.
+    #[error("expected {notation}, got an error: {message}")]
+    Syntax {
+        /// `YAML` or `TOML`.
+        notation: &'static str,
+        /// What the parser says.
+        message: String,
+    },
+    /// The value is of another kind, or outside its range.
+    #[error("expected {expected}, got {got}")]
+    Expected {
+        /// What belongs here.
+        expected: String,
+        /// What is here.
+        got: String,
+    },
+    /// Something that must be there is not.
+    #[error("expected {expected}, got nothing")]
+    Missing {
+        /// What belongs here.
+        expected: String,
+    },
+    /// There is no key, method or parameter of this name.
+    #[error("unknown {what} `{got}`{}; expected {}", hint(.nearest.as_deref()), one_of(.known))]
+    Unknown {
+        /// What the name is for, as in `key`.
+        what: String,
+        /// The name.
+        got: String,
+        /// The known name that is most like it, if any is.
+        nearest: Option<String>,
+        /// The known names.
+        known: Vec<String>,
+    },
+    /// Something is there twice.
+    #[error("expected each {what} once, got `{got}` again after {first}")]
+    Repeated {
+        /// What it is, as in `key`.
+        what: &'static str,
+        /// Its name.
+        got: String,
+        /// Where it was first.
+        first: Location,
+    },
+    /// A parameter that all models share is set on one of them.
+    #[error(
+        "expected it in `parameters` of the whole recipe, a module or a slice, as all models share it, got it on one model"
+    )]
+    Misplaced,
+    /// The method refuses the parameters.
+    #[error("expected parameters that the method takes, got an error: {message}")]
+    Refused {
+        /// What the method says.
+        message: String,
+    },
+}
+
+impl Fault {
+    pub(crate) fn expected(expected: impl Into<String>, got: impl Into<String>) -> Self {
+        Self::Expected { expected: expected.into(), got: got.into() }
+    }
+}
+
+/// Everything that is wrong with a recipe, in the order of the text; at least one thing.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RecipeProblems(pub Vec<Problem>);
+
+impl fmt::Display for RecipeProblems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            write!(f, "{}{problem}", if index > 0 { "\n" } else { "" })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for RecipeProblems {}
+
+impl From<Problem> for RecipeProblems {
+    fn from(problem: Problem) -> Self {
+        Self(vec![problem])
+    }
+}
+
+fn hint(nearest: Option<&str>) -> String {
+    nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+}
+
+fn one_of(names: &[String]) -> String {
+    match names {
+        [] => "none".into(),
+        names => format!("one of {}", names.join(", ")),
+    }
+}
+
+/// The known name that is most like `got`, if it takes few edits of single letters.
+pub(crate) fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    // Long names are compared by their beginning: what is so long is no slip of the pen.
+    let got: Vec<char> = got.chars().take(64).collect();
+    let allowed = got.len().div_ceil(3).max(1);
+    let distances = known.into_iter().map(|name| (edits(&got, name), name));
+    distances.filter(|(distance, _)| *distance <= allowed).min().map(|(_, name)| name.to_owned())
+}
+
+/// The number of letters to insert, delete or replace (Levenshtein distance).
+fn edits(from: &[char], to: &str) -> usize {
+    let to: Vec<char> = to.chars().collect();
+    let mut row: Vec<usize> = (0..=to.len()).collect();
+    for (i, a) in from.iter().enumerate() {
+        let mut diagonal = i;
+        let mut left = i + 1;
+        for (cell, b) in row.iter_mut().skip(1).zip(&to) {
+            let above = *cell;
+            left = (diagonal + usize::from(a != b)).min(above + 1).min(left + 1);
+            *cell = left;
+            diagonal = above;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_name_takes_the_fewest_edits() {
+        assert_eq!(nearest("denstiy", ["weight", "density", "lambda"]).as_deref(), Some("density"));
+        assert_eq!(nearest("weights", ["weight", "height"]).as_deref(), Some("weight"));
+        assert_eq!(nearest("tees", ["ties", "slerp"]).as_deref(), Some("ties"));
+        assert_eq!(nearest("modle", ["parameters", "model"]).as_deref(), Some("model"));
+        assert_eq!(nearest("colour", ["weight", "density"]), None);
+        assert_eq!(nearest("", ["t"]).as_deref(), Some("t"));
+        assert_eq!(nearest("x", []), None);
+    }
+}

@@ -1,0 +1,108 @@
+//! A model that takes part in a merge, opened for reading.
+
+use bunch_checkpoint::Checkpoint;
+use bunch_recipe::{ModelReference, Recipe};
+use serde_json::Value;
+use std::path::{Path, PathBuf};
+
+use crate::configuration::{find, layer_count_key};
+use crate::error::StreamingError;
+use crate::hub_cache;
+use crate::layers::Place;
+use crate::lora::LoraAdapter;
+
+/// A model that takes part in a merge, opened for reading: its folder, and its adapter if the recipe names one.
+#[derive(Debug)]
+pub struct InputModel {
+    pub(crate) reference: ModelReference,
+    pub(crate) checkpoint: Checkpoint,
+    pub(crate) adapter: Option<LoraAdapter>,
+}
+
+impl InputModel {
+    /// Opens every model that the recipe names, in the order of [`Recipe::models`]. Reads headers, no tensor.
+    ///
+    /// # Errors
+    /// A model that is not there or broken. Models are folders, GGUF files, or repositories that the Hugging Face hub's
+    /// client has downloaded; nothing is downloaded here.
+    pub fn open_all(recipe: &Recipe) -> Result<Vec<Self>, StreamingError> {
+        recipe.models().into_iter().map(Self::open).collect()
+    }
+
+    fn open(reference: &ModelReference) -> Result<Self, StreamingError> {
+        let path = locate(&reference.path, reference.revision.as_deref())?;
+        let checkpoint = Checkpoint::open(&path)?;
+        let lora = reference.lora.as_ref();
+        let adapter = lora.map(|(path, revision)| LoraAdapter::open(&locate(path, revision.as_deref())?, &checkpoint));
+        let adapter = adapter.transpose()?;
+        Ok(Self { reference: reference.clone(), checkpoint, adapter })
+    }
+
+    /// The model as the recipe names it.
+    pub fn name(&self) -> String {
+        self.reference.to_string()
+    }
+
+    /// config.json.
+    pub(crate) fn config(&self) -> &Value {
+        self.checkpoint.config()
+    }
+
+    /// The folder that the model is in.
+    pub fn dir(&self) -> &Path {
+        self.checkpoint.dir()
+    }
+
+    /// The number of layers that the tensors' names tell.
+    pub(crate) fn layers_of_weights(&self) -> usize {
+        let places = self.checkpoint.names().map(Place::of);
+        let indices = places.filter_map(|place| match place {
+            Place::Layer { index, .. } => Some(index + 1),
+            _ => None,
+        });
+        indices.max().unwrap_or(0)
+    }
+
+    /// The number of layers: what config.json says, or the tensors' names.
+    pub(crate) fn layers(&self) -> usize {
+        let told = layer_count_key(self.config()).and_then(|path| find(self.config(), &path)?.as_u64());
+        told.map_or_else(|| self.layers_of_weights(), |count| count as usize)
+    }
+
+    /// `architectures[0]` of config.json, or `model_type`.
+    pub(crate) fn architecture(&self) -> String {
+        let config = self.config();
+        let name = config["architectures"][0].as_str().or(config["model_type"].as_str());
+        name.unwrap_or("unknown").to_owned()
+    }
+
+    /// A file beside the weights, if it is there.
+    pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.dir().join(name)).ok()
+    }
+}
+
+/// The folder or GGUF file that a recipe means by a path.
+fn locate(path: &str, revision: Option<&str>) -> Result<PathBuf, StreamingError> {
+    let folder = PathBuf::from(path);
+    if folder.exists() {
+        return match revision {
+            None => Ok(folder),
+            Some(revision) => Err(StreamingError::NoSuchModel {
+                model: format!("{path}@{revision}"),
+                hint: format!(": {path} is a folder, and a folder has no revisions"),
+            }),
+        };
+    }
+    hub_cache::find(path, revision).ok_or_else(|| {
+        let at = revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
+        let is_repository = path.split('/').count() == 2 && !path.starts_with(['.', '/', '~']);
+        let hint = if is_repository {
+            format!(", and not in the Hugging Face cache either (download it first: hf download {path}{at})")
+        } else {
+            String::new()
+        };
+        let model = revision.map_or(path.to_owned(), |revision| format!("{path}@{revision}"));
+        StreamingError::NoSuchModel { model, hint }
+    })
+}

@@ -1,0 +1,104 @@
+//! Why models cannot be merged, as far as their headers tell.
+
+/// One reason why models cannot be merged, as far as their headers tell. Models are named as in the recipe.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// Models of different architecture.
+    #[error(
+        "{model}: expected architecture {expected} as in {reference}, got {got} (allow it with --allow-mixed-architectures)"
+    )]
+    Architecture {
+        /// The model.
+        model: String,
+        /// The model it is compared with.
+        reference: String,
+        /// The other's architecture.
+        expected: String,
+        /// Its own.
+        got: String,
+    },
+    /// config.json and weights disagree on the number of layers.
+    #[error("{model}: config.json says {expected} layers, the weights have {got}")]
+    LayerCount {
+        /// The model.
+        model: String,
+        /// What config.json says.
+        expected: usize,
+        /// What the tensors' names say.
+        got: usize,
+    },
+    /// A tensor that other models of the slice have.
+    #[error("{model}: expected a tensor {tensor} as in {reference}, got none")]
+    MissingTensor {
+        /// The model.
+        model: String,
+        /// The tensor.
+        tensor: String,
+        /// A model that has it.
+        reference: String,
+    },
+    /// Shapes that differ.
+    #[error("{model}: tensor {tensor}: expected shape {expected:?} as in {reference}, got {got:?}{hint}")]
+    Shape {
+        /// The model.
+        model: String,
+        /// The tensor.
+        tensor: String,
+        /// The model it is compared with.
+        reference: String,
+        /// Its shape there.
+        expected: Vec<usize>,
+        /// Its own shape.
+        got: Vec<usize>,
+        /// What can be done, after a separator.
+        hint: &'static str,
+    },
+    /// A tensor of integers where other models have floating-point numbers, or of another dtype.
+    #[error("{model}: tensor {tensor}: expected dtype {expected} as in {reference}, got {got}")]
+    Dtype {
+        /// The model.
+        model: String,
+        /// The tensor.
+        tensor: String,
+        /// The model it is compared with.
+        reference: String,
+        /// Its dtype there.
+        expected: String,
+        /// Its own dtype.
+        got: String,
+    },
+    /// A dtype that cannot be merged.
+    #[error("{model}: tensor {tensor}: expected dtype F32, F16 or BF16, got {got}")]
+    UnsupportedDtype {
+        /// The model.
+        model: String,
+        /// The tensor.
+        tensor: String,
+        /// Its dtype.
+        got: String,
+    },
+    /// Two layers of the output would have the same name.
+    #[error("tensor {tensor} would be in the output twice")]
+    Repeated {
+        /// The tensor.
+        tensor: String,
+    },
+    /// Trimming over the whole model with parameters that differ from tensor to tensor.
+    #[error("trim_scope \"model\" needs the same parameters for every tensor, got others for {tensor}")]
+    ScopeOfTrim {
+        /// The tensor.
+        tensor: String,
+    },
+    /// A configuration that a tokenizer section needs.
+    #[error("{model}: a merged vocabulary needs `vocab_size` in config.json, got none")]
+    NoVocabularySize {
+        /// The model.
+        model: String,
+    },
+    /// A chat template without a tokenizer to put it into.
+    #[error("chat_template: expected a tokenizer_config.json in {model}, got none")]
+    NoTokenizerConfig {
+        /// The model whose tokenizer the output has.
+        model: String,
+    },
+}

@@ -1,0 +1,3 @@
+//! Tasks of the project's developers.
+
+fn main() {}

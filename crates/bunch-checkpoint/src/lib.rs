@@ -1,7 +1,7 @@
 //! Hugging Face model directories: safetensors shards, config.json and tokenizer files.
 //!
-//! [`Checkpoint`] reads a directory, or a GGUF file, tensor by tensor, [`CheckpointWriter`] writes one tensor by tensor
-//! and [`ModelDirectory`] from memory. A [`StateDict`] is a model's weights in memory, always as f32. Reading is strict (a
+//! [`Checkpoint`] reads a directory or a GGUF file, [`CheckpointWriter`] writes a directory tensor by tensor and
+//! [`ModelDirectory`] from memory. A [`StateDict`] is a model's weights in memory, always as f32. Reading is strict (a
 //! file that two readers could understand differently is an error) and writing is atomic (a directory is there in full
 //! or not at all).
 

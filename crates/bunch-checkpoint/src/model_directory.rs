@@ -42,8 +42,8 @@ impl<'a> ModelDirectory<'a> {
         }
     }
 
-    /// Writes the model to `dir`, whose parent must exist, with a [`CheckpointWriter`]: `dir` is there in full or not at
-    /// all. While another process writes the same directory, this one waits.
+    /// Writes the model to `dir`, whose parent must exist, with a [`CheckpointWriter`]: `dir` is there in full or not
+    /// at all. While another process writes the same directory, this one waits.
     ///
     /// # Errors
     /// `dir` exists and is not to be replaced, or is something else than a model directory; a tensor's values do not

@@ -30,8 +30,7 @@ impl WriteBack {
     pub(crate) fn start() -> Self {
         let (files, receiver) = channel::<Arc<File>>();
         // An error is told once by the operating system, so it must not get lost here.
-        let handle =
-            std::thread::Builder::new().spawn(move || receiver.iter().try_for_each(|file| file.sync_data()));
+        let handle = std::thread::Builder::new().spawn(move || receiver.iter().try_for_each(|file| file.sync_data()));
         let thread = handle.ok().map(|handle| WriteBackThread { files, handle });
         Self { written: AtomicU64::new(0), thread }
     }

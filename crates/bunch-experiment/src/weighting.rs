@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
-use bunch_merging::{DareTies, Densities, Density, Fraction, Linear, Method, Slerp, Ties};
+use bunch_merging::{DareTies, Densities, Density, Linear, Method, Slerp, Ties};
 use bunch_search::{CmaEs, CmaEsConfig, Evaluation, Grid, Search, softmax_weights};
 use serde::{Deserialize, Serialize};
 
@@ -109,7 +109,7 @@ impl Family {
     /// The method at a point of a search. TIES and DARE-TIES: weights, then one density for all or one each; SLERP: t.
     fn method(self, point: &[f64], experts: usize) -> Result<Method, ExperimentError> {
         if self == Family::Slerp {
-            return Ok(Slerp { t: Fraction::try_from(point[0])? }.into());
+            return Ok(Slerp { t: point[0] }.into());
         }
         let weights: Vec<f32> = point[..experts].iter().map(|&weight| weight as f32).collect();
         let densities =

@@ -6,6 +6,7 @@ use crate::tensor::TensorAcrossModels;
 
 /// Which vectors a [`Gram`] is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "task vectors are called so everywhere")]
 pub(crate) enum Vectors {
     /// The base, then the experts.
     Models,

@@ -81,7 +81,7 @@ pub enum SameModels {
 pub enum Law {
     /// It holds and is tested.
     Holds,
-    /// It holds but for rounding, in a sum that has no exact terms, and is tested so.
+    /// It holds up to the rounding of the largest number that goes into the result, and is tested so.
     WithinRounding,
     /// It does not, for the reason given.
     Except(&'static str),

@@ -119,7 +119,7 @@ impl Prepared<'_> {
     /// finite, in the input or in the result.
     pub fn merge(&self, range: Range<usize>, out: &mut [f32]) -> Result<(), MergeError> {
         let (tensor, unit) = (&self.tensor, self.unit());
-        let is_cut = |at: usize| at % unit == 0 || at == tensor.len();
+        let is_cut = |at: usize| at.is_multiple_of(unit) || at == tensor.len();
         if range.end > tensor.len() || range.len() != out.len() || !is_cut(range.start) || !is_cut(range.end) {
             return Err(MergeError::Range { tensor: tensor.name.into(), range, unit, out: out.len() });
         }

@@ -66,7 +66,7 @@ impl Case {
 
     /// One row, or two where the number of values is even.
     fn shape(&self) -> Vec<usize> {
-        if self.base.len() % 2 == 0 { vec![2, self.base.len() / 2] } else { vec![self.base.len()] }
+        if self.base.len().is_multiple_of(2) { vec![2, self.base.len() / 2] } else { vec![self.base.len()] }
     }
 
     /// Merges values that are read piece by piece, in ranges of about `chunk` entries, the last range first.

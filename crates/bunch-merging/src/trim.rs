@@ -84,9 +84,7 @@ impl<'a> Trim<'a> {
             Self::Cutoffs { keeps, drops } => {
                 weigh_kept(&keeps, weight, start, deltas, weighted);
                 if let Some(drops) = drops {
-                    for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
-                        *weighted = if drops.keeps(index, delta.abs()) { 0.0 } else { *weighted };
-                    }
+                    erase_kept(&drops, start, deltas, weighted);
                 }
             }
         }
@@ -120,6 +118,25 @@ fn weigh_kept(cutoff: &Cutoff, weight: f32, start: usize, deltas: &[f32], weight
     } else {
         for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
             *weighted = if cutoff.keeps(index, delta.abs()) { weight * delta } else { 0.0 };
+        }
+    }
+}
+
+/// Writes 0 for what `cutoff` keeps; as [`weigh_kept`].
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn erase_kept(cutoff: &Cutoff, start: usize, deltas: &[f32], weighted: &mut [f32]) {
+    let magnitude = cutoff.magnitude;
+    if start > cutoff.last {
+        for (weighted, delta) in weighted.iter_mut().zip(deltas) {
+            *weighted = if delta.abs() > magnitude { 0.0 } else { *weighted };
+        }
+    } else if cutoff.last - start >= deltas.len() {
+        for (weighted, delta) in weighted.iter_mut().zip(deltas) {
+            *weighted = if delta.abs() >= magnitude { 0.0 } else { *weighted };
+        }
+    } else {
+        for (index, (weighted, delta)) in (start..).zip(weighted.iter_mut().zip(deltas)) {
+            *weighted = if cutoff.keeps(index, delta.abs()) { 0.0 } else { *weighted };
         }
     }
 }

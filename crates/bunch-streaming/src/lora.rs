@@ -2,6 +2,7 @@
 
 use bunch_checkpoint::{Checkpoint, CheckpointError};
 use serde::Deserialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -25,8 +26,6 @@ struct Config {
     #[serde(default)]
     use_rslora: bool,
     #[serde(default)]
-    use_dora: bool,
-    #[serde(default)]
     fan_in_fan_out: bool,
     #[serde(default)]
     rank_pattern: BTreeMap<String, usize>,
@@ -34,7 +33,13 @@ struct Config {
     alpha_pattern: BTreeMap<String, f64>,
     #[serde(default)]
     peft_type: Option<String>,
+    #[serde(flatten)]
+    others: BTreeMap<String, Value>,
 }
+
+/// Keys that make an adapter something else than a low-rank product where they are set.
+const UNSUPPORTED: [&str; 6] =
+    ["use_dora", "use_qalora", "use_bdlora", "alora_invocation_tokens", "layer_replication", "trainable_token_indices"];
 
 /// An adapter, opened for reading.
 #[derive(Debug)]
@@ -68,8 +73,9 @@ impl LoraAdapter {
         let text = std::fs::read(&path).map_err(|error| refuse(format!("{CONFIG_FILE}: {error}")))?;
         let config: Config =
             serde_json::from_slice(&text).map_err(|error| refuse(format!("{CONFIG_FILE}: {error}")))?;
-        if config.use_dora {
-            return Err(refuse("DoRA (use_dora) is not supported, only plain LoRA".into()));
+        let is_set = |key: &&str| !matches!(config.others.get(*key), None | Some(Value::Null | Value::Bool(false)));
+        if let Some(key) = UNSUPPORTED.into_iter().find(|key| is_set(key)) {
+            return Err(refuse(format!("{key} is set, which is not supported: only plain LoRA is")));
         }
         if config.peft_type.as_deref().is_some_and(|kind| kind != "LORA") {
             return Err(refuse(format!("peft_type is {:?}, expected \"LORA\"", config.peft_type.unwrap_or_default())));

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Reproduces what papers report on merging aligned and misaligned language models.
+/// Merges language models, and reproduces what papers report on the safety of merged ones.
 #[derive(Debug, Parser)]
 #[command(name = "bunch", version)]
 pub struct Arguments {
@@ -18,6 +18,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run an experiment and show its table beside the paper's
     Reproduce(ReproduceArguments),
+    /// Merge checkpoints, as a recipe or options say
+    Merge(MergeArguments),
     /// List the merge methods, or describe one
     Methods(MethodsArguments),
 }
@@ -56,12 +58,105 @@ pub struct ReproduceArguments {
     pub cache: PathBuf,
 }
 
+/// Options of `bunch merge`.
+#[derive(Debug, Args)]
+#[command(override_usage = "bunch merge <CONFIG> <OUT> [OPTIONS]\n       \
+    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <MODEL[:WEIGHT]>... [OPTIONS]")]
+pub struct MergeArguments {
+    /// The recipe (mergekit's YAML, or TOML) and the folder of the merged model; the folder alone with --method
+    #[arg(required = true, num_args = 1..=2, value_name = "CONFIG OUT")]
+    pub paths: Vec<PathBuf>,
+    /// Merge method, instead of a recipe; `bunch methods` lists them
+    #[arg(long)]
+    pub method: Option<String>,
+    /// The base model's folder
+    #[arg(long, requires = "method", value_name = "MODEL")]
+    pub base: Option<String>,
+    /// An expert's folder and its weight, once for each expert
+    #[arg(long, requires = "method", value_name = "MODEL[:WEIGHT]")]
+    pub expert: Vec<String>,
+    /// A parameter of the method, once for each, as in `density=0.5`
+    #[arg(long, requires = "method", value_name = "NAME=VALUE")]
+    pub set: Vec<String>,
+    /// Round the models to float32, float16 or bfloat16 before merging, and write that
+    #[arg(long, requires = "method")]
+    pub dtype: Option<String>,
+    /// Write float32, float16 or bfloat16
+    #[arg(long, requires = "method")]
+    pub out_dtype: Option<String>,
+    /// Bytes of a shard, at most, as in 5B, 500M or 2GiB
+    #[arg(long, default_value = "5B", value_parser = parse_size)]
+    pub out_shard_size: u64,
+    /// Cut vocabularies of different size to the smallest; right only if equal ids are equal tokens
+    #[arg(long)]
+    pub unsafe_truncate_embeddings: bool,
+    /// Merge models of different architecture
+    #[arg(long, alias = "allow-crimes")]
+    pub allow_mixed_architectures: bool,
+    /// Merge infinite values and NaN like any other number
+    #[arg(long)]
+    pub allow_non_finite: bool,
+    /// Threads; one for each processor unless given
+    #[arg(long, short = 'j', alias = "num-threads", value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
+    /// Bytes of memory, at most, as in 512MiB
+    #[arg(long, default_value = "512MiB", value_parser = parse_size)]
+    pub max_memory: u64,
+    /// Seed of the methods that draw random numbers
+    #[arg(long, alias = "random-seed", default_value_t = 0)]
+    pub seed: u64,
+    /// SHA-256 of the models in the model card: auto (where it is known or takes no time), always or never
+    #[arg(long, default_value = "auto", value_enum)]
+    pub digests: DigestPolicy,
+    /// Show what would be done, and what is wrong, without reading a weight
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Replace the model that is in the folder
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+}
+
+/// Which models' SHA-256 the model card tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum DigestPolicy {
+    /// Where it is known or takes no time.
+    Auto,
+    /// All.
+    Always,
+    /// None.
+    Never,
+}
+
+/// Reads a number of bytes: plain, in mergekit's decimal units (K, M, B), or in the usual ones (KB, MiB, ...).
+fn parse_size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "b" | "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(format!("unknown unit `{unit}`, expected K, M, B, KB, MB, GB, KiB, MiB or GiB")),
+    };
+    let number: f64 = number.parse().map_err(|_| format!("expected a number, got `{number}`"))?;
+    let bytes = number * factor as f64;
+    if bytes >= 1.0 && bytes < 1e18 { Ok(bytes as u64) } else { Err(format!("expected at least 1 byte, got {text}")) }
+}
+
 /// Options of `bunch methods`.
 #[derive(Debug, Args)]
 pub struct MethodsArguments {
     /// The method to describe
     pub name: Option<String>,
-    /// Print the JSON schema of the method's configuration
-    #[arg(long, requires = "name")]
+    /// Print JSON: the schema of the method's configuration, or all methods
+    #[arg(long)]
     pub json: bool,
 }

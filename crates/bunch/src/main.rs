@@ -1,6 +1,7 @@
-//! The `bunch` command: reproduces tables of papers on merging and safety, and shows the merge methods.
+//! The `bunch` command: merges checkpoints, shows the merge methods, and reproduces tables of papers on merging and safety.
 
 mod arguments;
+mod merge;
 mod methods;
 mod reproduce;
 
@@ -11,6 +12,7 @@ use arguments::{Arguments, Command};
 fn main() -> std::process::ExitCode {
     let result = match Arguments::parse().command {
         Command::Reproduce(arguments) => reproduce::reproduce(arguments),
+        Command::Merge(arguments) => merge::merge(arguments),
         Command::Methods(arguments) => methods::methods(&arguments),
     };
     match result {

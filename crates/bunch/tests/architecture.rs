@@ -17,6 +17,12 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-report", &[], "renders numbers, however they were computed"),
     // Layer 1.
     Allowed("bunch-recipe", &["bunch-checkpoint", "bunch-merging"], "applies a method to every tensor of a model"),
+    Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
+    Allowed(
+        "bunch-streaming",
+        &["bunch-checkpoint", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
+        "carries out a recipe on checkpoints of any size",
+    ),
     Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),
     Allowed("bunch-search", &["bunch-random"], "searches see numbers, never models"),
     Allowed(
@@ -70,9 +76,20 @@ const ALLOWED: &[Allowed] = &[
     // Layer 4: the binary.
     Allowed(
         "bunch",
-        &["bunch-checkpoint", "bunch-evaluation", "bunch-experiment", "bunch-merging", "bunch-recipe", "bunch-report"],
+        &[
+            "bunch-checkpoint",
+            "bunch-comparison",
+            "bunch-evaluation",
+            "bunch-experiment",
+            "bunch-merging",
+            "bunch-recipe",
+            "bunch-report",
+            "bunch-streaming",
+        ],
         "parses arguments and prints",
     ),
+    // Beside them: for developers.
+    Allowed("xtask", &["bunch-checkpoint", "bunch-random"], "makes what benchmarks need; nothing depends on it"),
 ];
 
 /// An external crate and the only crates that may depend on it, in tests too.
@@ -80,8 +97,8 @@ const RESERVED: &[(&str, &[&str])] = &[
     // Everything else compiles in seconds and is tested without a tensor library.
     ("burn", &["bunch-experiment", "bunch-llama", "bunch-miniature", "bunch-tuning"]),
     // Libraries have typed errors and know nothing of a command line.
-    ("anyhow", &["bunch"]),
-    ("clap", &["bunch"]),
+    ("anyhow", &["bunch", "xtask"]),
+    ("clap", &["bunch", "xtask"]),
 ];
 
 #[derive(Debug)]

@@ -66,8 +66,8 @@ impl Metadata {
         })
     }
 
-    /// A number that is not infinite; written by llama.cpp in f32, and given here as the shortest decimal number that is
-    /// the same f32, which is the one that config.json had.
+    /// A number that is not infinite; written by llama.cpp in f32, and given here as the shortest decimal number that
+    /// is the same f32, which is the one that config.json had.
     pub(super) fn find_float(&self, key: &str) -> Result<Option<f64>, GgufError> {
         self.find(key, "a number", |value| match *value {
             Value::Float(value) if value.is_finite() => Some(value),

@@ -15,10 +15,10 @@ use serde::{Deserialize, Serialize};
 ///
 /// Each tensor is one long vector. The search starts at the mean of the unit vectors, made a unit vector (at the first
 /// expert if they cancel out), and moves along the sum of the arcs to all experts until it is shorter than `tolerance`.
-/// The result has this direction and the mean of the experts' lengths. An arc to an opposite vector has no direction and
-/// is left out. One expert is the result. A tensor with a norm of at most `tolerance` has no direction; if none has one
-/// the result is zero. The sums are accumulated in 64 bits and rounded once: the search takes the inner products of the
-/// experts, and no pass over the data.
+/// The result has this direction and the mean of the experts' lengths. An arc to an opposite vector has no direction
+/// and is left out. One expert is the result. A tensor with a norm of at most `tolerance` has no direction; if none has
+/// one the result is zero. The sums are accumulated in 64 bits and rounded once: the search takes the inner products of
+/// the experts, and no pass over the data.
 ///
 /// # Inputs
 /// One expert or more. A base is ignored: to let the base take part, list it among the experts.

@@ -11,11 +11,11 @@ use serde::{Deserialize, Serialize};
 
 /// Interpolates between the base and the mean of the experts; the angle between the task vectors says how far.
 ///
-/// Experts fine-tuned with different seeds lie on a sphere around a better model that none of them reaches. With the mean
-/// cosine c over all pairs of n task vectors, the point on the way from base to mean that is nearest to it is at
-/// t = n c / (1 + (n-1) c): parallel task vectors are averaged, orthogonal ones leave the base as it is. Where
-/// 1 + (n-1) c is below 1e-6 in magnitude the result is the base too. A product of two norms below 1e-6 counts as 1e-6.
-/// The sums are accumulated in 64 bits and rounded once.
+/// Experts fine-tuned with different seeds lie on a sphere around a better model that none of them reaches. With the
+/// mean cosine c over all pairs of n task vectors, the point on the way from base to mean that is nearest to it is at t
+/// = n c / (1 + (n-1) c): parallel task vectors are averaged, orthogonal ones leave the base as it is. Where 1 + (n-1)
+/// c is below 1e-6 in magnitude the result is the base too. A product of two norms below 1e-6 counts as 1e-6. The sums
+/// are accumulated in 64 bits and rounded once.
 ///
 /// # Inputs
 /// A base model and two experts or more.

@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 /// Averages the directions of any number of experts on a sphere, and their lengths separately.
 ///
 /// With a base it is the task vectors that are averaged, and the result is added to the base; without, the experts
-/// themselves. Each tensor is one long vector. The result has the direction of the weighted sum of the unit vectors, and
-/// the weighted sum of their lengths: it keeps its length, where a linear mean shrinks. (The method is defined by an
-/// average in the plane that touches the sphere at this very direction. There the weighted parts add up to nothing, so
-/// that the average is the direction itself.)
+/// themselves. Each tensor is one long vector. The result has the direction of the weighted sum of the unit vectors,
+/// and the weighted sum of their lengths: it keeps its length, where a linear mean shrinks. (The method is defined by
+/// an average in the plane that touches the sphere at this very direction. There the weighted parts add up to nothing,
+/// so that the average is the direction itself.)
 ///
 /// If the unit vectors cancel out, two experts are averaged linearly, and more are an error. One expert is the result,
 /// whatever its weight. If all task vectors are zero the result is the base. The sums are accumulated in 64 bits and
@@ -40,7 +40,8 @@ pub struct Multislerp {
     pub weights: Vec<f32>,
     /// Whether the weights are divided by their sum.
     pub normalize: bool,
-    /// A small number, added to lengths before they divide; unit vectors whose weighted sum is shorter cancel out.
+    /// A small number, added to lengths before they divide; unit vectors whose weighted sum is shorter cancel out, and
+    /// the result is shortened by its cosine.
     #[schemars(range(min = 0.0))]
     pub eps: f64,
 }

@@ -11,10 +11,10 @@ use serde::{Deserialize, Serialize};
 
 /// Takes the expert's values where they are near the base's, and moves towards them where they are not.
 ///
-/// Where base and expert differ by no more than `t` the result is the expert's value, else the base's value moved by `t`
-/// towards the expert's: the weight of the expert is t / |difference|, at most 1. Differences below 1e-6 count as 1e-6.
-/// The strong features of the base survive, and its near ties are broken as in the expert. Each entry is computed in 64
-/// bits and rounded once.
+/// Where base and expert differ by no more than `t` the result is the expert's value, else the base's value moved by
+/// `t` towards the expert's: the weight of the expert is t / |difference|, at most 1. Differences below 1e-6 count as
+/// 1e-6. The strong features of the base survive, and its near ties are broken as in the expert. Each entry is computed
+/// in 64 bits and rounded once.
 ///
 /// # Inputs
 /// A base model and exactly one expert.

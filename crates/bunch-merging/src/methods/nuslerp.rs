@@ -16,10 +16,10 @@ use std::ops::Range;
 /// Interpolates between two experts along the arc between them, by weight.
 ///
 /// With a base it is the task vectors that are interpolated, and the result is added to the base; without, the experts
-/// themselves. The weights, divided by their sum, are the two shares s and 1-s (a half each if they sum to less than 1e-6
-/// in magnitude). With a the angle between the vectors, their coefficients are sin(s a)/sin(a) and sin((1-s) a)/sin(a);
-/// where the vectors are parallel or opposite (the sine of the angle at most 1e-6) they are the shares. A norm below 1e-7
-/// counts as 1e-7. The sums are accumulated in 64 bits and rounded once.
+/// themselves. The weights, divided by their sum, are the two shares s and 1-s (a half each if they sum to less than
+/// 1e-6 in magnitude). With a the angle between the vectors, their coefficients are sin(s a)/sin(a) and sin((1-s)
+/// a)/sin(a); where the vectors are parallel or opposite (the sine of the angle at most 1e-6) they are the shares. A
+/// norm below 1e-7 counts as 1e-7. The sums are accumulated in 64 bits and rounded once.
 ///
 /// By default each tensor is one long vector. With `flatten = false` each row is a vector by itself, along the last
 /// dimension; with `row_wise` too, each column is, along the first. A tensor of one dimension is one vector always.
@@ -130,9 +130,7 @@ impl Columns {
             let (a, b) = (block.task_vector(0, &mut first), block.task_vector(1, &mut second));
             for (at, columns) in runs(block, columns) {
                 let (a, b) = (&a[at.clone()], &b[at]);
-                add_squares(a, &mut aa[columns.clone()]);
-                add_products(a, b, &mut ab[columns.clone()]);
-                add_squares(b, &mut bb[columns]);
+                add_products([a, b], [&mut aa[columns.clone()], &mut ab[columns.clone()], &mut bb[columns]]);
             }
         })?;
         let mut measured = Self { of_base: Vec::with_capacity(columns), of_experts: [aa, bb] };
@@ -175,19 +173,14 @@ fn runs(block: &Block<'_>, columns: usize) -> impl Iterator<Item = (Range<usize>
     })
 }
 
-/// Adds the square of each value to its sum.
+/// Adds, entry by entry, a times a, a times b and b times b to their sums.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn add_squares(values: &[f32], sums: &mut [f64]) {
-    for (sum, &value) in sums.iter_mut().zip(values) {
-        *sum += f64::from(value) * f64::from(value);
-    }
-}
-
-/// Adds the product of two values to each sum.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn add_products(a: &[f32], b: &[f32], sums: &mut [f64]) {
-    for ((sum, &a), &b) in sums.iter_mut().zip(a).zip(b) {
-        *sum += f64::from(a) * f64::from(b);
+fn add_products([a, b]: [&[f32]; 2], [aa, ab, bb]: [&mut [f64]; 3]) {
+    for ((((&a, &b), aa), ab), bb) in a.iter().zip(b).zip(aa).zip(ab).zip(bb) {
+        let (a, b) = (f64::from(a), f64::from(b));
+        *aa += a * a;
+        *ab += a * b;
+        *bb += b * b;
     }
 }
 

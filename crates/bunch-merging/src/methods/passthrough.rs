@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 
 /// Copies the expert, times a number if one is given.
 ///
-/// It is what stacks layers of several models into one: each layer comes from one of them. A factor of 0 for a projection
-/// that ends a layer's branch turns that branch off.
+/// It is what stacks layers of several models into one: each layer comes from one of them. A factor of 0 for a
+/// projection that ends a layer's branch turns that branch off.
 ///
 /// # Inputs
 /// Exactly one expert. A base is ignored.

@@ -3,10 +3,11 @@
 use super::{LONGEST_ROW, MagPrune, Variates};
 use crate::info::Info;
 use crate::{
-    Della, DellaLinear, Densities, Density, MergeError, Method, PerExpert, ReadValues, Rescale, Spread, TaskArithmetic,
-    TensorAcrossModels, Ties, Values,
+    Della, DellaLinear, Densities, Density, MergeError, Method, PerExpert, ReadValues, Rescale, Spelling, Spread,
+    TaskArithmetic, TensorAcrossModels, Ties, Values, method_from_parameters,
 };
 use proptest::prelude::*;
+use serde_json::{Value, json};
 
 const ROWS: usize = 1 << 14;
 /// Magnitudes of one row; by rank they are the indices 3, 1, 4, 0, 2.
@@ -150,6 +151,22 @@ fn probabilities_outside_of_0_and_1_are_refused() {
     let method = Della { epsilon: PerExpert::PerExpert(vec![]), ..Della::default() };
     let error = Method::from(method).validate(1).expect_err("no entry");
     assert_eq!(error.to_string(), "della: `epsilon` has 0 entries, expected one for each of 1 experts");
+}
+
+#[test]
+fn a_mergekit_recipe_rescales_by_l1_unless_it_says_no() {
+    let rescale = |method: &str, spelling, values: Value| {
+        let values = values.as_object().expect("an object");
+        let method = method_from_parameters(method, spelling, values).expect("valid");
+        serde_json::to_value(method).expect("JSON").as_object().expect("a tag").values().next().expect("one")["rescale"]
+            .clone()
+    };
+    for name in ["della", "della_linear"] {
+        let per_expert = json!({ "weight": [1.0, 0.5], "density": [0.5, 0.6], "epsilon": [0.1, 0.2] });
+        assert_eq!(rescale(name, Spelling::Mergekit, per_expert), "l1");
+        assert_eq!(rescale(name, Spelling::Mergekit, json!({ "weight": [1.0], "rescale": false })), "none");
+        assert_eq!(rescale(name, Spelling::Bunch, json!({})), "density");
+    }
 }
 
 /// Values that nobody reads.

@@ -2,9 +2,10 @@
 
 use super::{Breadcrumbs, bands};
 use crate::{
-    BreadcrumbsTies, Densities, Density, Method, OutlierFraction, Rescale, TaskArithmetic, TensorAcrossModels, Ties,
-    Values,
+    BreadcrumbsTies, Densities, Density, Method, OutlierFraction, PerExpert, Rescale, Spelling, TaskArithmetic,
+    TensorAcrossModels, Ties, Values, method_from_parameters,
 };
+use serde_json::json;
 
 fn density(value: f64) -> Density {
     Density::try_from(value).expect("in range")
@@ -47,7 +48,7 @@ fn bands_are_those_of_mergekit() {
 fn each_expert_has_its_own_numbers() {
     let method = Breadcrumbs {
         density: Densities::PerExpert(vec![density(0.25), density(0.5)]),
-        gamma: crate::PerExpert::PerExpert(vec![outliers(0.0), outliers(0.5)]),
+        gamma: PerExpert::PerExpert(vec![outliers(0.0), outliers(0.5)]),
         ..Breadcrumbs::default()
     };
     let experts: [&[f32]; 2] = [&[4.0, 3.0, 2.0, 1.0], &[4.0, 3.0, 2.0, 1.0]];
@@ -97,7 +98,22 @@ fn mistakes_in_gamma_are_named() {
     assert!(text.contains("an outlier fraction is 1.5, expected a number from 0 to 1"), "{text}");
     let text = message("breadcrumbs = { gamma = \"few\" }");
     assert!(text.contains("an outlier fraction from 0 to 1, or a list with one for each expert"), "{text}");
-    let gamma = crate::PerExpert::PerExpert(vec![outliers(0.5)]);
+    let gamma = PerExpert::PerExpert(vec![outliers(0.5)]);
     let error = Method::from(Breadcrumbs { gamma, ..Breadcrumbs::default() }).validate(2).expect_err("one entry");
     assert_eq!(error.to_string(), "breadcrumbs: `gamma` has 1 entries, expected one for each of 2 experts");
+}
+
+#[test]
+fn a_mergekit_recipe_gives_each_expert_its_numbers() {
+    let values =
+        json!({ "weight": [0.5, 1.0], "density": [0.9, 0.4], "gamma": [0.01, 0.1], "lambda": 0.5, "rescale": true });
+    for name in ["breadcrumbs", "breadcrumbs_ties"] {
+        let values = values.as_object().expect("an object");
+        let method = method_from_parameters(name, Spelling::Mergekit, values).expect("valid");
+        let expected = json!({
+            "weights": [0.5, 1.0], "density": [0.9, 0.4], "gamma": [0.01, 0.1],
+            "rescale": "l1", "scale": 0.5, "normalize": false,
+        });
+        assert_eq!(serde_json::to_value(method).expect("JSON")[name], expected);
+    }
 }

@@ -1,7 +1,8 @@
 //! Selection, weights and signs, computed by hand.
 
 use super::{Sce, write_variances};
-use crate::{Density, Method, TensorAcrossModels, Values};
+use crate::{Density, Method, Spelling, TensorAcrossModels, Values, method_from_parameters};
+use serde_json::json;
 
 fn sce(density: f64, base: &[f32], experts: &[&[f32]]) -> Vec<f32> {
     let experts: Vec<Values<'_>> = experts.iter().map(|values| Values::Slice(values)).collect();
@@ -81,4 +82,11 @@ fn squares_that_overflow_are_an_error() {
     let tensor = TensorAcrossModels::new("a.weight", &[1], Some(Values::Slice(&[f32::MIN])), &experts);
     let error = Method::from(Sce::default()).merge(&tensor, 0, &mut [0.0]).expect_err("an infinite difference");
     assert_eq!(error.to_string(), "tensor a.weight: sce: the task vectors are too large to be squared");
+}
+
+#[test]
+fn a_mergekit_recipe_says_select_topk() {
+    let values = json!({ "select_topk": 0.25, "int8_mask": true });
+    let method = method_from_parameters("sce", Spelling::Mergekit, values.as_object().expect("an object"));
+    assert_eq!(method, Ok(Sce { density: Density::try_from(0.25).expect("in range") }.into()));
 }

@@ -1,0 +1,158 @@
+//! `bunch merge`: merges checkpoints.
+
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use bunch_recipe::{Parts, Recipe};
+use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan, Progress, Quiet};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::arguments::{DigestPolicy, MergeArguments};
+
+/// What a shell reports for a program that Ctrl-C has stopped.
+const INTERRUPTED: i32 = 130;
+
+/// Merges what the arguments say, or shows what would be done.
+pub fn merge(arguments: MergeArguments) -> Result<()> {
+    let (recipe, out) = read_recipe(&arguments)?;
+    let options = MergeOptions {
+        max_shard_size: arguments.out_shard_size,
+        threads: arguments.threads.map(|threads| threads as usize),
+        max_memory: arguments.max_memory,
+        seed: arguments.seed,
+        truncate_embeddings: arguments.unsafe_truncate_embeddings,
+        allow_non_finite: arguments.allow_non_finite,
+        allow_mixed_architectures: arguments.allow_mixed_architectures,
+        replace: arguments.overwrite,
+        digests: match arguments.digests {
+            DigestPolicy::Auto => Digests::Auto,
+            DigestPolicy::Always => Digests::Always,
+            DigestPolicy::Never => Digests::Never,
+        },
+        digest_cache: digest_cache(),
+    };
+    let models = InputModel::open_all(&recipe)?;
+    let plan = MergePlan::new(&recipe, &models, &options)?;
+    for note in plan.notes() {
+        eprintln!("note: {note}");
+    }
+    if arguments.dry_run {
+        print!("{}", describe(&recipe, &models, &plan, &out)?);
+        return Ok(());
+    }
+    if out.exists() && !options.replace {
+        bail!("{}: already exists (replace it with --overwrite)", out.display());
+    }
+
+    let stop = Arc::new(AtomicBool::new(false));
+    let handler = Arc::clone(&stop);
+    // The second time, without cleaning up: what is left is hidden, and removed by the next merge into the same folder.
+    ctrlc::set_handler(move || {
+        if handler.swap(true, Ordering::Relaxed) {
+            std::process::exit(INTERRUPTED);
+        }
+    })
+    .context("handling of Ctrl-C")?;
+    let begun = Instant::now();
+    let bar = Bar::new(&out);
+    let progress: &dyn Progress = if arguments.quiet || !std::io::stderr().is_terminal() { &Quiet } else { &bar };
+    let merged = plan.run(&out, progress, &stop)?;
+    bar.0.finish_and_clear();
+    if !arguments.quiet {
+        println!(
+            "{}: {} tensors, {} parameters, {:.2} GB in {:.1} s",
+            out.display(),
+            merged.tensors,
+            merged.parameters,
+            merged.bytes as f64 / 1e9,
+            begun.elapsed().as_secs_f64()
+        );
+    }
+    Ok(())
+}
+
+/// The recipe, and the folder of the merged model.
+fn read_recipe(arguments: &MergeArguments) -> Result<(Recipe, PathBuf)> {
+    match (&arguments.method, arguments.paths.as_slice()) {
+        (None, [config, out]) => {
+            let text = std::fs::read_to_string(config).with_context(|| config.display().to_string())?;
+            Ok((Recipe::parse(config, &text)?, out.clone()))
+        }
+        (Some(method), [out]) => {
+            let experts: Vec<(String, Option<f64>)> =
+                arguments.expert.iter().map(|expert| split_weight(expert)).collect();
+            let recipe = Recipe::from_parts(&Parts {
+                method,
+                base: arguments.base.as_deref(),
+                experts: &experts,
+                settings: &arguments.set,
+                dtype: arguments.dtype.as_deref(),
+                out_dtype: arguments.out_dtype.as_deref(),
+            })?;
+            Ok((recipe, out.clone()))
+        }
+        (None, _) => bail!("expected a recipe and an output folder, or one folder and --method"),
+        (Some(_), _) => bail!("expected one folder with --method, got a recipe too"),
+    }
+}
+
+/// Splits `MODEL:WEIGHT`; what follows the last colon is part of the model unless it is a number.
+fn split_weight(expert: &str) -> (String, Option<f64>) {
+    let split = expert.rsplit_once(':').and_then(|(model, weight)| Some((model, weight.parse().ok()?)));
+    split.map_or_else(|| (expert.to_owned(), None), |(model, weight)| (model.to_owned(), Some(weight)))
+}
+
+/// Where digests of files are remembered from merge to merge; none where there is no place for it.
+fn digest_cache() -> Option<PathBuf> {
+    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
+    let folder = cache.join("bunch");
+    std::fs::create_dir_all(&folder).ok()?;
+    Some(folder.join("digests.json"))
+}
+
+/// The plan in words.
+fn describe(recipe: &Recipe, models: &[InputModel], plan: &MergePlan<'_>, out: &Path) -> Result<String> {
+    let names: Vec<String> = models.iter().map(InputModel::name).collect();
+    let dtypes: Vec<String> = plan.dtypes().into_iter().map(|(dtype, count)| format!("{count} {dtype}")).collect();
+    let parameters: usize = plan.tensors().iter().map(|tensor| tensor.len()).sum();
+    Ok(format!(
+        "method      {}\nmodels      {}\noutput      {}{}\ntensors     {}\nparameters  {parameters}\nsize        {:.3} GB\nthreads     {}\n",
+        recipe.merge_method,
+        names.join("\n            "),
+        out.display(),
+        if out.exists() { " (exists)" } else { "" },
+        dtypes.join(", "),
+        plan.output_bytes() as f64 / 1e9,
+        plan.threads()?,
+    ))
+}
+
+/// A progress bar.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(out: &Path) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+        let template = "merging into {prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        bar.set_prefix(out.display().to_string());
+        Self(bar)
+    }
+}
+
+impl Progress for Bar {
+    fn begin(&self, bytes: u64) {
+        self.0.set_length(bytes);
+        self.0.enable_steady_tick(Duration::from_millis(200));
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.0.inc(bytes);
+    }
+}

@@ -77,12 +77,11 @@ pub fn run(options: &Options) -> Result<()> {
     for tool in &tools {
         conditions.push(tool.version()?);
     }
-    conditions.push(format!(
-        "Medians of {} runs in turns, after {} for nothing; of {} runs for the start-up",
-        options.runs,
-        options.warm_ups(),
-        options.start_up_runs
-    ));
+    conditions.push(match options.runs {
+        1 => "Merges: one run of each tool".to_owned(),
+        runs => format!("Merges: median of {runs} runs, the tools in turns, after one run that does not count"),
+    });
+    conditions.push(format!("Start-up: median of {} runs, likewise", options.start_up_runs));
     let page = if options.out.exists() {
         fs::read_to_string(&options.out).with_context(|| format!("reading {}", options.out.display()))?
     } else {

@@ -94,7 +94,7 @@ impl ModelSet {
 
 /// The number of values in all tensors of the checkpoint at `path`, and the bytes of its weight files.
 fn parameters_and_bytes(path: &Path) -> Result<(u64, u64)> {
-    let checkpoint = Checkpoint::open_weights(path)?;
+    let checkpoint = Checkpoint::open(path)?;
     let shapes = checkpoint.names().filter_map(|name| checkpoint.info(name)).map(|info| &info.shape);
     let parameters = shapes.map(|shape| shape.iter().product::<usize>() as u64).sum();
     let mut bytes = 0;

@@ -54,14 +54,25 @@ impl Dtype {
         values
     }
 
+    /// Writes the values that `bytes` hold in little-endian order to `out`, exactly; a NaN stays a NaN. Both are of the
+    /// same number of values; `bytes` may have any alignment.
+    ///
+    /// # Panics
+    /// There are not as many bytes as `out` has values.
+    pub fn decode_into(self, bytes: &[u8], out: &mut [f32]) {
+        assert_eq!(bytes.len(), out.len() * self.size(), "bytes of {} values", out.len());
+        match self {
+            Self::F32 => bytemuck::cast_slice_mut(out).copy_from_slice(bytes),
+            Self::F16 | Self::BF16 => self.decode_words(&half_words(bytes), out),
+        }
+    }
+
     /// Writes the values of the 16-bit `words` to `out`, which has the same length: those of an F16, or else of a BF16.
     pub(crate) fn decode_words(self, words: &[u16], out: &mut [f32]) {
         if self == Self::F16 {
             words.reinterpret_cast::<f16>().convert_to_f32_slice(out);
         } else {
-            for (value, &bits) in out.iter_mut().zip(words) {
-                *value = f32::from_bits(u32::from(bits) << 16);
-            }
+            decode_bf16(words, out);
         }
     }
 
@@ -83,9 +94,7 @@ impl Dtype {
         if self == Self::F16 {
             words.reinterpret_cast_mut::<f16>().convert_from_f32_slice(values);
         } else {
-            for (bits, &value) in words.iter_mut().zip(values) {
-                *bits = bf16_bits(value);
-            }
+            encode_bf16(values, words);
         }
     }
 
@@ -97,15 +106,33 @@ impl Dtype {
             Self::F16 => 65520_f32.to_bits(),
             Self::BF16 => 0x7f7f_8000,
         };
-        let is_overflow = |value: f32| {
-            let magnitude = value.to_bits() & 0x7fff_ffff;
-            (magnitude >= first_too_large) & (magnitude < f32::INFINITY.to_bits())
-        };
-        // Without a branch per value, so that the common case becomes vector code.
-        if !values.iter().fold(false, |any, &value| any | is_overflow(value)) {
+        // Infinite values and NaNs are as large, but these were so before: the common case is that there is neither.
+        if largest_magnitude(values) < first_too_large {
             return None;
         }
-        values.iter().copied().find(|&value| is_overflow(value))
+        values.iter().copied().find(|value| value.is_finite() && value.abs().to_bits() >= first_too_large)
+    }
+}
+
+/// The bits of the largest magnitude.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn largest_magnitude(values: &[f32]) -> u32 {
+    values.iter().map(|value| value.to_bits() & 0x7fff_ffff).fold(0, u32::max)
+}
+
+/// Writes the values of bfloat16 words.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn decode_bf16(words: &[u16], out: &mut [f32]) {
+    for (value, &bits) in out.iter_mut().zip(words) {
+        *value = f32::from_bits(u32::from(bits) << 16);
+    }
+}
+
+/// Writes values as bfloat16 words.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn encode_bf16(values: &[f32], words: &mut [u16]) {
+    for (bits, &value) in words.iter_mut().zip(values) {
+        *bits = bf16_bits(value);
     }
 }
 
@@ -130,6 +157,7 @@ fn half_words(bytes: &[u8]) -> Cow<'_, [u16]> {
 
 /// Rounds to bfloat16. Adding just under half of the kept last place, plus the last kept bit, carries exactly when
 /// round-to-nearest-even does, into the exponent too. Without a branch, so that loops over it become vector code.
+#[inline(always)]
 fn bf16_bits(value: f32) -> u16 {
     let bits = value.to_bits();
     let rounded = bits.wrapping_add(0x7fff + ((bits >> 16) & 1)) >> 16;

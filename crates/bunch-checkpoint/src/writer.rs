@@ -1,5 +1,6 @@
 //! A model directory that is written tensor by tensor.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Write};
@@ -17,6 +18,11 @@ use crate::{CheckpointError, StoredDtype};
 
 /// Values that are converted at a time, which bounds the memory that writing needs.
 const PIECE: usize = 1 << 16;
+
+thread_local! {
+    /// What is converted and not written yet.
+    static SCRATCH: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
+}
 
 /// How a directory is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,17 +142,19 @@ impl CheckpointWriter {
         if dtype.size() == size_of::<f32>() {
             return self.write_bytes(tensor, start_byte, bytemuck::cast_slice(values));
         }
-        let mut words = vec![0; PIECE.min(values.len())];
-        for (i, piece) in values.chunks(PIECE).enumerate() {
-            if let Some(value) = dtype.find_overflow(piece) {
-                return Err(CheckpointError::Overflow { tensor: layout.name.clone(), value, dtype });
+        SCRATCH.with_borrow_mut(|words| {
+            words.resize(PIECE, 0);
+            for (i, piece) in values.chunks(PIECE).enumerate() {
+                if let Some(value) = dtype.find_overflow(piece) {
+                    return Err(CheckpointError::Overflow { tensor: layout.name.clone(), value, dtype });
+                }
+                let words = &mut words[..piece.len()];
+                dtype.encode_words(piece, words);
+                let start_byte = start_byte.checked_add(i * PIECE * dtype.size()).ok_or_else(out_of_range)?;
+                self.write_bytes(tensor, start_byte, bytemuck::cast_slice(words))?;
             }
-            let words = &mut words[..piece.len()];
-            dtype.encode_words(piece, words);
-            let start_byte = start_byte.checked_add(i * PIECE * dtype.size()).ok_or_else(out_of_range)?;
-            self.write_bytes(tensor, start_byte, bytemuck::cast_slice(words))?;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Writes bytes, as they are to be in the file, from `start_byte` of the tensor at position `tensor` of the layout.

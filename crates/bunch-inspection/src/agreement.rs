@@ -115,11 +115,7 @@ impl<'a> Weights<'a> {
 }
 
 /// Checks that all layers of a list have the same tensors.
-fn check_equal(
-    list: &str,
-    layers: &BTreeMap<usize, BTreeMap<&str, &[usize]>>,
-    problems: &mut Vec<Problem>,
-) {
+fn check_equal(list: &str, layers: &BTreeMap<usize, BTreeMap<&str, &[usize]>>, problems: &mut Vec<Problem>) {
     // Of each tensor the first layer that has it, with the shape there, and the number of layers that have it.
     let mut known: BTreeMap<&str, (usize, &[usize], usize)> = BTreeMap::new();
     for (&index, tensors) in layers {

@@ -16,9 +16,10 @@ impl Configured {
         let number = |key: &str| find(config, key)?.as_u64();
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Self {
-            architectures: config.get("architectures").and_then(Value::as_array).map_or_else(Vec::new, |names| {
-                names.iter().filter_map(text).collect()
-            }),
+            architectures: config
+                .get("architectures")
+                .and_then(Value::as_array)
+                .map_or_else(Vec::new, |names| names.iter().filter_map(text).collect()),
             model_type: config.get("model_type").and_then(text),
             dtype: dtype_key(config).and_then(|key| text(find(config, key)?)),
             num_hidden_layers: number("num_hidden_layers"),

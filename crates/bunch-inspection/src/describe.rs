@@ -72,7 +72,11 @@ pub fn describe(path: &Path, options: &DescribeOptions<'_>) -> Description {
         describe_weights(&mut description, checkpoint);
         let weights = Weights::new(checkpoint, &description.config);
         let dtype_key = dtype_key(&config).filter(|_| config.get("quantization_config").is_none());
-        description.problems.extend(weights.disagreements(&description.dtypes, dtype_key, tokenizer.map(|(_, last)| last)));
+        description.problems.extend(weights.disagreements(
+            &description.dtypes,
+            dtype_key,
+            tokenizer.map(|(_, last)| last),
+        ));
         if options.check_values {
             description.problems.extend(values::check(checkpoint, weights.ignored_output(), options.threads));
             description.values_checked = true;

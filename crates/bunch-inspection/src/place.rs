@@ -74,8 +74,8 @@ pub fn is_embedding(tensor: &str) -> bool {
 
 /// Whether the tensor of this name projects onto the vocabulary: its rows are the tokens'.
 pub fn is_output(tensor: &str) -> bool {
-    let is_one = |name: &&str| tensor.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
-    OUTPUTS.iter().any(|name| is_one(&name)) && TensorPlace::of(tensor).layer.is_none() && !is_embedding(tensor)
+    let is_one = |name: &str| tensor.strip_suffix(name).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'));
+    OUTPUTS.iter().any(|name| is_one(name)) && TensorPlace::of(tensor).layer.is_none() && !is_embedding(tensor)
 }
 
 /// Whether the rows of the tensor of this name are the vocabulary's tokens.
@@ -133,7 +133,9 @@ mod tests {
         for name in ["lm_head.weight", "embed_out.weight", "language_model.lm_head.weight"] {
             assert!(is_output(name) && is_vocabulary(name) && !is_embedding(name), "{name}");
         }
-        for name in ["model.norm.weight", "transformer.wpe.weight", "encoder.layer.0.output.weight", "my_lm_head.weight"] {
+        for name in
+            ["model.norm.weight", "transformer.wpe.weight", "encoder.layer.0.output.weight", "my_lm_head.weight"]
+        {
             assert!(!is_vocabulary(name), "{name}");
         }
         let names = ["model.norm.weight", "model.embed_tokens.weight"];

@@ -9,13 +9,8 @@ use bunch_vocabulary::{Tokenizer, chat_template_of};
 use crate::Problem;
 
 /// The tokenizer's files that are JSON or a template; others (SentencePiece) are not looked into.
-const FILES: [&str; 5] = [
-    TOKENIZER_JSON,
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-];
+const FILES: [&str; 5] =
+    [TOKENIZER_JSON, "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "chat_template.jinja"];
 
 /// The file with the tokens.
 const TOKENIZER_JSON: &str = "tokenizer.json";

@@ -16,7 +16,9 @@ pub(crate) fn check(checkpoint: &Checkpoint, ignored_output: Option<(&str, &str)
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = Vec::new();
-        while let Some((at, name)) = Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, names.get(at)?))) {
+        while let Some((at, name)) =
+            Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| Some((at, names.get(at)?)))
+        {
             found.extend(check_tensor(checkpoint, name).map(|problem| (at, problem)));
         }
         found

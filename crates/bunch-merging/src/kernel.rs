@@ -48,7 +48,13 @@ impl<'a> Kernel<'a> {
     /// A kernel that writes the sum of base and experts, each times its coefficient, accumulated in 64 bits in the order
     /// base, experts and rounded once. A base that is not there has no coefficient.
     pub fn combination(of_base: f64, of_experts: Vec<f64>) -> Self {
-        Self::new(move |block, out| combine(block, of_base, &of_experts, out))
+        Self::new(move |block, out| combine(block, of_base, &of_experts, 1.0, out))
+    }
+
+    /// A kernel that writes the sum of the experts, each times its weight, over `divisor`. The division comes last: values
+    /// that cancel then do so whatever the order of the experts.
+    pub fn weighted_mean(weights: Vec<f64>, divisor: f64) -> Self {
+        Self::new(move |block, out| combine(block, 0.0, &weights, divisor.recip(), out))
     }
 
     /// The smallest number of entries that cannot be cut: ranges given to [`Prepared::merge`] begin and end at its
@@ -61,19 +67,28 @@ impl<'a> Kernel<'a> {
     }
 }
 
-/// Writes `of_base * base + sum of of_experts[i] * expert i` of a block to `out`.
-pub(crate) fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], out: &mut [f32]) {
+/// Writes `of_base * base + sum of of_experts[i] * expert i` of a block, times `factor`, to `out`.
+pub(crate) fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], factor: f64, out: &mut [f32]) {
     let mut sums = [0.0_f64; BLOCK];
     for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
         let sums = &mut sums[..out.len()];
-        sums.fill(0.0);
-        if let Some(base) = block.base().get(start..start + out.len()) {
-            add_product(of_base, base, sums);
+        let base = block.base().get(start..start + out.len()).map(|base| (of_base, base));
+        let expert = |(expert, &coefficient)| (coefficient, &block.expert(expert)[start..start + out.len()]);
+        let mut terms = base.into_iter().chain(of_experts.iter().enumerate().map(expert));
+        match terms.next() {
+            Some((coefficient, values)) => write_product(coefficient, values, sums),
+            None => sums.fill(0.0),
         }
-        for (expert, &coefficient) in of_experts.iter().enumerate() {
-            add_product(coefficient, &block.expert(expert)[start..start + out.len()], sums);
-        }
-        round(sums, out);
+        terms.for_each(|(coefficient, values)| add_product(coefficient, values, sums));
+        round(factor, sums, out);
+    }
+}
+
+/// Writes coefficient * value to each sum.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn write_product(coefficient: f64, values: &[f32], sums: &mut [f64]) {
+    for (sum, &value) in sums.iter_mut().zip(values) {
+        *sum = coefficient * f64::from(value);
     }
 }
 
@@ -85,11 +100,11 @@ fn add_product(coefficient: f64, values: &[f32], sums: &mut [f64]) {
     }
 }
 
-/// Writes each sum, rounded.
+/// Writes each sum times the factor, rounded.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn round(sums: &[f64], out: &mut [f32]) {
+fn round(factor: f64, sums: &[f64], out: &mut [f32]) {
     for (out, &sum) in out.iter_mut().zip(sums) {
-        *out = sum as f32;
+        *out = (factor * sum) as f32;
     }
 }
 

@@ -85,7 +85,7 @@ impl DropMask {
 
     /// Writes the surviving entries times the factor, and 0 for the dropped ones; `start` is the index of the first.
     pub(crate) fn weigh(&self, factor: f32, start: usize, deltas: &[f32], out: &mut [f32]) {
-        if start % 64 == 0 && !self.kept.is_empty() {
+        if start.is_multiple_of(64) && !self.kept.is_empty() {
             return weigh_bits(&self.kept[start / 64..], factor, deltas, out);
         }
         let mut drawn = [0; BLOCK];

@@ -6,10 +6,16 @@ use crate::error::{MergeError, Source};
 use crate::gram::{Gram, Vectors};
 use crate::survey::Survey;
 use crate::values::Values;
+use std::cell::Cell;
 use std::ops::Range;
 
-/// Values that are read at a time from each model: much longer than a block, because reading costs a call.
-const SEGMENT: usize = 32 * BLOCK;
+/// Values that are asked for at a time from each model: those of a few models fit the fastest cache.
+const SEGMENT: usize = 2 * BLOCK;
+
+thread_local! {
+    /// What is read and not merged yet, kept for the next visit: clearing fresh memory would take as long as merging it.
+    static BUFFERS: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
+}
 
 /// One tensor as it is in the base and in each expert: what a merge method sees.
 #[derive(Debug, Clone, Copy)]
@@ -92,21 +98,38 @@ impl<'a> TensorAcrossModels<'a> {
         &self,
         range: Range<usize>,
         cut: Cut,
-        mut visit: impl FnMut(&Block<'_>) -> Result<(), MergeError>,
+        visit: impl FnMut(&Block<'_>) -> Result<(), MergeError>,
     ) -> Result<(), MergeError> {
         let (step, segment) = match cut {
             Cut::Anywhere => (BLOCK, SEGMENT),
             Cut::Rows => (self.row_len(), (SEGMENT / self.row_len().max(1)).max(1) * self.row_len()),
         };
-        let mut base_buffer = Vec::new();
-        let mut buffers = vec![Vec::new(); self.experts.len()];
+        // Taken, so that a visit within a visit has its own, and given back for the next.
+        let mut buffers = BUFFERS.take();
+        buffers.resize_with(buffers.len().max(1 + self.experts.len()), Vec::new);
+        let result = self.visit_with(&mut buffers, range, step, segment, visit);
+        BUFFERS.set(buffers);
+        result
+    }
+
+    /// [`visit`](Self::visit) with blocks of `step` entries out of segments that are read into the buffers: one for the
+    /// base, then one for each expert.
+    fn visit_with(
+        &self,
+        buffers: &mut [Vec<f32>],
+        range: Range<usize>,
+        step: usize,
+        segment: usize,
+        mut visit: impl FnMut(&Block<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        let Some((base_buffer, buffers)) = buffers.split_first_mut() else { return Ok(()) };
         let mut start = range.start;
         while start < range.end {
             let len = segment.min(range.end - start);
             let read = |from| move |reason| MergeError::Read { tensor: self.name.into(), from, reason };
-            let base = self.base.map(|base| base.get(start, len, &mut base_buffer)).transpose();
+            let base = self.base.map(|base| base.get(start, len, base_buffer)).transpose();
             let base = base.map_err(read(Source::Base))?;
-            let models = self.experts.iter().zip(&mut buffers).enumerate();
+            let models = self.experts.iter().zip(&mut *buffers).enumerate();
             let experts = models
                 .map(|(index, (expert, buffer))| expert.get(start, len, buffer).map_err(read(Source::Expert(index))));
             let experts: Vec<&[f32]> = experts.collect::<Result<_, _>>()?;

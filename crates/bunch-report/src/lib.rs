@@ -9,9 +9,11 @@ mod error;
 mod figure;
 mod finding;
 mod font;
+mod heat_map;
 mod layout;
 mod manifest;
 mod marker;
+mod picture;
 mod published;
 mod spec;
 mod stats;
@@ -24,6 +26,7 @@ pub use figure::{Figure, FigureSpec};
 pub use finding::{
     Comparison, Finding, SeedDifference, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal,
 };
+pub use heat_map::HeatMap;
 pub use manifest::{
     CellRun, DataUse, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Mismatch, ModelUse, Output, sha256_hex,
 };

@@ -16,7 +16,7 @@ use crate::space;
 use crate::values::{ModelTensor, VocabularyTensor};
 
 /// Values that are merged before they are written: with those that are read for them, they fit a processor's cache.
-const CHUNK: usize = 1 << 17;
+const CHUNK: usize = 1 << 15;
 
 /// Bytes of memory that a thread needs besides what it needs for each model: the merged chunk, histograms, and the
 /// random masks of a large tensor.
@@ -206,7 +206,8 @@ impl MergePlan<'_> {
         // A tensor whose rows are put in order is read row by row; one that is cut ends early.
         let len = if input.rows.is_some() { reader.len() } else { tensor.len() };
         let rounding = self.rounding.filter(|rounding| delta.is_some() || *rounding != reader.dtype());
-        Ok((input.model, ModelTensor { reader, delta, rounding, len }))
+        let ahead = Mutex::default();
+        Ok((input.model, ModelTensor { reader, delta, rounding, len, ahead }))
     }
 
     /// Says which model's values are not finite, and how many.

@@ -1,9 +1,9 @@
 //! The values of one tensor of one model as a merge sees them.
 
-use bunch_checkpoint::{Dtype, TensorReader};
+use bunch_checkpoint::{CheckpointError, Dtype, TensorReader};
 use bunch_merging::ReadValues;
 use bunch_vocabulary::RowSource;
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::lora::LoraDelta;
 
@@ -16,11 +16,50 @@ pub(crate) struct ModelTensor<'a> {
     pub(crate) rounding: Option<Dtype>,
     /// The number of values that take part: fewer than are stored where a vocabulary is cut.
     pub(crate) len: usize,
+    pub(crate) ahead: Mutex<ReadAhead>,
+}
+
+/// Bytes that were read before they are asked for: calls of the operating system cost more than small pieces.
+#[derive(Debug, Default)]
+pub(crate) struct ReadAhead {
+    /// Index of the first value that is held.
+    start: usize,
+    bytes: Vec<u8>,
+    /// Index of the value after the last one that was asked for.
+    next: usize,
+}
+
+/// Bytes that are read at a time where values are asked for in order.
+const AHEAD: usize = 1 << 17;
+
+impl ModelTensor<'_> {
+    /// Reads values as they are stored: in order from what was read ahead.
+    fn read_stored(&self, start: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
+        let (dtype, size) = (self.reader.dtype(), self.reader.dtype().size());
+        let is_plain = self.reader.raw().byte_length() == self.reader.len() * size;
+        let mut ahead = self.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_in_order = ahead.next == start;
+        ahead.next = start + out.len();
+        // Quantised values have no bytes of their own; a row here and there is read as it is.
+        if !is_plain || !is_in_order || out.len() * size >= AHEAD {
+            return self.reader.read(start, out);
+        }
+        let ReadAhead { start: first, bytes, .. } = &mut *ahead;
+        let is_held = |first: usize, bytes: &[u8]| start >= first && (start + out.len() - first) * size <= bytes.len();
+        if !is_held(*first, bytes) {
+            bytes.resize(AHEAD.min((self.reader.len() - start) * size), 0);
+            *first = start;
+            self.reader.read_bytes(start * size, bytes)?;
+        }
+        let offset = (start - *first) * size;
+        dtype.decode_into(&bytes[offset..offset + out.len() * size], out);
+        Ok(())
+    }
 }
 
 impl ReadValues for ModelTensor<'_> {
     fn read(&self, start: usize, out: &mut [f32]) -> Result<(), String> {
-        self.reader.read(start, out).map_err(|error| error.to_string())?;
+        self.read_stored(start, out).map_err(|error| error.to_string())?;
         if let Some(delta) = &self.delta {
             delta.add_to(start, out);
         }

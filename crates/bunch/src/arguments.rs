@@ -20,6 +20,10 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Merge checkpoints, as a recipe or options say
     Merge(MergeArguments),
+    /// Show what a model directory holds and what is wrong with it
+    Inspect(InspectArguments),
+    /// Show how two checkpoints differ, by layer and module
+    Compare(CompareArguments),
     /// List the merge methods, or describe one
     Methods(MethodsArguments),
 }
@@ -149,6 +153,46 @@ fn parse_size(text: &str) -> Result<u64, String> {
     let number: f64 = number.parse().map_err(|_| format!("expected a number, got `{number}`"))?;
     let bytes = number * factor as f64;
     if bytes >= 1.0 && bytes < 1e18 { Ok(bytes as u64) } else { Err(format!("expected at least 1 byte, got {text}")) }
+}
+
+/// Options of `bunch inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The model's folder, or a GGUF file
+    pub model: PathBuf,
+    /// Read every value, to find those that are infinite or not numbers
+    #[arg(long)]
+    pub check_values: bool,
+    /// Tell each file's SHA-256
+    #[arg(long)]
+    pub digests: bool,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Options of `bunch compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// A model's folder
+    pub a: PathBuf,
+    /// Another model's folder
+    pub b: PathBuf,
+    /// The model that both come from: task vectors are compared as well
+    #[arg(long)]
+    pub base: Option<PathBuf>,
+    /// Write all numbers of all tensors to this CSV file
+    #[arg(long)]
+    pub csv: Option<PathBuf>,
+    /// Draw a map of layers and modules to this file, SVG or PNG by its extension
+    #[arg(long)]
+    pub heat_map: Option<PathBuf>,
+    /// What the map shows: cosine, relative-distance, equal-share, task-vector-cosine or sign-agreement
+    #[arg(long, requires = "heat_map")]
+    pub quantity: Option<String>,
+    /// Threads; one for each processor unless given
+    #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
+    pub threads: Option<u32>,
 }
 
 /// Options of `bunch methods`.

@@ -12,6 +12,7 @@ use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan, Progress, Qu
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::{DigestPolicy, MergeArguments};
+use crate::digest_cache;
 
 /// What a shell reports for a program that Ctrl-C has stopped.
 const INTERRUPTED: i32 = 130;
@@ -33,7 +34,7 @@ pub fn merge(arguments: MergeArguments) -> Result<()> {
             DigestPolicy::Always => Digests::Always,
             DigestPolicy::Never => Digests::Never,
         },
-        digest_cache: digest_cache(),
+        digest_cache: digest_cache::path(),
     };
     let models = InputModel::open_all(&recipe)?;
     let plan = MergePlan::new(&recipe, &models, &options)?;
@@ -104,15 +105,6 @@ fn read_recipe(arguments: &MergeArguments) -> Result<(Recipe, PathBuf)> {
 fn split_weight(expert: &str) -> (String, Option<f64>) {
     let split = expert.rsplit_once(':').and_then(|(model, weight)| Some((model, weight.parse().ok()?)));
     split.map_or_else(|| (expert.to_owned(), None), |(model, weight)| (model.to_owned(), Some(weight)))
-}
-
-/// Where digests of files are remembered from merge to merge; none where there is no place for it.
-fn digest_cache() -> Option<PathBuf> {
-    let variable = |name| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = variable("XDG_CACHE_HOME").or_else(|| variable("HOME").map(|home| home.join(".cache")))?;
-    let folder = cache.join("bunch");
-    std::fs::create_dir_all(&folder).ok()?;
-    Some(folder.join("digests.json"))
 }
 
 /// The plan in words.

@@ -19,6 +19,16 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-recipe", &["bunch-checkpoint", "bunch-merging"], "applies a method to every tensor of a model"),
     Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
     Allowed(
+        "bunch-inspection",
+        &["bunch-checkpoint", "bunch-vocabulary"],
+        "looks at one model directory, changes none",
+    ),
+    Allowed(
+        "bunch-comparison",
+        &["bunch-checkpoint", "bunch-inspection", "bunch-report"],
+        "measures two checkpoints and draws the result",
+    ),
+    Allowed(
         "bunch-streaming",
         &["bunch-checkpoint", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
         "carries out a recipe on checkpoints of any size",
@@ -81,6 +91,7 @@ const ALLOWED: &[Allowed] = &[
             "bunch-comparison",
             "bunch-evaluation",
             "bunch-experiment",
+            "bunch-inspection",
             "bunch-merging",
             "bunch-recipe",
             "bunch-report",

@@ -52,7 +52,7 @@ esac"#;
 fn a_benchmark_measures_and_writes_its_section() {
     let dir = tempfile::tempdir().unwrap();
     let page = benchmark(dir.path(), COPIES).unwrap();
-    for part in ["# Benchmarks\n", "bunch 9.8.7", "Medians of 2 runs", "| linear | 1 | 0.", "| ties | 1 | 0.", "1/20 |"]
+    for part in ["# Benchmarks\n", "bunch 9.8.7", "median of 2 runs", "| linear | 1 | 0.", "| ties | 1 | 0.", "1/20 |"]
     {
         assert!(page.contains(part), "{part}: {page}");
     }

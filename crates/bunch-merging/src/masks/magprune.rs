@@ -1,6 +1,6 @@
 //! Random masks that spare the large entries of each row (DELLA's MAGPRUNE).
 
-use super::Variates;
+use super::{REMEMBERED, Variates, weigh_bits};
 use crate::block::BLOCK;
 use crate::error::MergeError;
 use crate::info::Info;
@@ -68,11 +68,11 @@ impl MagPrune {
             let variates = Variates::new("della", seed, tensor.name, expert);
             RankedMask::new(variates, density, spread)
         });
-        let masks: Vec<RankedMask> = masks.collect();
+        let mut masks: Vec<RankedMask> = masks.collect();
         let factors = match rescale {
             Rescale::None | Rescale::Density => weights.to_vec(),
             Rescale::L1 => {
-                weights.iter().zip(l1_ratios(tensor, &masks)?).map(|(weight, ratio)| weight * ratio).collect()
+                weights.iter().zip(l1_ratios(tensor, &mut masks)?).map(|(weight, ratio)| weight * ratio).collect()
             }
         };
         Ok(Self { masks, factors, divides: rescale == Rescale::Density })
@@ -102,19 +102,34 @@ impl MagPrune {
     }
 }
 
-/// For each expert, the sum of magnitudes of its task vector over that of what its mask keeps.
-fn l1_ratios(tensor: &TensorAcrossModels<'_>, masks: &[RankedMask]) -> Result<Vec<f32>, MergeError> {
-    let mut sums = vec![(0.0, 0.0); masks.len()];
-    let (mut deltas, mut kept) = (vec![0.0; tensor.row_len()], vec![0.0; tensor.row_len()]);
+/// For each expert, the sum of magnitudes of its task vector over that of what its mask keeps, which the masks remember
+/// unless that takes too much memory: ranking is by far the slowest part.
+fn l1_ratios(tensor: &TensorAcrossModels<'_>, masks: &mut [RankedMask]) -> Result<Vec<f32>, MergeError> {
+    let row_len = tensor.row_len().max(1);
+    let bits = (tensor.len() / row_len).saturating_mul(row_len.next_multiple_of(64)).saturating_mul(masks.len());
+    let mut sums = vec![(0.0, 0.0, Vec::new()); masks.len()];
+    let (mut deltas, mut kept) = (vec![0.0; row_len], vec![0.0; row_len]);
     tensor.each_row(|row| {
-        for (expert, (mask, (before, after))) in masks.iter().zip(&mut sums).enumerate() {
+        for (expert, (mask, (before, after, survivors))) in masks.iter().zip(&mut sums).enumerate() {
             let deltas = row.task_vector(expert, &mut deltas);
             mask.weigh(1.0, false, row.start(), deltas, &mut kept);
             *before += sum_of_magnitudes(deltas);
             *after += sum_of_magnitudes(&kept);
+            if bits <= REMEMBERED {
+                survivors.extend(kept.chunks(64).map(survivor_bits));
+            }
         }
     })?;
-    Ok(sums.into_iter().map(|(before, after)| l1_ratio(before, after)).collect())
+    let ratios = masks.iter_mut().zip(sums).map(|(mask, (before, after, survivors))| {
+        mask.kept = survivors;
+        l1_ratio(before, after)
+    });
+    Ok(ratios.collect())
+}
+
+/// One bit for each of up to 64 entries, set where it is not 0.
+fn survivor_bits(kept: &[f32]) -> u64 {
+    kept.iter().enumerate().fold(0, |bits, (index, value)| bits | u64::from(*value != 0.0) << index)
 }
 
 /// Which entries of one expert's task vector survive: an entry is kept if its variate is below a probability that grows
@@ -128,6 +143,8 @@ struct RankedMask {
     highest: f64,
     /// Of the only entry of a row.
     density: f64,
+    /// One bit for each entry that survives, once they are known; each row begins with a new word.
+    kept: Vec<u64>,
 }
 
 impl RankedMask {
@@ -135,12 +152,16 @@ impl RankedMask {
         let density = density.get();
         // Where everything or nothing is kept there are no probabilities to spread.
         let spread = if 0.0 < density && density < 1.0 { spread.get() } else { 0.0 };
-        Self { variates, lowest: density - spread, highest: density + spread, density }
+        Self { variates, lowest: density - spread, highest: density + spread, density, kept: Vec::new() }
     }
 
     /// Writes the surviving entries of a row times the factor, divided by their probabilities if `divides` says so, and 0
-    /// for the dropped ones; `start` is the index of the row's first entry.
+    /// for the dropped ones; `start` is the index of the row's first entry. Masks that remember do not divide.
     fn weigh(&self, factor: f32, divides: bool, start: usize, deltas: &[f32], out: &mut [f32]) {
+        if !self.kept.is_empty() {
+            let row = start / deltas.len();
+            return weigh_bits(&self.kept[row * deltas.len().div_ceil(64)..], factor, deltas, out);
+        }
         self.variates.draw(start, out);
         let weigh = |variate: &mut f32, delta: f32, probability: f64| {
             let weighted =

@@ -18,8 +18,8 @@ use serde::{Deserialize, Serialize};
 ///
 /// The smallest entries are noise and the largest ones outliers that disturb the other tasks; what is left in between is
 /// the trail of breadcrumbs. Of the n entries of a tensor, density n are kept (rounded down, so possibly none) and the
-/// gamma n largest are dropped, or fewer where gamma and density together exceed 1: the density is met in any case. Among
-/// equal magnitudes the entry of lower index counts as the larger one. With density 1 it is task arithmetic.
+/// gamma n largest are dropped, fewer only where that leaves too few. Among equal magnitudes the entry of lower index
+/// counts as the larger one. With density 1 it is task arithmetic.
 ///
 /// # Inputs
 /// A base model and one or more experts.

@@ -17,10 +17,10 @@ use serde::{Deserialize, Serialize};
 /// Drops the largest and the smallest entries of each task vector, and merges the rest with TIES's sign election.
 ///
 /// The selection of Model Breadcrumbs takes the place of TIES's trimming: of the n entries of a tensor, density n are kept
-/// (rounded down, so possibly none) and the gamma n largest are dropped, or fewer where gamma and density together exceed
-/// 1. Among equal magnitudes the entry of lower index counts as the larger one. For each parameter the sign of the weighted
-/// sum is elected, an exact zero elects plus, and the entries of that sign are added up; unlike in TIES, they are not
-/// averaged unless `normalize` says so.
+/// (rounded down, so possibly none) and the gamma n largest are dropped, fewer only where that leaves too few. Among equal
+/// magnitudes the entry of lower index counts as the larger one. For each parameter the sign of the weighted sum is
+/// elected, an exact zero elects plus, and the entries of that sign are added up; unlike in TIES, they are not averaged
+/// unless `normalize` says so.
 ///
 /// # Inputs
 /// A base model and one or more experts.

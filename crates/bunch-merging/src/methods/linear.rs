@@ -56,6 +56,6 @@ impl MergeMethod for Linear {
         let default = if self.normalize { 1.0 } else { 1.0 / experts as f32 };
         let weights = resolve_weights(&self.weights, default, experts);
         let divisor = if self.normalize { weight_sum(&Self::INFO, &weights)? } else { 1.0 };
-        Ok(Kernel::combination(0.0, weights.into_iter().map(|weight| f64::from(weight) / divisor).collect()))
+        Ok(Kernel::weighted_mean(weights.into_iter().map(f64::from).collect(), divisor))
     }
 }

@@ -54,7 +54,7 @@ impl MergeMethod for ModelStock {
                 let gram = Gram::of_block(block, Vectors::TaskVectors, scratch);
                 match position(&gram) {
                     0.0 => out.copy_from_slice(block.base()),
-                    t => combine(block, 1.0 - t, &vec![t / gram.len() as f64; gram.len()], out),
+                    t => combine(block, 1.0 - t, &vec![t / gram.len() as f64; gram.len()], 1.0, out),
                 }
             }));
         }

@@ -85,7 +85,7 @@ impl MergeMethod for Nuslerp {
         }
         Ok(Kernel::rows(move |block, scratch, out| {
             let [first, second] = coefficients(shares, &Gram::of_block(block, vectors, scratch));
-            combine(block, 1.0 - (first + second), &[first, second], out);
+            combine(block, 1.0 - (first + second), &[first, second], 1.0, out);
         }))
     }
 }

@@ -103,6 +103,24 @@ fn rescaling_by_l1_keeps_the_sum_of_magnitudes() {
 }
 
 #[test]
+fn masks_are_the_same_whether_remembered_or_drawn_again() {
+    let deltas: Vec<f32> = (0..3 * 70).map(|index| (index % 37) as f32 - 18.0).collect();
+    let experts = [Values::Slice(&deltas)];
+    let tensor = TensorAcrossModels::new("a.weight", &[3, 70], None, &experts);
+    let info = Info::new("della", "DELLA");
+    let numbers = (&density(0.5), &spread(0.4));
+    let remembered = MagPrune::new(&info, &tensor, 0, numbers, &[1.0], Rescale::L1).expect("valid");
+    let drawn = MagPrune::new(&info, &tensor, 0, numbers, &[1.0], Rescale::None).expect("valid");
+    assert_eq!(remembered.masks[0].kept.len(), 6);
+    for (row, deltas) in deltas.chunks(70).enumerate() {
+        let (mut first, mut second) = (vec![f32::NAN; 70], vec![f32::NAN; 70]);
+        remembered.masks[0].weigh(2.0, false, 70 * row, deltas, &mut first);
+        drawn.masks[0].weigh(2.0, false, 70 * row, deltas, &mut second);
+        assert_eq!(first, second);
+    }
+}
+
+#[test]
 fn without_a_spread_and_in_rows_of_one_the_density_is_the_probability() {
     let deltas = vec![1.0; 5 * ROWS];
     for (shape, epsilon) in [([ROWS, 5], 0.0), ([5 * ROWS, 1], 0.2)] {

@@ -28,6 +28,13 @@ fn divergence_of_two_coins() {
 }
 
 #[test]
+fn no_probability_counts_as_less_than_1e_8() {
+    // 1/2, 1/2 from 1, 4e-18: half of ln(1/2) + ln(1/2 / 1e-8).
+    let got = kl(&[0.0, 0.0], &[0.0, -40.0]);
+    assert!((got - (0.5_f64.ln() + 5e7_f64.ln()) / 2.0).abs() < 1e-6, "{got}");
+}
+
+#[test]
 fn divergence_of_nearly_equal_rows_is_half_the_variance_of_their_difference() {
     // Uniform base over four entries, differences +-d: the mean of d^2 / 2, up to the 1e-8 in each of four probabilities.
     for d in [1e-3_f32, 1e-6, 1e-9] {
@@ -73,6 +80,12 @@ fn equal_importances_are_all_taken() {
     // The threshold is their common importance; where little or nothing differs it is 0, and everything is taken.
     assert_eq!(fuse(&[4], &[1.0, 2.0, 3.0, 4.0], &[1.5, 2.5, 2.5, 3.5]), [1.5, 2.5, 2.5, 3.5]);
     assert_eq!(fuse(&[8], &[0.0; 8], &[0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0, 0.0])[3], 3.0);
+}
+
+#[test]
+fn zeros_keep_the_sign_they_have_in_the_base() {
+    let merged = fuse(&[3], &[-0.0, -0.0, 1.0], &[-0.0, 0.0, 1.0]);
+    assert_eq!(merged.into_iter().map(f32::to_bits).collect::<Vec<_>>(), [-0.0_f32, -0.0, 1.0].map(f32::to_bits));
 }
 
 #[test]

@@ -53,6 +53,9 @@ fn factors_are_bounded_and_finite() {
     assert_eq!(factor(0, 2), 1.0);
     assert_eq!(factor(2, 0), 2.0);
     assert_eq!(factor(0, 0), 1.0);
+    // Two unique changes count as four.
+    let plus = RamplusTl { epsilon: 4.0, ..plus };
+    assert_eq!(plus.factor(Overlap { shared: 2, unique: 2 }), 1.25);
 }
 
 #[test]

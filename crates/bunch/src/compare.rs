@@ -1,0 +1,48 @@
+//! `bunch compare`: how two checkpoints differ.
+
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use bunch_checkpoint::{Checkpoint, atomic_write};
+use bunch_comparison::{Comparison, Quantity, bytes_to_read};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::arguments::CompareArguments;
+
+/// Prints the table and writes the files asked for.
+pub fn compare(arguments: &CompareArguments) -> Result<()> {
+    let quantity = match &arguments.quantity {
+        Some(name) => name.parse()?,
+        None if arguments.base.is_some() => Quantity::TaskVectorCosine,
+        None => Quantity::Cosine,
+    };
+    let (a, b) = (Checkpoint::open(&arguments.a)?, Checkpoint::open(&arguments.b)?);
+    let base = arguments.base.as_deref().map(Checkpoint::open).transpose()?;
+    let available = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = arguments.threads.map_or(available, |threads| threads as usize);
+
+    let bar = ProgressBar::new(bytes_to_read(&a, &b, base.as_ref()));
+    let template = "comparing {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
+    bar.set_style(ProgressStyle::with_template(template)?);
+    let comparison = bunch_comparison::compare(&a, &b, base.as_ref(), threads, &|bytes| bar.inc(bytes))?;
+    bar.finish_and_clear();
+
+    print!("{}", comparison.table());
+    if let Some(path) = &arguments.csv {
+        atomic_write(path, comparison.csv()?.as_bytes())?;
+    }
+    if let Some(path) = &arguments.heat_map {
+        atomic_write(path, &draw(&comparison, quantity, path)?)?;
+    }
+    Ok(())
+}
+
+/// The heat map in the format that the file's extension asks for.
+fn draw(comparison: &Comparison, quantity: Quantity, path: &Path) -> Result<Vec<u8>> {
+    let map = comparison.heat_map(quantity)?;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("svg") => Ok(map.svg()?.into_bytes()),
+        Some("png") => map.png().context("the heat map"),
+        _ => bail!("{}: expected a file name that ends in .svg or .png", path.display()),
+    }
+}

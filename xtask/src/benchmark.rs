@@ -87,7 +87,9 @@ pub fn run(options: &Options) -> Result<()> {
     } else {
         EMPTY_PAGE.to_owned()
     };
-    let key = options.size.name();
+    // Slow merges are measured less often than fast ones: each choice has its own section.
+    let names: Vec<&str> = options.merges.iter().map(|merge| merge.name()).collect();
+    let key = format!("{} ({})", options.size.name(), names.join(", "));
     // A page that cannot be written is better known before the work.
     write_page(&options.out, &page)?;
     replace_section(&page, &key, "").with_context(|| options.out.display().to_string())?;

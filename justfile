@@ -12,6 +12,14 @@ reproduce-table-1:
 reproduce-table-2:
     cargo bunch reproduce hammoud2024/table-2
 
+# Merge checkpoints: just merge recipe.yml merged/
+merge *ARGUMENTS:
+    cargo bunch merge {{ARGUMENTS}}
+
+# Speed beside mergekit's; PYTHON is an interpreter that has mergekit 0.1.5.
+benchmark PYTHON:
+    cargo xtask benchmark --mergekit {{PYTHON}}
+
 # The merge methods and what they are.
 methods:
     cargo bunch methods

@@ -33,12 +33,12 @@ impl Place {
         let mut start = 0;
         let mut previous = "";
         for part in tensor.split('.') {
-            if LAYER_LISTS.contains(&previous) {
-                if let Ok(index) = part.parse() {
-                    let (prefix, rest) = tensor.split_at(start);
-                    let suffix = &rest[part.len()..];
-                    return Self::Layer { index, prefix: prefix.into(), suffix: suffix.into() };
-                }
+            if LAYER_LISTS.contains(&previous)
+                && let Ok(index) = part.parse()
+            {
+                let (prefix, rest) = tensor.split_at(start);
+                let suffix = &rest[part.len()..];
+                return Self::Layer { index, prefix: prefix.into(), suffix: suffix.into() };
             }
             start += part.len() + 1;
             previous = part;
@@ -56,7 +56,7 @@ pub(crate) fn is_vocabulary(tensor: &str) -> bool {
     let is_output = |name: &&str| tensor == *name || tensor.ends_with(&format!(".{name}"));
     let in_layer = matches!(Place::of(tensor), Place::Layer { .. });
     let is_position = tensor.split('.').any(|part| part == "wpe");
-    !in_layer && !is_position && (is_embedding(tensor) || OUTPUTS.iter().any(|name| is_output(&name)))
+    !in_layer && !is_position && (is_embedding(tensor) || OUTPUTS.iter().any(is_output))
 }
 
 /// The tensor that stands in for an output projection which the model shares with its input embeddings.

@@ -12,6 +12,7 @@ mod hub_cache;
 mod input_model;
 mod layers;
 mod lora;
+mod names_by_place;
 mod options;
 mod plan;
 mod planned_tensor;

@@ -10,6 +10,7 @@ use crate::configuration::{Changes, is_tied};
 use crate::error::StreamingError;
 use crate::input_model::InputModel;
 use crate::layers::{Place, is_vocabulary, tied_to};
+use crate::names_by_place::NamesByPlace;
 use crate::options::MergeOptions;
 use crate::planned_tensor::{Input, PlannedTensor};
 use crate::problem::Problem;
@@ -30,28 +31,6 @@ pub struct MergePlan<'a> {
     pub(crate) notes: Vec<String>,
     /// To what inputs are rounded when they are read.
     pub(crate) rounding: Option<Dtype>,
-}
-
-/// The tensors' names of one model by place: those before the layers, of each layer, after the layers.
-struct NamesByPlace {
-    outside: BTreeMap<Place, Vec<String>>,
-    /// By layer: prefix and suffix of each name.
-    layers: BTreeMap<usize, Vec<(String, String)>>,
-}
-
-impl NamesByPlace {
-    fn new(model: &InputModel) -> Self {
-        let mut names = Self { outside: BTreeMap::new(), layers: BTreeMap::new() };
-        for name in model.checkpoint.names() {
-            match Place::of(name) {
-                Place::Layer { index, prefix, suffix } => {
-                    names.layers.entry(index).or_default().push((prefix, suffix));
-                }
-                place => names.outside.entry(place).or_default().push(name.to_owned()),
-            }
-        }
-        names
-    }
 }
 
 /// A plan that is being made.

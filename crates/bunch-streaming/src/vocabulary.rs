@@ -91,7 +91,6 @@ fn code_of(model: &InputModel) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Each model's tokenizer with the number of its rows, or why there is none.
-#[expect(clippy::type_complexity, reason = "what is wrong with models, or with a tokenizer")]
 fn vocabularies(models: &[InputModel]) -> Result<Result<Vec<ModelVocabulary>, StreamingError>, Vec<Problem>> {
     let size = |model: &InputModel| text_value(model.config(), "vocab_size").and_then(serde_json::Value::as_u64);
     let unknown = models.iter().filter(|model| size(model).is_none());

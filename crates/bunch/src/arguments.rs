@@ -152,7 +152,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
     };
     let number: f64 = number.parse().map_err(|_| format!("expected a number, got `{number}`"))?;
     let bytes = number * factor as f64;
-    if bytes >= 1.0 && bytes < 1e18 { Ok(bytes as u64) } else { Err(format!("expected at least 1 byte, got {text}")) }
+    if (1.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(format!("expected at least 1 byte, got {text}")) }
 }
 
 /// Options of `bunch inspect`.

@@ -1,25 +1,43 @@
-//! Speed of every method on one tensor: bytes of base and experts per second, with and without a cache.
+//! Speed of every method on one tensor: bytes of base and experts per second, in memory with and without a cache, and read
+//! piece by piece as from a file; beside it, copying as many bytes.
 
 use bunch_merging::{
-    DareLinear, DareTies, Density, Linear, Method, Slerp, TaskArithmetic, TensorAcrossModels, TensorCache, Ties, Values,
+    BaseRole, CATALOGUE, Info, Method, ReadValues, Spelling, TensorAcrossModels, TensorCache, Values,
+    method_from_parameters, parameter_specs,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::RngExt;
+use serde_json::{Map, Value, json};
 
 const LEN: usize = 1 << 18;
 
-fn methods() -> Vec<Method> {
-    let density = Density::try_from(0.3).unwrap_or(Density::ONE);
-    let slerp: Result<Slerp, _> = serde_json::from_str(r#"{ "t": 0.3 }"#);
-    let mut methods = vec![
-        Linear::default().into(),
-        TaskArithmetic::default().into(),
-        Ties { density: density.into(), ..Ties::default() }.into(),
-        DareLinear { density: density.into(), ..DareLinear::default() }.into(),
-        DareTies { density: density.into(), ..DareTies::default() }.into(),
-    ];
-    methods.extend(slerp.map(Method::from));
-    methods
+/// A method with a density where it has one, and the parameters that it cannot do without.
+fn method(info: &Info, experts: usize) -> Option<Method> {
+    let mut parameters = Map::new();
+    for spec in parameter_specs(info.name, Spelling::Bunch)? {
+        let value = match spec.name.as_str() {
+            "density" => json!(0.3),
+            "t" => json!(0.01),
+            _ => continue,
+        };
+        let value = if spec.per_expert { Value::Array(vec![value; experts]) } else { value };
+        parameters.insert(spec.name, value);
+    }
+    method_from_parameters(info.name, Spelling::Bunch, &parameters).ok()
+}
+
+/// Values that are copied when they are asked for, as decoding does.
+struct Copied<'a>(&'a [f32]);
+
+impl ReadValues for Copied<'_> {
+    fn read(&self, start: usize, out: &mut [f32]) -> Result<(), String> {
+        out.copy_from_slice(&self.0[start..start + out.len()]);
+        Ok(())
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
 }
 
 fn merge(c: &mut Criterion) {
@@ -29,17 +47,28 @@ fn merge(c: &mut Criterion) {
         (0..2).map(|_| base.iter().map(|value| value + stream.random_range(-0.01..0.01)).collect()).collect();
     let mut out = vec![0.0; LEN];
     let mut group = c.benchmark_group("merge");
-    for method in methods() {
-        let count = method.info().experts.max.unwrap_or(2);
-        let experts: Vec<Values<'_>> = models.iter().take(count).map(Values::from).collect();
-        group.throughput(Throughput::Bytes(((1 + count) * LEN * size_of::<f32>()) as u64));
-        let filled = TensorCache::new(count);
-        for (label, cache) in [("uncached", None), ("cached", Some(&filled))] {
-            let tensor = TensorAcrossModels::new("a.weight", &[LEN], Some(Values::from(&base)), &experts);
+    let bytes = |models: usize| Throughput::Bytes((models * LEN * size_of::<f32>()) as u64);
+
+    group.throughput(bytes(1));
+    group.bench_function("memcpy", |b| b.iter(|| out.copy_from_slice(&base)));
+    for info in CATALOGUE {
+        let count = info.experts.max.unwrap_or(2).min(2);
+        let Some(method) = method(info, count) else { continue };
+        let has_base = info.base != BaseRole::Ignored;
+        group.throughput(bytes(usize::from(has_base) + count));
+        let slices: Vec<Values<'_>> = models.iter().take(count).map(Values::from).collect();
+        let copied: Vec<Copied<'_>> = models.iter().take(count).map(|values| Copied(values)).collect();
+        let streams: Vec<Values<'_>> = copied.iter().map(|values| Values::Stream(values)).collect();
+        let (copied_base, filled) = (Copied(&base), TensorCache::new(count));
+        let shape = [512, LEN / 512];
+        for (label, base, experts, cache) in [
+            ("in memory", Values::from(&base), &slices, None),
+            ("cached", Values::from(&base), &slices, Some(&filled)),
+            ("streamed", Values::Stream(&copied_base), &streams, None),
+        ] {
+            let tensor = TensorAcrossModels::new("a.weight", &shape, has_base.then_some(base), experts);
             let tensor = TensorAcrossModels { cache, ..tensor };
-            group.bench_function(format!("{}/{label}", method.info().name), |b| {
-                b.iter(|| method.merge(&tensor, 0, &mut out));
-            });
+            group.bench_function(format!("{}/{label}", info.name), |b| b.iter(|| method.merge(&tensor, 0, &mut out)));
         }
     }
     group.finish();

@@ -1,5 +1,7 @@
 //! The language model trait: everything an evaluator or a data generator may ask of a model.
 
+use crate::LmError;
+
 /// A token's index in the vocabulary.
 pub type TokenId = u32;
 
@@ -48,36 +50,16 @@ pub struct GenerateConfig {
     pub sampling: Sampling,
 }
 
-/// What went wrong inside a language model.
-#[derive(Debug, thiserror::Error)]
-pub enum LmError {
-    /// A request that no model can answer.
-    #[error("request {index}: {what}")]
-    Request {
-        /// Position of the request in the call.
-        index: usize,
-        /// What is wrong with it.
-        what: String,
-    },
-    /// The prompt and its continuation do not fit.
-    #[error("request {index}: {tokens} tokens do not fit into the context window of {window}")]
-    TooLong {
-        /// Position of the request in the call.
-        index: usize,
-        /// Prompt plus continuation, in tokens.
-        tokens: usize,
-        /// The model's `max_position_embeddings`.
-        window: usize,
-    },
-    /// The tokenizer or chat template failed.
-    #[error("{0}")]
-    Text(String),
-}
-
 /// A causal language model: scores continuations and continues prompts.
 ///
 /// Answers come in the order of the requests and do not depend on how an implementation batches them.
 pub trait LanguageModel {
+    /// The most tokens the model takes at once, context and continuation or prompt and answer together; at least 1.
+    ///
+    /// It is `max_position_embeddings` of `config.json`; callers cut longer contexts from the left, as
+    /// lm-evaluation-harness does.
+    fn context_window(&self) -> usize;
+
     /// Scores each request's continuation.
     ///
     /// # Errors

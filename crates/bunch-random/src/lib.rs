@@ -4,7 +4,7 @@
 //! depends on the order in which things are done or on the number of threads doing them.
 
 use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use rand_chacha::rand_core::{Rng as _, SeedableRng};
 use sha2::{Digest, Sha256};
 
 /// A seekable stream of random numbers (ChaCha with 8 rounds).
@@ -24,9 +24,14 @@ pub fn stream(seed: u64, path: &[&str]) -> Stream {
     ChaCha8Rng::from_seed(hash.finalize().into())
 }
 
+/// A seed for something that draws streams of its own: keyed like a stream, and as different from any other.
+pub fn derived_seed(seed: u64, path: &[&str]) -> u64 {
+    stream(seed, path).next_u64()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::stream;
+    use super::{derived_seed, stream};
     use rand::Rng;
 
     #[test]
@@ -41,6 +46,12 @@ mod tests {
     fn the_stream_never_changes() {
         // Committed results depend on this value: a change of hash or generator is a change of every number.
         assert_eq!(stream(0, &["golden"]).next_u64(), GOLDEN);
+    }
+
+    #[test]
+    fn derived_seeds_differ_by_name() {
+        assert_eq!(derived_seed(0, &["golden"]), GOLDEN);
+        assert_ne!(derived_seed(0, &["a"]), derived_seed(0, &["b"]));
     }
 
     const GOLDEN: u64 = 7_915_692_117_206_190_525;

@@ -133,6 +133,18 @@ impl Tokenizer {
         tokenizer.with_settings(settings, path)
     }
 
+    /// The tokenizer of a model that lies in `dir`, where `gguf` are the metadata of its weights if they are a GGUF file: that
+    /// of the directory if it has a `tokenizer.json`, else that in the file.
+    ///
+    /// # Errors
+    /// As [`Self::from_directory`] and [`Self::from_gguf`].
+    pub fn from_model(dir: &Path, gguf: Option<&Map<String, Value>>) -> Result<Self, LmError> {
+        match gguf {
+            Some(metadata) if !dir.join("tokenizer.json").is_file() => Self::from_gguf(dir, metadata),
+            _ => Self::from_directory(dir),
+        }
+    }
+
     /// This tokenizer with all that is known beside `tokenizer.json`; `path` holds the special tokens.
     fn with_settings(mut self, settings: Settings, path: &Path) -> Result<Self, LmError> {
         let Settings { tokenizer_config, generation_config, config, mut special } = settings;

@@ -47,7 +47,7 @@ fn directories_are_read_as_transformers_reads_them() {
     let texts = golden["texts"].as_array().unwrap();
     let conversations: Vec<Vec<Message>> = serde_json::from_value(golden["conversations"].clone()).unwrap();
     let cases = golden["cases"].as_array().unwrap();
-    assert_eq!(cases.len(), 10);
+    assert_eq!(cases.len(), 12);
     for case in cases {
         let name = case["name"].as_str().unwrap();
         let mut tokenizer = base(case["base"].as_str().unwrap());

@@ -153,6 +153,14 @@ fn files_in_a_directory_give_the_same_tokenizer() {
         }
         let expected = [direct.eos().unwrap(), 1020];
         assert_eq!((written.stop_tokens(), direct.stop_tokens()), (&expected[..], &expected[..]));
+        // Files have precedence; `from_model` looks for them.
+        let text = "the apples";
+        for dir in [folder.path(), tempfile::tempdir().unwrap().path()] {
+            let found = Tokenizer::from_model(dir, Some(&metadata)).unwrap();
+            assert_eq!(found.encode(text, AddBos::Auto).unwrap(), direct.encode(text, AddBos::Auto).unwrap());
+        }
+        fs::write(folder.path().join("tokenizer.json"), "{").unwrap();
+        assert!(Tokenizer::from_model(folder.path(), Some(&metadata)).is_err());
         let chat = [Message::user("x")];
         assert_eq!(written.render_chat(&chat, true).unwrap(), direct.render_chat(&chat, true).unwrap());
         assert_eq!(written.prefix_token(), direct.prefix_token());

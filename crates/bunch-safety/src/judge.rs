@@ -1,5 +1,6 @@
 //! Judges: a checkpoint, asked in a fixed way and read by a fixed rule, says whether a reply is safe.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -28,6 +29,8 @@ pub struct Judge {
     pub source: String,
     /// The harms that it distinguishes, by code.
     pub categories: BTreeMap<String, String>,
+    /// Its file's text and its templates', one after the other: what its judgements follow from beside the model.
+    pub definition: String,
     rule: VerdictRule,
     score: Option<Score>,
     prompt: JudgePrompt,
@@ -142,8 +145,15 @@ impl Judge {
                 "score: expected a word for safe and one for unsafe, got an empty one",
             ));
         }
-        let prompt = JudgePrompt::new(prompt, file, template)?;
-        Ok(Self { name: name.to_owned(), title, model, source, categories, rule, score, prompt })
+        let definition = RefCell::new(text.to_owned());
+        let read = |name: &str| {
+            let text = template(name)?;
+            definition.borrow_mut().push_str(&text);
+            Ok(text)
+        };
+        let prompt = JudgePrompt::new(prompt, file, read)?;
+        let definition = definition.into_inner();
+        Ok(Self { name: name.to_owned(), title, model, source, categories, definition, rule, score, prompt })
     }
 
     /// Whether P(unsafe) can be asked for.

@@ -17,7 +17,8 @@ pub struct ExchangeRecord {
 }
 
 /// Reads exchanges from JSON lines, or from a JSON array as BeaverTails' and MergeAlign's publishers write them: objects
-/// with the texts `prompt` and `response`, and possibly `context`. Other fields are kept.
+/// with the texts `prompt` and `response` (where that is missing, `text`, as `bunch generate` calls it), and possibly
+/// `context`. Other fields are kept.
 ///
 /// # Errors
 /// A file that cannot be read, or a line (in an array, an entry) that is no such object, by number.
@@ -77,7 +78,8 @@ fn fault(path: &Path, line: usize, reason: String) -> SafetyError {
 }
 
 fn exchange(line: usize, fields: &Map<String, Value>) -> Result<Exchange, String> {
-    let (prompt, response) = (text(fields, "prompt")?, text(fields, "response")?);
+    let is_generated = !fields.contains_key("response") && fields.contains_key("text");
+    let (prompt, response) = (text(fields, "prompt")?, text(fields, if is_generated { "text" } else { "response" })?);
     Ok(Exchange { line, prompt, response, context: optional_text(fields, "context")? })
 }
 
@@ -146,6 +148,8 @@ mod tests {
         assert_eq!(records[0].fields["n"], json!(1));
         assert_eq!(records[1].exchange.request(), "c\n\n---\n\nd");
         assert_eq!(records[1].exchange.response, "");
+        let (_folder, path) = file("{\"prompt\": \"a\", \"ids\": [1], \"text\": \"b\"}\n");
+        assert_eq!(read_exchanges(&path).unwrap()[0].exchange.response, "b");
     }
 
     #[test]
@@ -165,8 +169,8 @@ mod tests {
         };
         let good = "{\"prompt\": \"a\", \"response\": \"b\"}\n";
         assert_eq!(
-            message(&format!("{good}{{\"prompt\": \"a\", \"text\": \"b\"}}")),
-            ", line 2: expected a field `response`, got prompt, text"
+            message(&format!("{good}{{\"prompt\": \"a\", \"answer\": \"b\"}}")),
+            ", line 2: expected a field `response`, got prompt, answer"
         );
         assert_eq!(
             message(&format!("{good}{{\"prompt\": 3, \"response\": \"b\"}}")),

@@ -120,6 +120,17 @@ DIRECTORIES = [
     ("no template", LLAMA, {}, {"tokenizer_config.json": FAST | LLAMA_NAMED}),
     ("BOS that is switched off", LLAMA, {}, {
         "tokenizer_config.json": FAST | LLAMA_NAMED | {"add_bos_token": False, "chat_template": LLAMA_CHAT}}),
+    ("a class that has tokens of its own", LLAMA, QWEN, {
+        "config.json": {"model_type": "qwen2"},
+        "tokenizer_config.json": FAST | {"tokenizer_class": "Qwen2Tokenizer", "chat_template": CHATML}}),
+    ("mistral as transformers 4 writes it", MISTRAL, {}, {
+        "config.json": {"model_type": "mistral", "bos_token_id": 1, "eos_token_id": 2},
+        "tokenizer_config.json": FAST | MISTRAL_NAMED | {
+            "tokenizer_class": "LlamaTokenizerFast", "add_bos_token": True, "add_eos_token": False, "legacy": True,
+            "model_max_length": 1e30, "sp_model_kwargs": {}, "use_default_system_prompt": False, "pad_token": None,
+            "added_tokens_decoder": decoder_of([added(0, "<unk>"), added(1, "<s>"), added(2, "</s>")]),
+            "chat_template": MISTRAL_CHAT},
+        "special_tokens_map.json": MISTRAL_NAMED}),
 ]
 
 

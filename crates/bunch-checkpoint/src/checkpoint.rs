@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::atomic::folder_of;
-use crate::gguf::GgufModel;
+use crate::gguf::{GgufModel, read_metadata};
 use crate::reader::StoredTensor;
 use crate::safetensors_model::SafetensorsModel;
 use crate::source::{Source, WeightFile};
@@ -115,6 +115,20 @@ impl Checkpoint {
     /// config.json, or of a GGUF file what it would be: a JSON object.
     pub fn config(&self) -> &serde_json::Value {
         &self.config
+    }
+
+    /// All that a GGUF file says about the model and its tokenizer: its key-value pairs in the file's order, arrays with
+    /// their elements, and null for a number that is not finite. None where the weights are in safetensors files.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub fn gguf_metadata(&self) -> Result<Option<serde_json::Map<String, serde_json::Value>>, CheckpointError> {
+        match self.files.as_slice() {
+            [file] if file.path().extension().is_some_and(|extension| extension == "gguf") => {
+                read_metadata(file).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// The tensors' names, sorted.

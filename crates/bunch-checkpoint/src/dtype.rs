@@ -89,6 +89,27 @@ impl Dtype {
         bytes.extend_from_slice(bytemuck::cast_slice(&words));
     }
 
+    /// Writes `values` to `bytes`, which are as many as they take, as [`Dtype::encode`] appends them. Returns as an error the
+    /// first value that is finite and would become infinite.
+    pub(crate) fn encode_into(self, values: &[f32], bytes: &mut [u8]) -> Result<(), f32> {
+        if self == Self::F32 {
+            bytes.copy_from_slice(bytemuck::cast_slice(values));
+            return Ok(());
+        }
+        if let Some(value) = self.find_overflow(values) {
+            return Err(value);
+        }
+        match bytemuck::try_cast_slice_mut(bytes) {
+            Ok(words) => self.encode_words(values, words),
+            Err(_) => {
+                let mut words = vec![0; values.len()];
+                self.encode_words(values, &mut words);
+                bytes.copy_from_slice(bytemuck::cast_slice(&words));
+            }
+        }
+        Ok(())
+    }
+
     /// Writes `values` to the 16-bit `words`, which have the same length: as F16, or else as BF16.
     pub(crate) fn encode_words(self, values: &[f32], words: &mut [u16]) {
         if self == Self::F16 {

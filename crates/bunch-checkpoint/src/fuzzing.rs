@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::gguf::GgufModel;
+use crate::gguf::{GgufModel, read_metadata};
 use crate::reader::{RawReader, StoredTensor, TensorReader};
 use crate::safetensors_model::describe;
 use crate::shard::ShardHeader;
@@ -31,7 +31,9 @@ pub fn index(bytes: &[u8]) -> bool {
 /// Reads `bytes` as a GGUF file and parts of its tensors; whether it is one.
 pub fn gguf(bytes: &[u8]) -> bool {
     let source = MemorySource { path: Path::new("fuzz.gguf"), bytes };
+    let metadata = read_metadata(&source);
     let Ok(model) = GgufModel::read(&source, None) else { return false };
+    metadata.expect("a model's metadata can be read in full");
     model.tensors.iter().for_each(|(name, tensor)| read_parts(&source, name, tensor));
     true
 }

@@ -11,7 +11,7 @@ mod tensors;
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 pub(crate) use blocks::BlockType;
 pub use error::GgufError;
@@ -134,16 +134,7 @@ impl Header {
 
     fn parse(source: &impl Source) -> Result<(Self, Extent), GgufError> {
         let mut cursor = Cursor::new(source);
-        let magic = cursor.bytes::<4>("the magic number")?;
-        if &magic != b"GGUF" {
-            return Err(GgufError::Magic { got: String::from_utf8_lossy(&magic).into_owned() });
-        }
-        let version = cursor.u32("the version")?;
-        if !matches!(version, 2 | 3) {
-            return Err(GgufError::Version { got: version });
-        }
-        let tensor_count = cursor.u64("the number of tensors")?;
-        let pair_count = cursor.u64("the number of metadata")?;
+        let Counts { tensor_count, pair_count } = Counts::read(&mut cursor)?;
         let metadata = Metadata::read(&mut cursor, pair_count)?;
         let tensors = tensors::read_list(&mut cursor, tensor_count)?;
 
@@ -160,6 +151,34 @@ impl Header {
         let padded_end = data_end.checked_next_multiple_of(alignment).unwrap_or(u64::MAX);
         Ok((Self { metadata, tensors, data_start }, Extent { data_end, padded_end }))
     }
+}
+
+/// What a file begins with, after the magic number and the version.
+struct Counts {
+    tensor_count: u64,
+    pair_count: u64,
+}
+
+impl Counts {
+    fn read(cursor: &mut Cursor<'_, impl Source>) -> Result<Self, GgufError> {
+        let magic = cursor.bytes::<4>("the magic number")?;
+        if &magic != b"GGUF" {
+            return Err(GgufError::Magic { got: String::from_utf8_lossy(&magic).into_owned() });
+        }
+        let version = cursor.u32("the version")?;
+        if !matches!(version, 2 | 3) {
+            return Err(GgufError::Version { got: version });
+        }
+        let tensor_count = cursor.u64("the number of tensors")?;
+        Ok(Self { tensor_count, pair_count: cursor.u64("the number of metadata")? })
+    }
+}
+
+/// All key-value pairs of a file, arrays with their elements, in the file's order.
+pub(crate) fn read_metadata(source: &impl Source) -> Result<Map<String, Value>, CheckpointError> {
+    let mut cursor = Cursor::new(source);
+    let pairs = Counts::read(&mut cursor).and_then(|counts| metadata::read_all(&mut cursor, counts.pair_count));
+    pairs.map_err(|error| CheckpointError::Gguf { path: source.path().to_path_buf(), source: error })
 }
 
 /// Where a file should end.

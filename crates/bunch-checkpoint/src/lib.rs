@@ -11,6 +11,7 @@
 #[cfg(target_endian = "big")]
 compile_error!("bunch-checkpoint supports little-endian targets only");
 
+mod aligned_buffer;
 mod atomic;
 mod checkpoint;
 mod digest;
@@ -22,6 +23,7 @@ pub mod fuzzing;
 mod gguf;
 mod inspection;
 mod model_directory;
+mod output_file;
 mod reader;
 mod safetensors_model;
 mod shard;
@@ -32,7 +34,7 @@ mod state_dict;
 mod stored_dtype;
 mod weight_files;
 mod weight_index;
-mod write_back;
+mod write_behind;
 mod writer;
 
 pub use atomic::atomic_write;

@@ -1,28 +1,21 @@
 //! A model directory that is written tensor by tensor.
 
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::aligned_buffer::AlignedBuffer;
 use crate::checkpoint::{CONFIG_FILE, check_config};
+use crate::output_file::OutputFile;
 use crate::shard_layout::{ShardLayout, TensorLayout, lay_out};
 use crate::staging::{Contention, Staging};
 use crate::weight_files::{WEIGHTS_SUFFIX, check_file_name};
 use crate::weight_index::{INDEX_FILE, WeightIndex};
-use crate::write_back::WriteBack;
+use crate::write_behind::{Failure, WriteBehind};
 use crate::{CheckpointError, StoredDtype};
-
-/// Values that are converted at a time, which bounds the memory that writing needs.
-const PIECE: usize = 1 << 16;
-
-thread_local! {
-    /// What is converted and not written yet.
-    static SCRATCH: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
-}
 
 /// How a directory is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,8 +47,8 @@ pub struct CheckpointWriter {
     /// Where the tensors go, one for each.
     places: Vec<Place>,
     /// These two before `staging`, to be closed before the folder is removed.
-    files: Vec<ShardFile>,
-    write_back: WriteBack,
+    files: Vec<Arc<OutputFile>>,
+    write_behind: WriteBehind,
     staging: Staging,
 }
 
@@ -67,15 +60,22 @@ struct Place {
     /// In bytes from the file's beginning.
     start: u64,
     byte_length: u64,
-    /// Bytes that were written so far.
-    written: AtomicU64,
+    filling: Mutex<Filling>,
 }
 
-/// A safetensors file that is being written.
-#[derive(Debug)]
-struct ShardFile {
-    name: String,
-    file: Arc<File>,
+/// How far a tensor is.
+#[derive(Debug, Default)]
+struct Filling {
+    /// Bytes that were given so far.
+    given: u64,
+    /// The last of them, which wait until they are many.
+    pending: Option<AlignedBuffer>,
+}
+
+impl Place {
+    fn filling(&self) -> MutexGuard<'_, Filling> {
+        self.filling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl CheckpointWriter {
@@ -108,12 +108,23 @@ impl CheckpointWriter {
         for (i, shard) in shards.into_iter().enumerate() {
             for tensor in &shard.tensors {
                 let (start, byte_length) = (tensor.start, tensor.byte_length);
-                places.insert(tensor.index, Place { file: i, start, byte_length, written: AtomicU64::new(0) });
+                places.insert(tensor.index, Place { file: i, start, byte_length, filling: Mutex::default() });
             }
-            files.push(ShardFile::create(&staging.new_dir(), dir, shard)?);
+            let ShardLayout { name, header, size, .. } = shard;
+            let path = dir.join(&name);
+            let file = OutputFile::create(&staging.new_dir(), name, size, &header);
+            files.push(Arc::new(file.map_err(CheckpointError::io(&path))?));
         }
         let places = places.into_values().collect();
-        Ok(Self { dir: dir.to_path_buf(), replace, tensors, places, files, write_back: WriteBack::start(), staging })
+        Ok(Self {
+            dir: dir.to_path_buf(),
+            replace,
+            tensors,
+            places,
+            files,
+            write_behind: WriteBehind::start(),
+            staging,
+        })
     }
 
     /// The tensors, as they were given to [`CheckpointWriter::create`].
@@ -138,22 +149,12 @@ impl CheckpointWriter {
             let (count, length) = (values.len(), layout.shape.iter().product());
             CheckpointError::OutOfRange { tensor: layout.name.clone(), start, count, length }
         };
-        let start_byte = start.checked_mul(dtype.size()).ok_or_else(out_of_range)?;
-        if dtype.size() == size_of::<f32>() {
-            return self.write_bytes(tensor, start_byte, bytemuck::cast_slice(values));
-        }
-        SCRATCH.with_borrow_mut(|words| {
-            words.resize(PIECE, 0);
-            for (i, piece) in values.chunks(PIECE).enumerate() {
-                if let Some(value) = dtype.find_overflow(piece) {
-                    return Err(CheckpointError::Overflow { tensor: layout.name.clone(), value, dtype });
-                }
-                let words = &mut words[..piece.len()];
-                dtype.encode_words(piece, words);
-                let start_byte = start_byte.checked_add(i * PIECE * dtype.size()).ok_or_else(out_of_range)?;
-                self.write_bytes(tensor, start_byte, bytemuck::cast_slice(words))?;
-            }
-            Ok(())
+        let size = dtype.size();
+        let start_byte = start.checked_mul(size).ok_or_else(out_of_range)?;
+        self.fill(tensor, start_byte, values.len() * size, |part, bytes| {
+            let values = &values[part.start / size..part.end / size];
+            let overflow = |value| CheckpointError::Overflow { tensor: layout.name.clone(), value, dtype };
+            dtype.encode_into(values, bytes).map_err(overflow)
         })
     }
 
@@ -163,25 +164,62 @@ impl CheckpointWriter {
     /// # Errors
     /// There is no such tensor or part of it, or it was written before; the operating system refuses.
     pub fn write_bytes(&self, tensor: usize, start_byte: usize, bytes: &[u8]) -> Result<(), CheckpointError> {
+        self.fill(tensor, start_byte, bytes.len(), |part, out| {
+            out.copy_from_slice(&bytes[part]);
+            Ok(())
+        })
+    }
+
+    /// Writes `count` bytes from `start_byte` of a tensor on, made by `make(part, bytes)` where they are written from; parts
+    /// begin and end with a value.
+    fn fill(
+        &self,
+        tensor: usize,
+        start_byte: usize,
+        count: usize,
+        make: impl Fn(Range<usize>, &mut [u8]) -> Result<(), CheckpointError>,
+    ) -> Result<(), CheckpointError> {
         let (layout, place) = self.find(tensor)?;
-        let count = bytes.len() as u64;
-        if (start_byte as u64).checked_add(count).is_none_or(|end| end > place.byte_length) {
+        if (start_byte as u64).checked_add(count as u64).is_none_or(|end| end > place.byte_length) {
             let (tensor, length) = (layout.name.clone(), place.byte_length as usize);
-            return Err(CheckpointError::OutOfRange { tensor, start: start_byte, count: bytes.len(), length });
+            return Err(CheckpointError::OutOfRange { tensor, start: start_byte, count, length });
         }
-        let file = &self.files[place.file];
-        write_all_at(&file.file, place.start + start_byte as u64, bytes).map_err(|source| CheckpointError::Write {
-            path: self.dir.join(&file.name),
-            tensor: layout.name.clone(),
-            source,
-        })?;
-        self.write_back.note(&file.file, count);
-        let got = place.written.fetch_add(count, Ordering::Relaxed) + count;
+        let mut filling = place.filling();
+        let got = filling.given + count as u64;
         if got > place.byte_length {
             let (tensor, expected) = (layout.name.clone(), place.byte_length);
             return Err(CheckpointError::WrittenTwice { tensor, expected, got });
         }
+        let write = |buffer| {
+            self.write_behind.write(&self.files[place.file], tensor, buffer).map_err(|failure| self.explain(failure))
+        };
+        let mut done = 0;
+        while done < count {
+            let position = place.start + (start_byte + done) as u64;
+            if let Some(elsewhere) = filling.pending.take_if(|pending| pending.next_position() != position) {
+                write(elsewhere)?;
+            }
+            let buffer = filling.pending.get_or_insert_with(|| self.write_behind.buffer(position));
+            let room = buffer.room();
+            let part = room.len().min(count - done);
+            make(done..done + part, &mut room[..part])?;
+            buffer.advance(part);
+            done += part;
+            filling.given += part as u64;
+            let is_complete = filling.given == place.byte_length;
+            if let Some(full) = filling.pending.take_if(|pending| is_complete || pending.is_full()) {
+                write(full)?;
+            }
+        }
         Ok(())
+    }
+
+    fn explain(&self, failure: &Failure) -> CheckpointError {
+        CheckpointError::Write {
+            path: self.dir.join(failure.file.name()),
+            tensor: self.tensors.get(failure.tensor).map(|tensor| tensor.name.clone()).unwrap_or_default(),
+            source: failure.error(),
+        }
     }
 
     /// Checks what [`CheckpointWriter::finish`] is to be given, so that a mistake is found before the work.
@@ -219,14 +257,15 @@ impl CheckpointWriter {
     ) -> Result<(), CheckpointError> {
         Self::check_files(&self.dir, config, files)?;
         for (tensor, place) in self.tensors.iter().zip(&self.places) {
-            let (expected, got) = (place.byte_length, place.written.load(Ordering::Relaxed));
+            let (expected, got) = (place.byte_length, place.filling().given);
             if got != expected {
                 return Err(CheckpointError::Incomplete { tensor: tensor.name.clone(), expected, got });
             }
         }
-        self.write_back.finish().map_err(CheckpointError::io(&self.dir))?;
+        self.write_behind.finish();
+        self.write_behind.failure().map_or(Ok(()), |failure| Err(self.explain(failure)))?;
         for file in &self.files {
-            file.file.sync_all().map_err(CheckpointError::io(&self.dir.join(&file.name)))?;
+            file.sync_all().map_err(CheckpointError::io(&self.dir.join(file.name())))?;
         }
         if self.files.len() > 1 {
             self.write_file(INDEX_FILE, &pretty(&self.index(), &self.dir.join(INDEX_FILE))?)?;
@@ -235,8 +274,8 @@ impl CheckpointWriter {
         for (name, bytes) in files {
             self.write_file(name, bytes)?;
         }
-        let Self { files, write_back, staging, replace, .. } = self;
-        drop((files, write_back));
+        let Self { files, write_behind, staging, replace, .. } = self;
+        drop((files, write_behind));
         staging.install(replace)
     }
 
@@ -249,7 +288,7 @@ impl CheckpointWriter {
 
     fn index(&self) -> WeightIndex {
         let total_size: u64 = self.places.iter().map(|place| place.byte_length).sum();
-        let file_name = |place: &Place| self.files[place.file].name.clone();
+        let file_name = |place: &Place| self.files[place.file].name().to_owned();
         let names = self.tensors.iter().map(|tensor| tensor.name.clone());
         let weight_map = names.zip(self.places.iter().map(file_name)).collect();
         WeightIndex { metadata: serde_json::json!({ "total_size": total_size }), weight_map }
@@ -260,18 +299,6 @@ impl CheckpointWriter {
         File::create_new(self.staging.new_dir().join(name))
             .and_then(|mut file| file.write_all(bytes).and_then(|()| file.sync_all()))
             .map_err(CheckpointError::io(&self.dir.join(name)))
-    }
-}
-
-impl ShardFile {
-    /// Makes the file in `folder`, in its full length; errors name it as a file of `dir`.
-    fn create(folder: &Path, dir: &Path, layout: ShardLayout) -> Result<Self, CheckpointError> {
-        let ShardLayout { name, header, size, .. } = layout;
-        let file = File::create_new(folder.join(&name))
-            .and_then(|file| file.set_len(size).map(|()| file))
-            .and_then(|file| write_all_at(&file, 0, &header).map(|()| file))
-            .map_err(CheckpointError::io(&dir.join(&name)))?;
-        Ok(Self { name, file: Arc::new(file) })
     }
 }
 
@@ -294,25 +321,4 @@ fn pretty(value: &impl serde::Serialize, path: &Path) -> Result<Vec<u8>, Checkpo
     let mut text = serde_json::to_vec_pretty(value).map_err(CheckpointError::json(path))?;
     text.push(b'\n');
     Ok(text)
-}
-
-#[cfg(unix)]
-fn write_all_at(file: &File, start: u64, bytes: &[u8]) -> io::Result<()> {
-    std::os::unix::fs::FileExt::write_all_at(file, bytes, start)
-}
-
-#[cfg(windows)]
-fn write_all_at(file: &File, mut start: u64, mut bytes: &[u8]) -> io::Result<()> {
-    while !bytes.is_empty() {
-        match std::os::windows::fs::FileExt::seek_write(file, bytes, start) {
-            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
-            Ok(length) => {
-                start += length as u64;
-                bytes = &bytes[length..];
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -101,6 +101,24 @@ fn a_directory_with_one_gguf_file_is_a_model() {
 }
 
 #[test]
+fn metadata_are_there_with_all_elements_of_arrays() {
+    let dir = directory("llama");
+    let metadata = Checkpoint::open(dir.path()).unwrap().gguf_metadata().unwrap().unwrap();
+    assert_eq!(metadata.len(), 18);
+    assert_eq!(metadata.keys().next().unwrap(), "general.architecture");
+    assert_eq!(metadata["llama.rope.freq_base"], 500_000.0);
+    assert_eq!(metadata["llama.attention.layer_norm_rms_epsilon"], 1e-5);
+    assert_eq!(metadata["tokenizer.ggml.tokens"], json!(["<0>", "<1>", "<2>", "<3>", "<4>", "<5>"]));
+    assert_eq!(metadata["tokenizer.ggml.merges"], json!(["a b"]));
+    assert_eq!(metadata["tokenizer.ggml.eos_token_id"], 2);
+
+    let parent = tempfile::tempdir().unwrap();
+    let safetensors = parent.path().join("model");
+    ModelDirectory::new(json!({}), &StateDict::new()).write(&safetensors).unwrap();
+    assert_eq!(Checkpoint::open(&safetensors).unwrap().gguf_metadata().unwrap(), None);
+}
+
+#[test]
 fn safetensors_in_the_same_directory_have_precedence() {
     let parent = tempfile::tempdir().unwrap();
     let dir = parent.path().join("model");

@@ -86,6 +86,10 @@ fn message(prompt: &[TokenId]) -> String {
 }
 
 impl LanguageModel for Fake {
+    fn context_window(&self) -> usize {
+        usize::MAX
+    }
+
     fn loglikelihood(&self, requests: &[LoglikelihoodRequest]) -> Result<Vec<Loglikelihood>, LmError> {
         Ok(requests[..requests.len() - self.lost]
             .iter()

@@ -82,7 +82,7 @@ pub(crate) fn stages(generated: &[(String, u64, PoolData)]) -> String {
 }
 
 /// The name a unit variant has in files.
-fn wire_name(value: &impl serde::Serialize) -> String {
+pub(crate) fn wire_name(value: &impl serde::Serialize) -> String {
     serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 

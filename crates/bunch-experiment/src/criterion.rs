@@ -2,6 +2,7 @@
 
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{QuestionAnswer, answer_loss};
+use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
@@ -21,22 +22,25 @@ pub(crate) struct Criterion<'a> {
 }
 
 impl Criterion<'_> {
+    /// A candidate, ready to be scored.
+    pub(crate) fn model(&self, weights: &StateDict) -> Result<LlamaModel, ExperimentError> {
+        self.bench.model(weights)
+    }
+
     /// L_safety or L_expert (Eq. 4 and 5): mean cross-entropy of the answers, in nats per token.
-    pub(crate) fn loss(&self, weights: &StateDict, data: Data) -> Result<f64, ExperimentError> {
+    pub(crate) fn loss(&self, model: &LlamaModel, data: Data) -> Result<f64, ExperimentError> {
         let pairs = match data {
             Data::Expert => self.expert,
             Data::Safety => self.safety,
         };
-        let model = self.bench.model(weights)?;
-        Ok(answer_loss(&model, self.bench.format(), pairs)?)
+        Ok(answer_loss(model, self.bench.format(), pairs)?)
     }
 
     /// Mean accuracy over the tasks' dev questions, in percent.
-    pub(crate) fn dev_accuracy(&self, weights: &StateDict) -> Result<f64, ExperimentError> {
-        let model = self.bench.model(weights)?;
+    pub(crate) fn dev_accuracy(&self, model: &LlamaModel) -> Result<f64, ExperimentError> {
         let mut sum = 0.0;
         for task in self.tasks {
-            sum += self.bench.dev_accuracy(&model, task)?;
+            sum += self.bench.dev_accuracy(model, task)?;
         }
         Ok(sum / self.tasks.len().max(1) as f64)
     }

@@ -1,28 +1,21 @@
 //! D_safety and D_expert of one pool, generated once and kept.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_evaluation::QuestionAnswer;
 use bunch_lm::LanguageModel;
-use bunch_miniature::world::{self, HarmCategory, ask_harmful_prompt, ask_prompt};
-use bunch_miniature::{MAX_ANSWER_TOKENS, Member};
 use bunch_synthesis::{
-    DomainData, DomainRequest, SafetyCategory, SafetyData, SafetyRequest, synthesize_domain, synthesize_safety,
+    DomainData, DomainRequest, DropReason, SafetyData, SafetyRequest, Stages, synthesize_domain, synthesize_safety,
 };
-use bunch_tuning::Silent;
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
+use crate::appendix::wire_name;
 use crate::workbench::Workbench;
-
-/// Temperature of generated questions. The paper uses 0.8 for models whose questions otherwise derail.
-const TEMPERATURE: f32 = 1.0;
-
-/// Questions that may be asked for each one wanted.
-const PATIENCE: usize = 20;
+use crate::world::UNCENSORED;
 
 /// The generated data of one pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,7 +27,7 @@ pub(crate) struct PoolData {
 
 /// Where a pool's data is kept, and what it is made of.
 pub(crate) struct DataPlan {
-    pub(crate) members: Vec<Member>,
+    pub(crate) members: Vec<String>,
     pub(crate) pairs: usize,
     pub(crate) path: PathBuf,
 }
@@ -55,68 +48,69 @@ impl DataPlan {
     }
 
     fn make(&self, bench: &Workbench) -> Result<PoolData, ExperimentError> {
-        let model =
-            |member| -> Result<_, ExperimentError> { bench.model(&bench.zoo.model(member, &mut Silent)?.weights) };
-        let names: Vec<String> = self.members.iter().map(ToString::to_string).collect();
-        let models = self.members.iter().map(|&member| model(member)).collect::<Result<Vec<_>, _>>()?;
+        let (world, manner) = (&bench.world, bench.world.manner());
+        let model = |member: &str| {
+            let weights = bench.weights(member)?;
+            bench.model(&weights)
+        };
+        let models = self.members.iter().map(|member| model(member)).collect::<Result<Vec<_>, _>>()?;
         let members: Vec<(&str, &dyn LanguageModel)> =
-            names.iter().map(String::as_str).zip(models.iter().map(|m| m as &dyn LanguageModel)).collect();
+            self.members.iter().map(String::as_str).zip(models.iter().map(|m| m as &dyn LanguageModel)).collect();
         let guard = bench.guard()?;
-        let categories: Vec<SafetyCategory> = HarmCategory::ALL
-            .into_iter()
-            .map(|category| SafetyCategory { name: category.title().into(), ask_prompt: ask_harmful_prompt(category) })
-            .collect();
-        let question = |text: &str| world::is_question(text).then(|| text.to_owned());
-        let exclude: BTreeSet<String> = bench.harmful.iter().cloned().collect();
+        let question = |text: &str| world.parse_question(text);
+        let exclude: BTreeSet<String> = bench.sets.harmful.iter().cloned().collect();
         let safety = synthesize_safety(&SafetyRequest {
-            uncensored: &model(Member::Uncensored)?,
+            uncensored: &model(UNCENSORED)?,
             members: &members,
             guard: &guard,
             format: bench.format(),
-            categories: &categories,
+            categories: &world.categories(),
             parse_question: &question,
             k: self.pairs,
-            temperature: TEMPERATURE,
-            max_new_tokens: MAX_ANSWER_TOKENS,
+            temperature: manner.temperature,
+            max_new_tokens: manner.max_new_tokens,
             seed: bench.seed,
-            max_asked: PATIENCE * self.pairs,
+            max_asked: manner.patience * self.pairs,
             exclude: &exclude,
         })?;
-        let prompts: Vec<String> = self.members[1..]
-            .iter()
-            .map(|member| match member {
-                Member::Expert(domain) => Ok(ask_prompt(*domain)),
-                other => Err(ExperimentError::Inconsistent {
-                    path: "experiment".into(),
-                    what: format!("`{other}` is no expert of a domain"),
-                }),
-            })
-            .collect::<Result<_, _>>()?;
+        let prompts: Vec<String> =
+            self.members[1..].iter().map(|member| world.ask_prompt(member)).collect::<Result<_, _>>()?;
         let experts: Vec<(&str, &dyn LanguageModel, &str)> =
             members[1..].iter().zip(&prompts).map(|(&(name, model), prompt)| (name, model, prompt.as_str())).collect();
-        let exclude = bench.test.values().flatten().map(|doc| doc.context.clone()).collect();
+        let exclude = bench.sets.test.values().flatten().map(|doc| doc.context.clone()).collect();
         let expert = synthesize_domain(&DomainRequest {
             experts: &experts,
             format: bench.format(),
             parse_question: &question,
             k: self.pairs,
-            temperature: TEMPERATURE,
-            max_new_tokens: MAX_ANSWER_TOKENS,
+            temperature: manner.temperature,
+            max_new_tokens: manner.max_new_tokens,
             seed: bench.seed,
-            max_asked: PATIENCE * self.pairs,
+            max_asked: manner.patience * self.pairs,
             exclude: &exclude,
         })?;
-        let short = |what: &str, got: usize, asked: u64| {
-            let what = format!("{what} of {} (seed {})", names.join(" + "), bench.seed);
-            if got < self.pairs {
-                Err(ExperimentError::Shortfall { what, got, wanted: self.pairs, asked })
-            } else {
-                Ok(())
-            }
-        };
-        short("D_safety", safety.pairs.len(), safety.stages.asked())?;
-        short("D_expert", expert.pairs.len(), expert.stages.values().map(|stages| stages.asked()).sum())?;
+        self.check("D_safety", bench.seed, safety.pairs.len(), &[&safety.stages])?;
+        self.check("D_expert", bench.seed, expert.pairs.len(), &expert.stages.values().collect::<Vec<_>>())?;
         Ok(PoolData { safety, expert })
+    }
+
+    /// Refuses fewer pairs than wanted.
+    fn check(&self, what: &str, seed: u64, got: usize, stages: &[&Stages]) -> Result<(), ExperimentError> {
+        if got >= self.pairs {
+            return Ok(());
+        }
+        let mut lost: BTreeMap<DropReason, u64> = BTreeMap::new();
+        for stage in stages.iter().flat_map(|stages| &stages.stages) {
+            stage.dropped.iter().for_each(|(reason, count)| *lost.entry(*reason).or_default() += count);
+        }
+        let lost: Vec<String> = lost.iter().map(|(reason, count)| format!("{} {count}", wire_name(reason))).collect();
+        Err(ExperimentError::Shortfall {
+            what: format!("{what} of {} (seed {seed})", self.members.join(" + ")),
+            got,
+            wanted: self.pairs,
+            asked: stages.iter().map(|stages| stages.asked()).sum(),
+            lost: lost.join(", "),
+        })
     }
 }
 

@@ -84,7 +84,7 @@ pub enum ExperimentError {
         what: String,
     },
     /// The data generation fell short.
-    #[error("{what}: only {got} of {wanted} pairs after asking {asked} questions")]
+    #[error("{what}: only {got} of {wanted} pairs after asking {asked} questions ({lost})")]
     Shortfall {
         /// Which data.
         what: String,
@@ -94,6 +94,8 @@ pub enum ExperimentError {
         wanted: usize,
         /// Questions asked.
         asked: u64,
+        /// Why questions were dropped, and how many.
+        lost: String,
     },
     /// A model of the small world.
     #[error(transparent)]
@@ -101,6 +103,9 @@ pub enum ExperimentError {
     /// The small world.
     #[error(transparent)]
     World(#[from] bunch_miniature::world::WorldError),
+    /// The world around a pretrained model.
+    #[error(transparent)]
+    Small(#[from] bunch_small::SmallError),
     /// Models or devices.
     #[error(transparent)]
     Llama(#[from] bunch_llama::LlamaError),

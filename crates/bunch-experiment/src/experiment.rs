@@ -146,10 +146,58 @@ pub struct FigureAxes {
     pub y: String,
 }
 
+/// Which world's models are merged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorldKind {
+    /// The small synthetic world: models of 450,000 parameters, trained from nothing.
+    #[default]
+    Miniature,
+    /// A pretrained model that the user fetched, and what is fine-tuned from it.
+    Small,
+}
+
+impl WorldKind {
+    /// Absent in files and hashes where it says nothing new.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Values that replace those of every grid.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridValues {
+    /// Values of each expert's weight.
+    pub weight: Vec<f64>,
+    /// Values of the density that all experts share.
+    pub density: Vec<f64>,
+    /// Values of t.
+    pub t: Vec<f64>,
+}
+
 /// What a scale changes: sizes, seeds, and which models and tasks stand for the paper's.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scale {
+    /// The world that models and tasks belong to.
+    #[serde(default, skip_serializing_if = "WorldKind::is_default")]
+    pub world: WorldKind,
+    /// The pretrained model that a small world starts from, by its id in `data/models.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The blocks that are run; all unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Vec<String>>,
+    /// Merges that each search may evaluate, instead of the rows' own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluations: Option<usize>,
+    /// Values of the grids, instead of the rows' own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<GridValues>,
+    /// What came out at this scale, instead of the experiment's analysis; not part of the experiment's identity either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<String>,
     /// Seeds; each is a world of its own.
     pub seeds: Vec<u64>,
     /// K: pairs of D_safety, and of D_expert.
@@ -162,10 +210,17 @@ pub struct Scale {
     pub questions: usize,
     /// Multiple-choice dev questions per task, on which grids are selected.
     pub dev_questions: usize,
-    /// The member of the zoo that stands for each of the paper's models.
+    /// The model of the world that stands for each of the paper's models.
     pub models: BTreeMap<String, String>,
     /// The domain of the world that stands for each task.
     pub tasks: BTreeMap<String, String>,
+}
+
+impl Scale {
+    /// Whether the scale runs the block of that name.
+    pub fn runs(&self, block: &str) -> bool {
+        self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(|name| name == block))
+    }
 }
 
 impl Experiment {
@@ -198,6 +253,19 @@ impl Experiment {
         })
     }
 
+    /// The experiment as the scale runs it: its blocks, its sizes of searches and grids, its analysis.
+    pub(crate) fn at(&self, scale: &Scale) -> Experiment {
+        let mut experiment = self.clone();
+        experiment.blocks.retain(|block| scale.runs(&block.name));
+        for row in &mut experiment.rows {
+            row.weighting.resize(scale);
+        }
+        if let Some(analysis) = &scale.analysis {
+            experiment.analysis.clone_from(analysis);
+        }
+        experiment
+    }
+
     fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |what: String| Err(ExperimentError::Inconsistent { path: path.into(), what });
         let table = self.table_spec("check");
@@ -214,7 +282,17 @@ impl Experiment {
             if scale.seeds.is_empty() {
                 return fail(format!("scale `{name}`: no seeds"));
             }
-            for block in &self.blocks {
+            let known = |name: &String| self.blocks.iter().any(|block| block.name == *name);
+            if let Some(unknown) = scale.blocks.iter().flatten().find(|name| !known(name)) {
+                return fail(format!("scale `{name}`: unknown block `{unknown}`"));
+            }
+            if scale.blocks.as_ref().is_some_and(Vec::is_empty) {
+                return fail(format!("scale `{name}`: no blocks"));
+            }
+            if (scale.world == WorldKind::Small) != scale.base.is_some() {
+                return fail(format!("scale `{name}`: `base` belongs to world \"small\", which needs it"));
+            }
+            for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
                 for model in [&block.base].into_iter().chain(&block.experts) {
                     if !scale.models.contains_key(model) {
                         return fail(format!(
@@ -233,9 +311,11 @@ impl Experiment {
                 }
             }
         }
-        for block in &self.blocks {
-            for row in &self.rows {
-                row.weighting.check(block).or_else(|what| fail(format!("row `{}`: {what}", row.name)))?;
+        for (name, scale) in &self.scale {
+            let experiment = self.at(scale);
+            for (block, row) in experiment.blocks.iter().flat_map(|b| experiment.rows.iter().map(move |row| (b, row))) {
+                let checked = row.weighting.check(block);
+                checked.or_else(|what| fail(format!("scale `{name}`, row `{}`: {what}", row.name)))?;
             }
         }
         Ok(())

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bunch_checkpoint::sha256_bytes;
-use bunch_miniature::{Member, TRAINING_CODE};
 use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::data::DataPlan;
 use crate::experiment::{Block, Experiment, Metric, Row, Scale};
 use crate::workbench::Workbench;
+use crate::world::{GUARD, UNCENSORED};
 
 /// Hash of the source code that a cell depends on, beside that of training.
 const CELL_CODE: &str = env!("BUNCH_CELL_CODE");
@@ -31,10 +31,14 @@ impl CellPlan<'_> {
     }
 }
 
-/// The members of the zoo that stand for a block's models: the base, then the experts.
-pub(crate) fn members(block: &Block, scale: &Scale) -> Result<Vec<Member>, ExperimentError> {
-    let names = [&block.base].into_iter().chain(&block.experts);
-    names.map(|name| Ok(scale.models[name].parse::<Member>()?)).collect()
+/// The models of the world that stand for a block's models: the base, then the experts.
+pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
+    [&block.base].into_iter().chain(&block.experts).map(|name| scale.models[name].clone()).collect()
+}
+
+/// Content addresses of models.
+fn keys<'a>(bench: &Workbench, models: impl Iterator<Item = &'a String>) -> Result<Vec<String>, ExperimentError> {
+    models.map(|model| bench.world.key(model)).collect()
 }
 
 /// The generated data of a block's pool.
@@ -44,15 +48,15 @@ pub(crate) fn data_plan(
     bench: &Workbench,
     cache: &Path,
 ) -> Result<DataPlan, ExperimentError> {
-    let members = members(block, scale)?;
-    let models: Vec<Member> = members.iter().copied().chain([Member::Uncensored, Member::Guard]).collect();
+    let members = members(block, scale);
+    let writers = [UNCENSORED.to_owned(), GUARD.to_owned()];
     let key = json!({
-        "models": models.iter().map(|&member| bench.zoo.key(member)).collect::<Vec<_>>(),
+        "models": keys(bench, members.iter().chain(&writers))?,
         "pairs": scale.pairs,
         // The test prompts and questions are excluded from the data.
-        "excluded": [bench.harmful, bench.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],
+        "excluded": [bench.sets.harmful, bench.sets.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],
         "seed": bench.seed,
-        "code": [TRAINING_CODE, CELL_CODE],
+        "code": [bench.world.code(), CELL_CODE],
     });
     let key = sha256_bytes(key.to_string().as_bytes());
     Ok(DataPlan { members, pairs: scale.pairs, path: cache.join("data").join(format!("{}.json", &key[..32])) })
@@ -71,7 +75,7 @@ pub(crate) fn cells<'a>(
     let mut plans = Vec::new();
     for (index, bench) in benches.iter().enumerate() {
         for block in &experiment.blocks {
-            let pool: Vec<String> = members(block, scale)?.iter().map(|&member| bench.zoo.key(member)).collect();
+            let pool = keys(bench, members(block, scale).iter())?;
             let data = data_plan(block, scale, bench, cache)?.path;
             let tasks: BTreeMap<&str, &str> = (experiment.columns.iter())
                 .filter(|column| column.metric == Metric::Acc)
@@ -81,7 +85,7 @@ pub(crate) fn cells<'a>(
                 let uses_data = !row.data().is_empty();
                 let key = json!({
                     "pool": pool,
-                    "guard": bench.zoo.key(Member::Guard),
+                    "guard": bench.world.key(GUARD)?,
                     "data": if uses_data { json!(data.file_name().map(|name| name.to_string_lossy())) } else { Value::Null },
                     // Names key the random streams of a search.
                     "row": [&block.name, &row.name],
@@ -90,7 +94,7 @@ pub(crate) fn cells<'a>(
                     "tasks": tasks,
                     "sizes": [scale.harmful_prompts, scale.benign_prompts, scale.questions, scale.dev_questions],
                     "seed": bench.seed,
-                    "code": [TRAINING_CODE, CELL_CODE],
+                    "code": [bench.world.code(), CELL_CODE],
                 });
                 let id = sha256_bytes(key.to_string().as_bytes());
                 plans.push(CellPlan { block, row, bench: index, id });

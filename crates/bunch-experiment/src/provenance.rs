@@ -1,15 +1,14 @@
 //! What a run used: models, data and sizes, for the manifest.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use bunch_checkpoint::sha256_bytes;
-use bunch_miniature::Member;
 use bunch_report::{DataUse, ModelUse};
-use bunch_tuning::Silent;
 
 use crate::data::PoolData;
 use crate::planning::{data_plan, members};
 use crate::workbench::Workbench;
+use crate::world::{GUARD, UNCENSORED, in_order, line};
 use crate::{ExperimentError, Metric, Run};
 
 /// What the manifest says beside the cells.
@@ -49,23 +48,22 @@ impl Run {
         })
     }
 
-    /// All members of the zoo that the experiment needs, with their ancestors.
-    pub(crate) fn members_used(&self) -> Result<Vec<Member>, ExperimentError> {
-        let mut used = vec![Member::Guard, Member::Uncensored];
-        for block in &self.experiment.blocks {
-            used.extend(members(block, &self.scale)?);
+    /// All models of the world that the experiment needs, with their ancestors, parents first.
+    pub(crate) fn members_used(&self, bench: &Workbench) -> Result<Vec<String>, ExperimentError> {
+        let pools = self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale));
+        let mut used = Vec::new();
+        for member in pools.chain([UNCENSORED.to_owned(), GUARD.to_owned()]) {
+            used.extend(line(&*bench.world, &member)?);
         }
-        let lines = used.iter().flat_map(|&member| std::iter::successors(Some(member), |member| member.parent()));
-        Ok(lines.collect::<BTreeSet<_>>().into_iter().collect())
+        Ok(in_order(&*bench.world, &used))
     }
 
     fn models_used(&self, benches: &[Workbench]) -> Result<Vec<ModelUse>, ExperimentError> {
-        let used = self.members_used()?;
-        let mut models = Vec::new();
+        let mut models = benches.first().map(|bench| bench.world.sources()).unwrap_or_default();
         for bench in benches {
-            for &member in &used {
-                let model = bench.zoo.model(member, &mut Silent)?;
-                models.push(ModelUse { name: format!("{member} seed {}", bench.seed), sha256: model.sha256 });
+            for member in self.members_used(bench)? {
+                let name = format!("{member} seed {}", bench.seed);
+                models.push(ModelUse { name, sha256: bench.member(&member)?.sha256 });
             }
         }
         Ok(models)
@@ -92,9 +90,9 @@ impl Run {
                 let name = format!("{name} seed {}", bench.seed);
                 used.push(DataUse { name, sha256: sha256_bytes(&bytes), n: n as u64 });
             };
-            add("harmful test prompts", bench.harmful.join("\n").into_bytes(), bench.harmful.len());
-            add("benign test prompts", bench.benign.join("\n").into_bytes(), bench.benign.len());
-            for (task, docs) in &bench.test {
+            add("harmful test prompts", bench.sets.harmful.join("\n").into_bytes(), bench.sets.harmful.len());
+            add("benign test prompts", bench.sets.benign.join("\n").into_bytes(), bench.sets.benign.len());
+            for (task, docs) in &bench.sets.test {
                 add(&format!("{task} test questions"), format!("{docs:?}").into_bytes(), docs.len());
             }
         }

@@ -7,7 +7,6 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use bunch_checkpoint::{sha256_bytes, sha256_of_state_dict};
-use bunch_miniature::Member;
 use bunch_recipe::Pool;
 use bunch_tuning::Observer;
 
@@ -21,7 +20,8 @@ use crate::planning::{CellPlan, cells, data_plan, members};
 use crate::progress::Bars;
 use crate::results::Results;
 use crate::schedule::{Job, Worker, run_jobs};
-use crate::workbench::Workbench;
+use crate::workbench::{Places, Workbench};
+use crate::world::{Costs, GUARD, UNCENSORED, in_order, line};
 use crate::{ExperimentError, Metric};
 
 /// How an experiment is run.
@@ -45,6 +45,8 @@ pub struct Options {
     pub cache: PathBuf,
     /// Folder of results.
     pub results: PathBuf,
+    /// Folder of pretrained models that the user fetched, for scales that start from one.
+    pub models: PathBuf,
     /// For the manifest.
     pub command_line: Vec<String>,
 }
@@ -76,12 +78,6 @@ pub struct Finished {
     /// Seconds from start to end.
     pub wall_seconds: f64,
 }
-
-/// Rough costs in milliseconds, for the progress display alone.
-const STEP_COST: u64 = 120;
-const DATA_COST: u64 = 4000;
-const MERGE_COST: u64 = 120;
-const EVALUATION_COST: u64 = 3000;
 
 impl Run {
     /// Reads the experiment `name` (`<paper>/<item>`) below `root` and checks the options against it.
@@ -127,14 +123,16 @@ impl Run {
         if options.jobs == Some(0) {
             return refuse("jobs", "0".into(), "at least 1");
         }
+        let experiment = experiment.at(&scale);
         Ok(Self { root: root.into(), name: name.into(), experiment, scale, options, variant })
     }
 
     /// Hash of everything that the experiment's file and the options decide; the analysis, written after the fact, is not part of it.
-    fn spec_sha256(&self) -> String {
+    pub fn spec_sha256(&self) -> String {
         let mut experiment = self.experiment.clone();
         experiment.analysis.clear();
-        experiment.scale = BTreeMap::from([(self.options.scale.clone(), self.scale.clone())]);
+        let scale = Scale { analysis: None, ..self.scale.clone() };
+        experiment.scale = BTreeMap::from([(self.options.scale.clone(), scale)]);
         sha256_bytes(serde_json::to_string(&(experiment, &self.variant)).expect("plain data").as_bytes())
     }
 
@@ -156,8 +154,9 @@ impl Run {
         let device = bunch_llama::device(&self.options.device)?;
         let cache = &self.options.cache;
         let _lock = lock(cache)?;
+        let places = Places { root: &self.root, cache, models: &self.options.models };
         let benches = (self.scale.seeds.iter())
-            .map(|&seed| Workbench::new(seed, &self.scale, cache, &device, &self.options.device))
+            .map(|&seed| Workbench::new(seed, &self.scale, &places, &device, &self.options.device))
             .collect::<Result<Vec<_>, _>>()?;
         let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
         let store = CellStore::new(cache);
@@ -198,8 +197,8 @@ impl Run {
                     std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;
                 }
             }
-            for member in self.members_used()? {
-                bench.zoo.forget(member)?;
+            for member in self.members_used(bench)? {
+                bench.world.forget(&member)?;
             }
         }
         Ok(())
@@ -219,34 +218,19 @@ impl Run {
         let pools: BTreeMap<_, OnceLock<PreparedPool>> =
             plans.iter().map(|plan| (key(plan), OnceLock::new())).collect();
         let mut jobs: Vec<Job<'_>> = Vec::new();
-        let mut trained: BTreeMap<(usize, Member), usize> = BTreeMap::new();
-        // Parents of all seeds come first: children of one seed then train beside parents of another.
-        let mut wanted = Vec::new();
-        for plan in plans {
-            let pool = members(plan.block, &self.scale)?;
-            let extra = if plan.row.data().is_empty() { vec![] } else { vec![Member::Uncensored] };
-            for member in pool.into_iter().chain(extra).chain([Member::Guard]) {
-                let line = std::iter::successors(Some(member), |member| member.parent());
-                wanted.extend(line.map(|member| (member, plan.bench)));
-            }
-        }
-        wanted.sort_unstable();
-        wanted.dedup();
-        for (member, bench) in wanted {
-            let cost = if benches[bench].zoo.is_cached(member) {
-                1
-            } else {
-                benches[bench].zoo.steps(member) as u64 * STEP_COST
-            };
-            let after = member.parent().and_then(|parent| trained.get(&(bench, parent)).copied());
-            trained.insert((bench, member), jobs.len());
-            let bench = &benches[bench];
+        let mut trained: BTreeMap<(usize, String), usize> = BTreeMap::new();
+        for (member, bench) in wanted(benches, plans, &self.scale)? {
+            let (seed, world) = (benches[bench].seed, &benches[bench].world);
+            let step = world.costs().step;
+            let cost = if world.is_cached(&member)? { 1 } else { world.steps(&member)? as u64 * step };
+            let after = world.parent(&member)?.and_then(|parent| trained.get(&(bench, parent)).copied());
+            trained.insert((bench, member.clone()), jobs.len());
             jobs.push(Job {
-                name: format!("train {member} seed {}", bench.seed),
+                name: format!("train {member} seed {seed}"),
                 after: after.into_iter().collect(),
                 cost,
                 run: Box::new(move |worker| {
-                    bench.zoo.model(member, &mut Reporting { worker })?;
+                    world.trained(&member, &mut Reporting { worker, step_cost: step })?;
                     Ok(())
                 }),
             });
@@ -262,22 +246,21 @@ impl Run {
             });
             let data = data_plan(plan.block, &self.scale, &benches[plan.bench], cache)?;
             let mut needs = data.members.clone();
-            needs.push(Member::Guard);
+            needs.push(GUARD.to_owned());
             if uses_data {
-                needs.push(Member::Uncensored);
+                needs.push(UNCENSORED.to_owned());
             }
             prepared.insert(key.clone(), jobs.len());
             let (bench, slot) = (&benches[plan.bench], &pools[&key]);
             let members = data.members.clone();
             jobs.push(Job {
                 name: format!("generate data for {} seed {}", plan.block.name, bench.seed),
-                after: needs.iter().map(|&member| trained[&(plan.bench, member)]).collect(),
-                cost: if uses_data && !data.path.exists() { DATA_COST } else { 1 },
+                after: needs.into_iter().map(|member| trained[&(plan.bench, member)]).collect(),
+                cost: if uses_data && !data.path.exists() { bench.world.costs().data } else { 1 },
                 run: Box::new(move |_| {
                     let data = if uses_data { Some(data.load_or_make(bench)?) } else { None };
-                    let models = members.iter().map(|&member| bench.zoo.model(member, &mut bunch_tuning::Silent));
-                    let mut models =
-                        models.map(|model| Ok(model?.weights)).collect::<Result<Vec<_>, ExperimentError>>()?;
+                    let models = members.iter().map(|member| bench.weights(member));
+                    let mut models = models.collect::<Result<Vec<_>, ExperimentError>>()?;
                     let base = models.remove(0);
                     let pool = Pool::new(base, models)?;
                     let _ = slot.set(PreparedPool { pool, data });
@@ -288,11 +271,12 @@ impl Run {
         for (plan, slot) in plans.iter().zip(&slots) {
             let evaluations = plan.row.weighting.evaluations(plan.block.experts.len()) as u64;
             let prepared = prepared[&key(plan)];
+            let Costs { merge, evaluation, .. } = benches[plan.bench].world.costs();
             let (pool, plan) = (&pools[&key(plan)], *plan);
             jobs.push(Job {
                 name: plan.name(benches),
                 after: vec![prepared],
-                cost: evaluations * MERGE_COST + EVALUATION_COST,
+                cost: evaluations * merge + evaluation,
                 run: Box::new(move |worker| {
                     let prepared = pool.get().expect("the job this one waits for fills it");
                     let measurement = self.measure(plan, &benches[plan.bench], prepared, worker)?;
@@ -303,7 +287,8 @@ impl Run {
             });
         }
         let available = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = self.options.jobs.unwrap_or(available);
+        let limit = benches.iter().filter_map(|bench| bench.world.max_jobs()).min().unwrap_or(available);
+        let threads = self.options.jobs.unwrap_or(available.min(limit));
         let bars = Bars::new(jobs.iter().map(|job| job.cost).sum(), threads);
         run_jobs(jobs, threads, (available / threads).max(1), &bars)?;
         let taken = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
@@ -326,14 +311,15 @@ impl Run {
         let accuracy = self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc);
         let tasks: Vec<String> = accuracy.map(|column| plan.block.tasks[&column.name].clone()).collect();
         let criterion = Criterion { pool: &prepared.pool, bench, safety: &safety, expert: &expert, tasks: &tasks };
+        let merge_cost = bench.world.costs().merge;
         let all = plan.row.weighting.evaluations(plan.block.experts.len());
         let mut scored = 0;
         let name = format!("{}/{}", plan.block.name, plan.row.name);
         let found = plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
             scored += 1;
-            worker.progress(&format!("merge {scored} of {all}"), scored as u64 * MERGE_COST);
+            worker.progress(&format!("merge {scored} of {all}"), scored as u64 * merge_cost);
         })?;
-        worker.progress("evaluating", scored as u64 * MERGE_COST);
+        worker.progress("evaluating", scored as u64 * merge_cost);
         let model = bench.model(&found.weights)?;
         let (scores, samples) = evaluate(bench, plan.block, &self.experiment.columns, &model)?;
         Ok(Measurement {
@@ -363,6 +349,27 @@ fn lock(cache: &Path) -> Result<File, ExperimentError> {
     Ok(file)
 }
 
+/// The models that the cells need, each with the position of its seed's workbench.
+///
+/// Parents of all seeds come first: children of one seed then train beside parents of another.
+fn wanted(
+    benches: &[Workbench],
+    plans: &[&CellPlan<'_>],
+    scale: &Scale,
+) -> Result<Vec<(String, usize)>, ExperimentError> {
+    let mut by_bench = vec![Vec::new(); benches.len()];
+    for plan in plans {
+        let extra = if plan.row.data().is_empty() { None } else { Some(UNCENSORED.to_owned()) };
+        for member in members(plan.block, scale).into_iter().chain(extra).chain([GUARD.to_owned()]) {
+            by_bench[plan.bench].extend(line(&*benches[plan.bench].world, &member)?);
+        }
+    }
+    let Some(first) = benches.first() else { return Ok(Vec::new()) };
+    let order = in_order(&*first.world, &by_bench.concat());
+    let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
+    Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
+}
+
 /// A pool ready to be merged, and its data if any row looks at it.
 struct PreparedPool {
     pool: Pool,
@@ -372,10 +379,11 @@ struct PreparedPool {
 /// Passes a training's progress on.
 struct Reporting<'a> {
     worker: &'a dyn Worker,
+    step_cost: u64,
 }
 
 impl Observer for Reporting<'_> {
     fn step(&mut self, step: usize, steps: usize, loss: f64) {
-        self.worker.progress(&format!("step {step} of {steps}, loss {loss:.3}"), step as u64 * STEP_COST);
+        self.worker.progress(&format!("step {step} of {steps}, loss {loss:.3}"), step as u64 * self.step_cost);
     }
 }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::criterion::Criterion;
-use crate::experiment::Block;
+use crate::experiment::{Block, Scale};
 
 /// A kind of generated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -158,6 +158,21 @@ impl Weighting {
         }
     }
 
+    /// Takes the sizes of searches and grids that the scale has of its own.
+    pub(crate) fn resize(&mut self, scale: &Scale) {
+        match self {
+            Weighting::Evomm(evomm) => evomm.evaluations = scale.evaluations.unwrap_or(evomm.evaluations),
+            Weighting::Grid(grid) => {
+                let Some(values) = &scale.grid else { return };
+                match grid.merge {
+                    Family::Slerp => grid.t.clone_from(&values.t),
+                    _ => (grid.weight, grid.density) = (values.weight.clone(), values.density.clone()),
+                }
+            }
+            Weighting::Member(_) | Weighting::Fixed(_) | Weighting::LmCocktail(_) => {}
+        }
+    }
+
     /// Refuses what cannot be run on a block's pool.
     pub(crate) fn check(&self, block: &Block) -> Result<(), String> {
         let experts = block.experts.len();
@@ -220,7 +235,7 @@ impl Weighting {
                     let merged = pool.merge(&grid.merge.method(point, experts)?, seed)?;
                     progress();
                     // A search minimises.
-                    Ok(-criterion.dev_accuracy(&merged)?)
+                    Ok(-criterion.dev_accuracy(&criterion.model(&merged)?)?)
                 };
                 let best = run_search(&mut search, &mut score)?;
                 let mut detail = named(&grid.names(experts), &best);
@@ -233,11 +248,12 @@ impl Weighting {
                 let mut score = |point: &[f64]| {
                     let merged = pool.merge(&evomm.merge.method(point, experts)?, seed)?;
                     progress();
-                    let expert = criterion.loss(&merged, Data::Expert)?;
+                    let model = criterion.model(&merged)?;
+                    let expert = criterion.loss(&model, Data::Expert)?;
                     if !evomm.data.contains(&Data::Safety) {
                         return Ok(expert);
                     }
-                    Ok(criterion.loss(&merged, Data::Safety)? + evomm.alpha * expert)
+                    Ok(criterion.loss(&model, Data::Safety)? + evomm.alpha * expert)
                 };
                 let best = run_search(&mut search, &mut score)?;
                 let mut detail = named(&evomm.merge.genes(experts), &best);
@@ -248,7 +264,8 @@ impl Weighting {
             Weighting::LmCocktail(cocktail) => {
                 let mut scores = Vec::new();
                 for member in pool.members() {
-                    let losses = cocktail.data.iter().map(|&data| criterion.loss(&member, data));
+                    let model = criterion.model(&member)?;
+                    let losses = cocktail.data.iter().map(|&data| criterion.loss(&model, data));
                     let losses = losses.collect::<Result<Vec<_>, _>>()?;
                     progress();
                     // Every kind of data has K pairs, so the mean over all pairs is the mean of the means.

@@ -2,95 +2,101 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{
-    ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, MultipleChoiceDoc, Verdict, evaluate_multiple_choice,
-};
+use bunch_evaluation::{ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, Verdict, evaluate_multiple_choice};
 use bunch_llama::LlamaModel;
-use bunch_miniature::world::{Domain, Split, World};
-use bunch_miniature::{Format, Member, Zoo};
+use bunch_tuning::Silent;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::experiment::Scale;
+use crate::experiment::{Scale, WorldKind};
+use crate::miniature::Miniature;
+use crate::small::Small;
+use crate::world::{EvaluationSets, GUARD, Trained, World};
 
-/// The world of one seed, its zoo and its evaluation sets.
+/// Where a world finds and keeps its things.
+pub(crate) struct Places<'a> {
+    /// The checkout, with `data/`.
+    pub(crate) root: &'a Path,
+    /// Trained models, generated data, cells.
+    pub(crate) cache: &'a Path,
+    /// Pretrained models that the user fetched.
+    pub(crate) models: &'a Path,
+}
+
+/// The world of one seed, and its evaluation sets.
 pub(crate) struct Workbench {
     pub(crate) seed: u64,
-    pub(crate) zoo: Zoo,
-    /// Harmful test prompts.
-    pub(crate) harmful: Vec<String>,
-    /// Benign test prompts.
-    pub(crate) benign: Vec<String>,
-    /// Test questions by task.
-    pub(crate) test: BTreeMap<String, Vec<MultipleChoiceDoc>>,
-    dev: BTreeMap<String, Vec<MultipleChoiceDoc>>,
-    format: Format,
+    pub(crate) world: Box<dyn World>,
+    pub(crate) sets: EvaluationSets,
+    /// Loaded once, since every row asks it.
+    guard: OnceLock<LlamaModel>,
     /// What the guard said of each exchange: many models give the same answers.
     verdicts: Mutex<BTreeMap<Exchange, Verdict>>,
 }
 
 impl Workbench {
-    /// The workbench of `seed`; `tasks` maps task names to domains of the world.
+    /// The workbench of `seed`.
     pub(crate) fn new(
         seed: u64,
         scale: &Scale,
-        cache: &Path,
+        places: &Places<'_>,
         device: &Device,
         device_name: &str,
     ) -> Result<Self, ExperimentError> {
-        let world = World::new(seed);
-        let texts = |requests: Vec<bunch_miniature::world::Request>| requests.iter().map(|r| r.text()).collect();
-        let docs = |split: Split, count: usize| -> Result<BTreeMap<String, Vec<MultipleChoiceDoc>>, ExperimentError> {
-            let docs = scale.tasks.iter().map(|(task, domain)| {
-                let questions = world.multiple_choice(domain_of(domain)?, split, count)?;
-                Ok((task.clone(), questions.iter().map(doc).collect()))
-            });
-            docs.collect()
+        let world: Box<dyn World> = match scale.world {
+            WorldKind::Miniature => Box::new(Miniature::new(seed, places.cache, device, device_name)?),
+            WorldKind::Small => Box::new(Small::new(seed, scale, places, device, device_name)?),
         };
-        Ok(Self {
-            seed,
-            harmful: texts(world.harmful_prompts(Split::Test, scale.harmful_prompts)?),
-            benign: texts(world.benign_prompts(Split::Test, scale.benign_prompts)?),
-            test: docs(Split::Test, scale.questions)?,
-            dev: docs(Split::Dev, scale.dev_questions)?,
-            zoo: Zoo::new(world, cache, device, device_name),
-            format: Format::default(),
-            verdicts: Mutex::new(BTreeMap::new()),
-        })
+        let sets = world.evaluation_sets(scale)?;
+        Ok(Self { seed, world, sets, guard: OnceLock::new(), verdicts: Mutex::new(BTreeMap::new()) })
     }
 
     pub(crate) fn format(&self) -> &dyn ChatFormat {
-        &self.format
+        self.world.format()
     }
 
     /// A model with these weights on this workbench's device.
     pub(crate) fn model(&self, weights: &StateDict) -> Result<LlamaModel, ExperimentError> {
-        Ok(self.zoo.language_model(weights)?)
+        self.world.language_model(weights)
+    }
+
+    /// A model of the world, which must have been trained before.
+    pub(crate) fn member(&self, name: &str) -> Result<Trained, ExperimentError> {
+        self.world.trained(name, &mut Silent)
+    }
+
+    /// Weights of a model of the world, which must have been trained before.
+    pub(crate) fn weights(&self, name: &str) -> Result<Arc<StateDict>, ExperimentError> {
+        Ok(self.member(name)?.weights)
     }
 
     /// Share of a task's dev questions that are answered right, in percent.
     pub(crate) fn dev_accuracy(&self, model: &LlamaModel, task: &str) -> Result<f64, ExperimentError> {
-        Ok(evaluate_multiple_choice(model, self.format(), &self.dev[task])?.acc().percent())
+        Ok(evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?.acc().percent())
     }
 
-    /// The guard of this world's zoo, which must have been trained before.
+    /// The guard of this world, which must have been trained before.
     pub(crate) fn guard(&self) -> Result<Guard<'_>, ExperimentError> {
-        let weights = self.zoo.model(Member::Guard, &mut bunch_tuning::Silent)?.weights;
-        Ok(Guard { model: self.model(&weights)?, bench: self })
+        let model = match self.guard.get() {
+            Some(model) => model,
+            None => {
+                let weights = self.weights(GUARD)?;
+                let loaded = self.model(&weights)?;
+                self.guard.get_or_init(|| loaded)
+            }
+        };
+        Ok(Guard { model, bench: self })
     }
 }
 
 /// The guard model as a judge that remembers its verdicts.
 pub(crate) struct Guard<'a> {
-    model: LlamaModel,
+    model: &'a LlamaModel,
     bench: &'a Workbench,
 }
-
-/// The verdict and the end of the turn.
-const VERDICT_TOKENS: usize = 2;
 
 impl Judge for Guard<'_> {
     fn judge(&self, exchanges: &[Exchange]) -> Result<Vec<Verdict>, EvaluationError> {
@@ -99,26 +105,15 @@ impl Judge for Guard<'_> {
             let known = memory();
             exchanges.iter().filter(|exchange| !known.contains_key(exchange)).cloned().collect()
         };
-        let judge = GuardJudge { model: &self.model, format: &self.bench.format, max_new_tokens: VERDICT_TOKENS };
+        let world = &self.bench.world;
+        let judge = GuardJudge {
+            model: self.model,
+            format: world.guard_format(),
+            max_new_tokens: world.manner().verdict_tokens,
+        };
         let verdicts = if unknown.is_empty() { Vec::new() } else { judge.judge(&unknown)? };
         let mut known = memory();
         known.extend(unknown.into_iter().zip(verdicts));
         Ok(exchanges.iter().map(|exchange| known[exchange]).collect())
     }
-}
-
-fn doc(question: &bunch_miniature::world::MultipleChoice) -> MultipleChoiceDoc {
-    MultipleChoiceDoc {
-        context: question.question.text(),
-        choices: question.choices.iter().map(|&choice| choice.to_owned()).collect(),
-        gold: question.gold,
-    }
-}
-
-/// The domain of that name.
-pub(crate) fn domain_of(name: &str) -> Result<Domain, ExperimentError> {
-    Domain::ALL.into_iter().find(|domain| domain.name() == name).ok_or_else(|| ExperimentError::Inconsistent {
-        path: "experiment".into(),
-        what: format!("unknown domain `{name}`: the world has {}", Domain::ALL.map(Domain::name).join(", ")),
-    })
 }

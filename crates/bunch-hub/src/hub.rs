@@ -14,11 +14,11 @@ use crate::listing::Listing;
 /// The address of the Hugging Face hub.
 const HUGGING_FACE: &str = "https://huggingface.co";
 
-/// How long a connection may take to come about.
-const CONNECT: Duration = Duration::from_secs(30);
+/// How long the hub's address may take to be found, and then a connection to come about.
+const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long the hub may think before it answers.
-const RESPONSE: Duration = Duration::from_secs(120);
+/// How long the hub may think before it answers, and be silent within an answer.
+const SILENCE: Duration = Duration::from_secs(30);
 
 /// A hub and who asks it.
 ///
@@ -30,6 +30,7 @@ pub struct Hub {
     api: Api,
     endpoint: String,
     pub(crate) retry_wait: Duration,
+    silence: Duration,
 }
 
 /// An answer of the hub.
@@ -46,7 +47,7 @@ impl Hub {
         let builder = ApiBuilder::from_cache(Cache::new(std::env::temp_dir())).with_progress(false);
         let api = builder.with_endpoint(endpoint.clone()).with_token(token).build();
         let api = api.map_err(|error| HubError::Client { endpoint: endpoint.clone(), reason: error.to_string() })?;
-        Ok(Self { api, endpoint, retry_wait: Duration::from_secs(1) })
+        Ok(Self { api, endpoint, retry_wait: Duration::from_secs(1), silence: SILENCE })
     }
 
     /// The hub at `HF_ENDPOINT` (https://huggingface.co without it), asked with the token `HF_TOKEN`, or else the one that
@@ -70,6 +71,12 @@ impl Hub {
         Self { retry_wait, ..self }
     }
 
+    /// This hub, but taken for gone after `silence` without a byte; 30 s if this is not called.
+    #[must_use]
+    pub fn with_silence(self, silence: Duration) -> Self {
+        Self { silence, ..self }
+    }
+
     /// The hub's address, without a slash at the end.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
@@ -86,7 +93,7 @@ impl Hub {
             reason: reason.to_string(),
         };
         let request = self.repo(repo, revision).info_request().query("blobs", "true");
-        let mut answer = ask(request).map_err(unreachable)?;
+        let mut answer = self.ask(request).map_err(unreachable)?;
         self.refuse(repo, &format!("repository {repo} with revision {revision}"), &answer)?;
         let json = answer.body_mut().read_to_string().map_err(unreachable)?;
         Listing::parse(repo, &json)
@@ -103,7 +110,7 @@ impl Hub {
         if start > 0 {
             request = request.header("Range", format!("bytes={start}-"));
         }
-        ask(request)
+        self.ask(request)
     }
 
     /// Turns an answer that is no file into an error; `what` was asked for.
@@ -122,15 +129,16 @@ impl Hub {
         }
     }
 
+    /// Sends `request`; an answer that means no is an answer, because its headers say why.
+    fn ask(&self, request: RequestBuilder<WithoutBody>) -> Result<Answer, ureq::Error> {
+        let patience = request.config().timeout_resolve(Some(CONNECT)).timeout_connect(Some(CONNECT));
+        let patience = patience.timeout_recv_response(Some(self.silence)).timeout_per_read(Some(self.silence));
+        patience.http_status_as_error(false).build().call()
+    }
+
     fn repo(&self, repo: &str, revision: &str) -> ApiRepo {
         self.api.repo(Repo::with_revision(repo.to_owned(), RepoType::Model, revision.to_owned()))
     }
-}
-
-/// Sends `request`; an answer that means no is an answer, because its headers say why.
-fn ask(request: RequestBuilder<WithoutBody>) -> Result<Answer, ureq::Error> {
-    let patient = request.config().timeout_connect(Some(CONNECT)).timeout_recv_response(Some(RESPONSE));
-    patient.http_status_as_error(false).build().call()
 }
 
 /// A header's value.

@@ -1,8 +1,8 @@
-//! Causal grouped-query attention of whole sequences.
+//! Causal grouped-query attention: of whole sequences, and of new tokens over cached keys and values.
 
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Tensor, TensorData, activation, s};
 
-use crate::kernels::{self, AttentionShape};
+use crate::kernels::{self, AttentionShape, CachedShape};
 use crate::model::ints;
 use crate::rope::{Rope, rotate};
 
@@ -26,7 +26,8 @@ pub(crate) fn composed(qkv: Tensor<2>, rope: &Rope, shape: &AttentionShape) -> T
     let (q, k, v) = split_heads(qkv.select(0, ints(&padding.spread, &device)), batch, seq, shape);
     let (cos, sin) = (rope.cos.clone().unsqueeze::<4>(), rope.sin.clone().unsqueeze::<4>());
     let (q, k) = (rotate(q, cos.clone(), sin.clone()), rotate(k, cos, sin));
-    let out = scores_to_output(q, k, v, causal_mask(seq, &device)); // [batch, heads, seq, head_dim]
+    let mask = causal_mask(seq, shape.window, &device);
+    let out = scores_to_output(q, k, v, mask); // [batch, heads, seq, head_dim]
     out.swap_dims(1, 2).reshape([batch * seq, shape.out_width()]).select(0, ints(&padding.gather, &device))
 }
 
@@ -83,7 +84,72 @@ pub(crate) fn scores_to_output(q: Tensor<4>, k: Tensor<4>, v: Tensor<4>, mask: T
 }
 
 /// `[1, 1, seq, seq]`: 0 where a query may look, [`MASKED`] where it may not.
-fn causal_mask(seq: usize, device: &Device) -> Tensor<4> {
-    let mask: Vec<f32> = (0..seq).flat_map(|i| (0..seq).map(move |j| if j <= i { 0.0 } else { MASKED })).collect();
+fn causal_mask(seq: usize, window: Option<usize>, device: &Device) -> Tensor<4> {
+    let see = |i: usize, j: usize| if visible(i, j, window) { 0.0 } else { MASKED };
+    let mask: Vec<f32> = (0..seq).flat_map(|i| (0..seq).map(move |j| see(i, j))).collect();
     Tensor::from_data(TensorData::new(mask, [1, 1, seq, seq]), device)
+}
+
+/// Whether the query at position `i` sees the key at position `j`.
+fn visible(i: usize, j: usize, window: Option<usize>) -> bool {
+    j <= i && window.is_none_or(|window| i - j < window)
+}
+
+/// Attention of new tokens over those cached before; gives the output and the cache with the new keys and values.
+///
+/// `qkv` `[rows, qkv_width]`, rope `[rows, head_dim / 2]`, `cache` `[slots, slot_width]`; gives `[rows, out_width]`.
+pub(crate) fn cached(qkv: Tensor<2>, rope: &Rope, cache: Tensor<2>, shape: CachedShape) -> (Tensor<2>, Tensor<2>) {
+    if kernels::available(&qkv.device()) {
+        return kernels::cached_attention(qkv, rope.cos.clone(), rope.sin.clone(), cache, shape);
+    }
+    cached_composed(qkv, rope, cache, &shape)
+}
+
+/// [`cached`] in burn's own operations, on segments padded to a rectangle.
+pub(crate) fn cached_composed(
+    qkv: Tensor<2>,
+    rope: &Rope,
+    mut cache: Tensor<2>,
+    shape: &CachedShape,
+) -> (Tensor<2>, Tensor<2>) {
+    let (rows, device) = (shape.rows(), qkv.device());
+    let &CachedShape { heads, kv_heads, head_dim, .. } = shape;
+    let (cos, sin) = (rope.cos.clone().unsqueeze::<4>(), rope.sin.clone().unsqueeze::<4>());
+    let part = |from: usize, count: usize| {
+        let part = qkv.clone().narrow(1, from * head_dim, count * head_dim);
+        part.reshape([1, rows, count, head_dim]).swap_dims(1, 2) // [1, heads, rows, head_dim]
+    };
+    let joined = |x: Tensor<4>, count: usize| x.swap_dims(1, 2).reshape([rows, count * head_dim]);
+    let q = joined(rotate(part(0, heads), cos.clone(), sin.clone()), heads);
+    let k = joined(rotate(part(heads, kv_heads), cos, sin), kv_heads);
+    let new = Tensor::cat(vec![k, joined(part(heads + kv_heads, kv_heads), kv_heads)], 1);
+
+    let segments = &shape.segments;
+    let queries = segments.iter().map(|segment| segment.rows).max().unwrap_or(0);
+    let keys = segments.iter().map(|segment| segment.start() + segment.rows).max().unwrap_or(0);
+    let (mut spread, mut gather, mut slots, mut mask) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut row = 0;
+    for (index, segment) in segments.iter().enumerate() {
+        cache = cache
+            .slice_assign(s![segment.own..segment.own + segment.rows, ..], new.clone().narrow(0, row, segment.rows));
+        spread.extend((0..queries).map(|i| (row + i.min(segment.rows - 1)) as i32));
+        gather.extend((0..segment.rows).map(|i| (index * queries + i) as i32));
+        let own = segment.own..segment.own + segment.rows;
+        let seen = segment.seen.iter().cloned().chain(std::iter::once(own)).flatten().map(|slot| slot as i32);
+        slots.extend(seen.chain(std::iter::repeat(segment.own as i32)).take(keys));
+        let see = |i: usize, j: usize| if visible(segment.start() + i, j, shape.window) { 0.0 } else { MASKED };
+        mask.extend((0..queries).flat_map(|i| (0..keys).map(move |j| see(i, j))));
+        row += segment.rows;
+    }
+    let count = segments.len();
+    let q = q.select(0, ints(&spread, &device)).reshape([count, queries, heads, head_dim]).swap_dims(1, 2);
+    let kv = cache.clone().select(0, ints(&slots, &device)); // [segments * keys, slot_width]
+    let half = |from: usize| {
+        let half = kv.clone().narrow(1, from * kv_heads * head_dim, kv_heads * head_dim);
+        half.reshape([count, keys, kv_heads, head_dim]).swap_dims(1, 2)
+    };
+    let mask = Tensor::from_data(TensorData::new(mask, [count, 1, queries, keys]), &device);
+    let out = scores_to_output(q, half(0), half(1), mask); // [segments, heads, queries, head_dim]
+    let out = out.swap_dims(1, 2).reshape([count * queries, heads * head_dim]);
+    (out.select(0, ints(&gather, &device)), cache)
 }

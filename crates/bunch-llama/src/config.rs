@@ -1,13 +1,49 @@
 //! The model's shape, as in Hugging Face's config.json.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::LlamaError;
 
-/// The attributes of a Llama `config.json` that decide the forward pass.
+/// The architectures that differ from Llama in a bias, a window or a default only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Family {
+    /// `LlamaForCausalLM`.
+    Llama,
+    /// `MistralForCausalLM`: a sliding window.
+    Mistral,
+    /// `Qwen2ForCausalLM`: biases on queries, keys and values.
+    Qwen2,
+}
+
+/// How the rotary frequencies are stretched beyond the context of pretraining.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "rope_type", rename_all = "lowercase")]
+pub enum RopeScaling {
+    /// All frequencies divided by `factor`.
+    Linear {
+        /// At least 1.
+        factor: f64,
+    },
+    /// Llama 3.1: low frequencies divided, high ones kept, those between interpolated.
+    Llama3 {
+        /// Divisor of the low frequencies, at least 1.
+        factor: f64,
+        /// Wavelengths above `original_max_position_embeddings / low_freq_factor` are low frequencies.
+        low_freq_factor: f64,
+        /// Wavelengths below `original_max_position_embeddings / high_freq_factor` are high frequencies.
+        high_freq_factor: f64,
+        /// Context of pretraining, in tokens.
+        original_max_position_embeddings: f64,
+    },
+}
+
+/// The attributes of a `config.json` that decide the forward pass.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LlamaConfig {
+    /// `model_type`.
+    pub family: Family,
     /// Rows of the embedding matrix.
     pub vocab_size: usize,
     /// Width of the residual stream.
@@ -28,70 +64,137 @@ pub struct LlamaConfig {
     pub rms_norm_eps: f64,
     /// Base of the rotary position embedding.
     pub rope_theta: f64,
+    /// Stretching of the rotary frequencies.
+    pub rope_scaling: Option<RopeScaling>,
     /// Whether the output projection is the embedding matrix.
     pub tie_word_embeddings: bool,
+    /// Whether queries, keys and values have a bias.
+    pub qkv_bias: bool,
+    /// Whether the attention's output projection has a bias.
+    pub o_bias: bool,
+    /// Whether the projections of SwiGLU have a bias.
+    pub mlp_bias: bool,
+    /// Per layer, how many tokens back (itself included) a query sees; `None` is all. Empty if no layer is limited.
+    pub sliding_windows: Vec<Option<usize>>,
 }
 
-/// Attributes that change the forward pass and are supported at one value only.
-const FIXED: [(&str, &[&str]); 7] = [
-    ("hidden_act", &["\"silu\""]),
-    ("attention_bias", &["false"]),
-    ("mlp_bias", &["false"]),
-    ("rope_scaling", &["null"]),
+/// Attributes of neighbouring architectures or of quantised files: absent or at this value, or the model is refused.
+const FIXED: [(&str, &[&str]); 14] = [
+    ("hidden_act", &["\"silu\"", "\"swish\""]),
     ("pretraining_tp", &["1"]),
-    ("partial_rotary_factor", &["1.0", "1", "null"]),
-    ("sliding_window", &["null"]),
+    ("partial_rotary_factor", &["1.0", "1"]),
+    ("quantization_config", &[]),
+    ("is_encoder_decoder", &["false"]),
+    ("add_cross_attention", &["false"]),
+    ("rope_interleaved", &["false"]),
+    ("qk_layernorm", &["false"]),
+    ("use_qk_norm", &["false"]),
+    ("final_logit_softcapping", &[]),
+    ("attn_logit_softcapping", &[]),
+    ("logits_scaling", &["1.0", "1"]),
+    ("residual_multiplier", &["1.0", "1"]),
+    ("embedding_multiplier", &["1.0", "1"]),
 ];
 
+/// Reads one attribute after the other, with an error that names it.
+struct Attributes<'a>(&'a Value);
+
+impl Attributes<'_> {
+    fn get(&self, key: &str) -> Option<&Value> {
+        self.0.get(key).filter(|value| !value.is_null())
+    }
+
+    fn optional(&self, key: &str, default: Option<usize>) -> Result<usize, LlamaError> {
+        let got = self.get(key);
+        let number = got.map_or(default, |value| value.as_u64().map(|n| n as usize).filter(|&n| n > 0));
+        number.ok_or_else(|| match got {
+            Some(value) => LlamaError::Config(format!("`{key}` is {value}, expected a positive integer")),
+            None => LlamaError::Config(format!("`{key}` is missing")),
+        })
+    }
+
+    fn number(&self, key: &str) -> Result<usize, LlamaError> {
+        self.optional(key, None)
+    }
+
+    fn positive(&self, key: &str) -> Result<Option<f64>, LlamaError> {
+        match self.get(key) {
+            None => Ok(None),
+            Some(value) => match value.as_f64().filter(|x| x.is_finite() && *x > 0.0) {
+                Some(x) => Ok(Some(x)),
+                None => Err(LlamaError::Config(format!("`{key}` is {value}, expected a positive number"))),
+            },
+        }
+    }
+
+    fn flag(&self, key: &str) -> Result<bool, LlamaError> {
+        match self.get(key) {
+            None => Ok(false),
+            Some(Value::Bool(flag)) => Ok(*flag),
+            Some(other) => Err(LlamaError::Config(format!("`{key}` is {other}, expected true or false"))),
+        }
+    }
+}
+
 impl LlamaConfig {
-    /// Reads the attributes out of a `config.json` of transformers 4 or 5.
+    /// Reads the attributes out of a `config.json` of transformers 4 or 5; absent ones have transformers' defaults.
     ///
     /// # Errors
     /// Another architecture, a missing or impossible attribute, or an attribute that is not supported and differs from its default.
     pub fn from_json(json: &Value) -> Result<Self, LlamaError> {
         let invalid = |what: String| Err(LlamaError::Config(what));
-        match json.get("model_type").and_then(Value::as_str) {
-            Some("llama") => {}
-            other => return invalid(format!("`model_type` is {other:?}, expected \"llama\"")),
-        }
+        let family = match json.get("model_type").and_then(Value::as_str) {
+            Some("llama") => Family::Llama,
+            Some("mistral") => Family::Mistral,
+            Some("qwen2") => Family::Qwen2,
+            other => {
+                let got = other.map_or("missing".into(), |other| format!("\"{other}\""));
+                return invalid(format!("`model_type` is {got}, expected \"llama\", \"mistral\" or \"qwen2\""));
+            }
+        };
+        let attributes = Attributes(json);
         for (key, allowed) in FIXED {
-            if let Some(value) = json.get(key)
+            if let Some(value) = attributes.get(key)
                 && !allowed.contains(&value.to_string().as_str())
             {
-                return invalid(format!("`{key}` is {value}, only {} is supported", allowed.join(" or ")));
+                let only = if allowed.is_empty() { "null".into() } else { allowed.join(" or ") };
+                return invalid(format!("`{key}` is {value}, only {only} is supported"));
             }
         }
-        let rope = json.get("rope_parameters").or(json.get("rope_scaling"));
-        if let Some(kind) = rope.and_then(|rope| rope.get("rope_type")).and_then(Value::as_str)
-            && kind != "default"
-        {
-            return invalid(format!("`rope_type` is \"{kind}\", only \"default\" is supported"));
-        }
-        let number = |key: &str| {
-            json.get(key).and_then(Value::as_u64).map(|n| n as usize).filter(|&n| n > 0).ok_or_else(|| {
-                LlamaError::Config(format!("`{key}` is {:?}, expected a positive integer", json.get(key)))
-            })
+        let (hidden_size, num_attention_heads) =
+            (attributes.number("hidden_size")?, attributes.number("num_attention_heads")?);
+        // Only where the attribute is not even null do the families differ.
+        let key_value_heads = match (family, json.get("num_key_value_heads")) {
+            (Family::Llama, _) | (_, Some(Value::Null)) => num_attention_heads,
+            (Family::Mistral, _) => 8,
+            (Family::Qwen2, _) => 32,
         };
-        let optional = |key: &str, default: usize| match json.get(key) {
-            None | Some(Value::Null) => Ok(default),
-            Some(_) => number(key),
+        let positions = match family {
+            Family::Llama => 2048,
+            Family::Mistral => 4096 * 32,
+            Family::Qwen2 => 32768,
         };
-        let (hidden_size, num_attention_heads) = (number("hidden_size")?, number("num_attention_heads")?);
+        let (rope_theta, rope_scaling) = rope(json)?;
+        let attention_bias = family == Family::Llama && attributes.flag("attention_bias")?;
+        let num_hidden_layers = attributes.number("num_hidden_layers")?;
         let config = Self {
-            vocab_size: number("vocab_size")?,
+            family,
+            vocab_size: attributes.number("vocab_size")?,
             hidden_size,
-            intermediate_size: number("intermediate_size")?,
-            num_hidden_layers: number("num_hidden_layers")?,
+            intermediate_size: attributes.number("intermediate_size")?,
+            num_hidden_layers,
             num_attention_heads,
-            num_key_value_heads: optional("num_key_value_heads", num_attention_heads)?,
-            head_dim: optional("head_dim", hidden_size / num_attention_heads)?,
-            max_position_embeddings: optional("max_position_embeddings", 2048)?,
-            rms_norm_eps: json.get("rms_norm_eps").and_then(Value::as_f64).unwrap_or(1e-6),
-            rope_theta: (json.get("rope_theta"))
-                .or_else(|| rope.and_then(|rope| rope.get("rope_theta")))
-                .and_then(Value::as_f64)
-                .unwrap_or(10_000.0),
-            tie_word_embeddings: json.get("tie_word_embeddings").and_then(Value::as_bool).unwrap_or(false),
+            num_key_value_heads: attributes.optional("num_key_value_heads", Some(key_value_heads))?,
+            head_dim: attributes.optional("head_dim", Some(hidden_size / num_attention_heads))?,
+            max_position_embeddings: attributes.optional("max_position_embeddings", Some(positions))?,
+            rms_norm_eps: attributes.positive("rms_norm_eps")?.unwrap_or(1e-6),
+            rope_theta,
+            rope_scaling,
+            tie_word_embeddings: attributes.flag("tie_word_embeddings")?,
+            qkv_bias: attention_bias || family == Family::Qwen2,
+            o_bias: attention_bias,
+            mlp_bias: family == Family::Llama && attributes.flag("mlp_bias")?,
+            sliding_windows: windows(family, &attributes, num_hidden_layers)?,
         };
         if !config.num_attention_heads.is_multiple_of(config.num_key_value_heads) {
             return invalid(format!(
@@ -105,9 +208,19 @@ impl LlamaConfig {
         Ok(config)
     }
 
-    /// A complete `config.json` that transformers loads as `LlamaForCausalLM`.
+    /// How many tokens back, itself included, a query of `layer` sees.
+    pub fn window(&self, layer: usize) -> Option<usize> {
+        self.sliding_windows.get(layer).copied().flatten()
+    }
+
+    /// Number of parameters, the tied output projection counted once.
+    pub fn parameters(&self) -> usize {
+        crate::parts::tensor_shapes(self).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    }
+
+    /// A complete `config.json` that transformers loads as `LlamaForCausalLM`; for models of that family made here.
     pub fn to_json(&self, bos_token_id: u32, eos_token_id: u32, pad_token_id: u32) -> Value {
-        serde_json::json!({
+        json!({
             "architectures": ["LlamaForCausalLM"],
             "model_type": "llama",
             "vocab_size": self.vocab_size,
@@ -121,11 +234,11 @@ impl LlamaConfig {
             "max_position_embeddings": self.max_position_embeddings,
             "rms_norm_eps": self.rms_norm_eps,
             "rope_theta": self.rope_theta,
-            "rope_scaling": null,
+            "rope_scaling": self.rope_scaling,
             "tie_word_embeddings": self.tie_word_embeddings,
-            "attention_bias": false,
+            "attention_bias": self.qkv_bias,
             "attention_dropout": 0.0,
-            "mlp_bias": false,
+            "mlp_bias": self.mlp_bias,
             "initializer_range": 0.02,
             "use_cache": true,
             "bos_token_id": bos_token_id,
@@ -135,3 +248,93 @@ impl LlamaConfig {
         })
     }
 }
+
+/// What may stand in `rope_parameters` or `rope_scaling`.
+const ROPE_KEYS: [&str; 8] = [
+    "rope_theta",
+    "rope_type",
+    "type",
+    "partial_rotary_factor",
+    "factor",
+    "low_freq_factor",
+    "high_freq_factor",
+    "original_max_position_embeddings",
+];
+
+/// Base and scaling of the rotary embedding: `rope_theta` and `rope_scaling` of transformers 4, `rope_parameters` of 5.
+fn rope(json: &Value) -> Result<(f64, Option<RopeScaling>), LlamaError> {
+    let parameters = ["rope_parameters", "rope_scaling"].iter().find_map(|key| json.get(key).filter(|v| !v.is_null()));
+    let inner = Attributes(parameters.unwrap_or(&Value::Null));
+    for (key, value) in parameters.and_then(Value::as_object).into_iter().flatten() {
+        if !ROPE_KEYS.contains(&key.as_str()) && !value.is_null() {
+            return Err(LlamaError::Config(format!(
+                "`{key}` of the rope parameters is {value}, which is not supported"
+            )));
+        }
+    }
+    let theta = inner.positive("rope_theta")?.or(Attributes(json).positive("rope_theta")?).unwrap_or(10_000.0);
+    let kind = ["rope_type", "type"].iter().find_map(|key| inner.get(key)).and_then(Value::as_str);
+    let number = |key: &str| {
+        inner.positive(key)?.ok_or_else(|| LlamaError::Config(format!("`{key}` of the rope scaling is missing")))
+    };
+    if let Some(fraction) = inner.get("partial_rotary_factor").and_then(Value::as_f64).filter(|f| *f != 1.0) {
+        return Err(LlamaError::Config(format!("`partial_rotary_factor` is {fraction}, only 1.0 is supported")));
+    }
+    let scaling = match kind {
+        None if inner.get("factor").is_some() => {
+            return Err(LlamaError::Config("`factor` of the rope parameters has no `rope_type`".into()));
+        }
+        None | Some("default") => None,
+        Some("linear") => Some(RopeScaling::Linear { factor: number("factor")? }),
+        Some("llama3") => Some(RopeScaling::Llama3 {
+            factor: number("factor")?,
+            low_freq_factor: number("low_freq_factor")?,
+            high_freq_factor: number("high_freq_factor")?,
+            original_max_position_embeddings: number("original_max_position_embeddings")?,
+        }),
+        Some(other) => {
+            let what = format!("`rope_type` is \"{other}\", only \"default\", \"linear\" and \"llama3\" are supported");
+            return Err(LlamaError::Config(what));
+        }
+    };
+    Ok((theta, scaling))
+}
+
+/// The window of each layer; empty if none is limited.
+fn windows(family: Family, attributes: &Attributes, layers: usize) -> Result<Vec<Option<usize>>, LlamaError> {
+    let window = match (family, attributes.0.get("sliding_window")) {
+        // Mistral's default, where the attribute is not even null.
+        (Family::Mistral, None) => Some(4096),
+        (Family::Qwen2, _) if !attributes.flag("use_sliding_window")? => None,
+        (Family::Qwen2, None) => Some(4096),
+        (_, None | Some(Value::Null)) => None,
+        (Family::Llama, Some(value)) => {
+            return Err(LlamaError::Config(format!("`sliding_window` is {value}, a Llama has none")));
+        }
+        (_, Some(_)) => Some(attributes.number("sliding_window")?),
+    };
+    let full_layers = match family {
+        Family::Qwen2 if window.is_some() => attributes.get("max_window_layers").and_then(Value::as_u64).unwrap_or(28),
+        _ => 0,
+    };
+    let mut windows: Vec<Option<usize>> =
+        (0..layers).map(|layer| window.filter(|_| layer as u64 >= full_layers)).collect();
+    // Mistral has no `layer_types`; Qwen2's override `max_window_layers`.
+    if let Some(types) = attributes.get("layer_types").filter(|_| family == Family::Qwen2).and_then(Value::as_array) {
+        if types.len() != layers {
+            let what = format!("`layer_types` has {} entries, expected {layers}", types.len());
+            return Err(LlamaError::Config(what));
+        }
+        for (slot, kind) in windows.iter_mut().zip(types) {
+            *slot = match (kind.as_str(), window) {
+                (Some("full_attention"), _) => None,
+                (Some("sliding_attention"), Some(window)) => Some(window),
+                _ => return Err(LlamaError::Config(format!("`layer_types` has {kind}, which is not supported here"))),
+            };
+        }
+    }
+    Ok(if windows.iter().all(Option::is_none) { Vec::new() } else { windows })
+}
+
+#[cfg(test)]
+mod tests;

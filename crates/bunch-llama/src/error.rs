@@ -1,5 +1,7 @@
 //! What can be wrong with a Llama checkpoint.
 
+use std::path::PathBuf;
+
 use bunch_checkpoint::CheckpointError;
 
 /// What went wrong while building a Llama model.
@@ -29,9 +31,34 @@ pub enum LlamaError {
         /// Shape in the checkpoint.
         got: Vec<usize>,
     },
+    /// What is wrong with a tensor, and which file (or, where it is missing, which model) has the fault.
+    #[error("{}: {what}", path.display())]
+    At {
+        /// A file of weights or a model directory.
+        path: PathBuf,
+        /// What is wrong.
+        what: Box<LlamaError>,
+    },
     /// The checkpoint holds a tensor that the model has no place for.
     #[error("tensor `{0}` does not belong to this architecture")]
     UnexpectedTensor(String),
+    /// A LoRA adapter that is none, or is none of this model.
+    #[error("adapter: {0}")]
+    Adapter(String),
+    /// Modules that cannot be left out of training.
+    #[error("freeze `{name}`: {what}")]
+    Freeze {
+        /// The name that was given.
+        name: String,
+        /// Why not.
+        what: String,
+    },
+    /// The device `wgpu` on a machine that has nothing to run it on.
+    #[error(
+        "device `wgpu`: no graphics adapter was found; a driver for Vulkan, Metal or DirectX 12 gives one, on Debian the \
+         package mesa-vulkan-drivers one in software"
+    )]
+    NoAdapter,
     /// A device that is unknown or not compiled in.
     #[error("unknown device `{name}`: this build has {available}")]
     Device {

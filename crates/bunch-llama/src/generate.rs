@@ -1,197 +1,206 @@
-//! A loaded model that continues prompts, in batches, with cached keys and values.
+//! Continuing prompts, many side by side, with cached keys and values.
 
-use std::sync::Arc;
+use std::ops::Range;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use rand::RngExt;
 
-use bunch_checkpoint::{Checkpoint, StateDict};
-use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_lm::{GenerateConfig, LmError, Sampling, TokenId};
 
-use crate::attention::{Padding, attention, scores_to_output, split_heads};
+use crate::LlamaModel;
 use crate::cache::Cache;
-use crate::model::ints;
-use crate::rope::{Rope, rotate};
-use crate::{Llama, LlamaConfig, LlamaError, loglikelihood};
+use crate::kernels::Segment;
 
-/// Prompts that are continued side by side.
+/// Prompts that are continued side by side, at most.
 const BATCH: usize = 512;
 
-/// A Llama that answers requests.
-#[derive(Debug, Clone)]
-pub struct LlamaModel {
-    pub(crate) llama: Llama,
-    pub(crate) device: Device,
+/// Bytes that the logits of one step may take; those of one prompt always may.
+const LOGITS: usize = 64 << 20;
+
+/// Bytes that the cached keys and values of a batch may take; one prompt always may.
+pub(crate) const CACHE: usize = 512 << 20;
+
+/// Tokens that one forward pass may read.
+const TOKENS: usize = 4096;
+
+/// What a model said after a prompt.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Continuation {
+    /// The generated tokens, without the one that stopped it.
+    pub tokens: Vec<TokenId>,
+    /// The stop token that ended it; none if it reached the limit.
+    pub stop: Option<TokenId>,
 }
 
-impl LlamaModel {
-    /// A model of the given weights on `device`.
-    ///
-    /// # Errors
-    /// Weights that do not fit the configuration.
-    pub fn new(config: LlamaConfig, weights: &StateDict, device: &Device) -> Result<Self, LlamaError> {
-        Ok(Self { llama: Llama::from_state_dict(config, weights, device)?, device: device.clone() })
-    }
+/// A prompt that is being continued.
+struct Sequence {
+    /// Position of the prompt in the call.
+    row: usize,
+    /// Slots that hold its tokens so far; there is room behind for what comes.
+    slots: Range<usize>,
+    /// Where its random numbers come from.
+    stream: Option<bunch_random::Stream>,
+}
 
-    /// Loads a Hugging Face model directory.
-    ///
-    /// # Errors
-    /// An unsupported configuration or weights that do not fit it.
-    pub fn load(checkpoint: &Checkpoint, device: &Device) -> Result<Self, LlamaError> {
-        Self::new(LlamaConfig::from_json(checkpoint.config())?, &checkpoint.state_dict()?, device)
+impl Sequence {
+    /// The segment of the next `rows` tokens, which are then counted as read.
+    fn advance(&mut self, rows: usize) -> Segment {
+        let seen = if self.slots.is_empty() { Vec::new() } else { vec![self.slots.clone()] };
+        let own = self.slots.end;
+        self.slots.end += rows;
+        Segment { rows, seen, own }
     }
+}
 
-    /// The module inside.
-    pub fn llama(&self) -> &Llama {
-        &self.llama
+/// Continues each prompt; order in, order out.
+pub(crate) fn continuations(
+    model: &LlamaModel,
+    prompts: &[Vec<TokenId>],
+    config: &GenerateConfig,
+) -> Result<Vec<Continuation>, LmError> {
+    for (index, prompt) in prompts.iter().enumerate() {
+        model.check(index, prompt, config.max_new_tokens)?;
     }
-
-    /// Refuses token ids outside the vocabulary and sequences that are empty or too long.
-    pub(crate) fn check(&self, index: usize, ids: &[TokenId], new: usize) -> Result<(), LmError> {
-        let config = &self.llama.config;
-        if ids.is_empty() {
-            return Err(LmError::Request { index, what: "no tokens".into() });
+    if let Sampling::Temperature { temperature, top_p, .. } = config.sampling {
+        let refuse = |what| Err(LmError::Request { index: 0, what });
+        if !(temperature.is_finite() && temperature > 0.0) {
+            return refuse(format!("the temperature is {temperature}, expected a number above 0"));
         }
-        if let Some(id) = ids.iter().find(|&&id| id as usize >= config.vocab_size) {
-            let what = format!("token id {id} is outside the vocabulary of {}", config.vocab_size);
-            return Err(LmError::Request { index, what });
-        }
-        let (tokens, window) = (ids.len() + new, config.max_position_embeddings);
-        if tokens > window {
-            return Err(LmError::TooLong { index, tokens, window });
-        }
-        Ok(())
-    }
-
-    /// Continues the prompts at `rows`; `answers[row]` receives the tokens.
-    fn continue_batch(
-        &self,
-        prompts: &[Vec<TokenId>],
-        rows: &[usize],
-        config: &GenerateConfig,
-        answers: &mut [Vec<TokenId>],
-    ) {
-        let mut streams: Vec<Option<bunch_random::Stream>> = match config.sampling {
-            Sampling::Greedy => rows.iter().map(|_| None).collect(),
-            Sampling::Temperature { seed, .. } => {
-                rows.iter().map(|row| Some(bunch_random::stream(seed, &["sample", &row.to_string()]))).collect()
-            }
-        };
-        let mut active: Vec<usize> = (0..rows.len()).collect(); // indices into `rows`, in cache order
-        let lengths = rows.iter().map(|&row| prompts[row].len()).collect();
-        let mut cache = Cache::new(lengths, config.max_new_tokens, &self.llama.config, &self.device);
-        let sequences: Vec<&[TokenId]> = rows.iter().map(|&row| prompts[row].as_slice()).collect();
-        let mut logits = self.prefill(&sequences, &mut cache);
-        for step in 1.. {
-            let choices = choose(logits, &active, &mut streams, config.sampling);
-            let mut kept = Vec::with_capacity(active.len());
-            let mut ids = Vec::with_capacity(active.len());
-            for (position, (&index, &id)) in active.iter().zip(&choices).enumerate() {
-                if config.stop.contains(&id) {
-                    continue;
-                }
-                answers[rows[index]].push(id);
-                kept.push(position);
-                ids.push(id as i32);
-            }
-            if kept.is_empty() || step == config.max_new_tokens {
-                return;
-            }
-            if kept.len() < active.len() {
-                active = kept.iter().map(|&position| active[position]).collect();
-                cache.keep(&kept);
-            }
-            logits = self.decode(&ids, &mut cache);
+        if !(top_p > 0.0 && top_p <= 1.0) {
+            return refuse(format!("top_p is {top_p}, expected a number above 0 and at most 1"));
         }
     }
+    let mut answers = vec![Continuation::default(); prompts.len()];
+    if config.max_new_tokens == 0 {
+        return Ok(answers);
+    }
+    // Prompts of similar length go together, so that they are through together.
+    let mut order: Vec<usize> = (0..prompts.len()).collect();
+    order.sort_by_key(|&row| prompts[row].len());
+    let slots = CACHE / Cache::bytes_per_slot(&model.llama.config);
+    let most = (LOGITS / size_of::<f32>() / model.llama.config.vocab_size).clamp(1, BATCH);
+    let mut rest = order.as_slice();
+    while !rest.is_empty() {
+        let (mut count, mut used) = (0, 0);
+        while count < rest.len().min(most) {
+            used += prompts[rest[count]].len() + config.max_new_tokens;
+            if count > 0 && used > slots {
+                break;
+            }
+            count += 1;
+        }
+        let rows = rest.split_off(..count).expect("counted");
+        continue_batch(model, prompts, rows, config, &mut answers)?;
+    }
+    Ok(answers)
+}
 
-    /// Reads the prompts into the cache and gives the logits after each: `[prompts, vocab_size]`.
-    fn prefill(&self, prompts: &[&[TokenId]], cache: &mut Cache) -> Tensor<2> {
-        let llama = &self.llama;
-        let lengths: Vec<usize> = prompts.iter().map(|prompt| prompt.len()).collect();
-        let padding = Padding::new(&lengths);
-        let spread = ints(&padding.spread, &self.device);
-        let ends = lengths.iter().scan(0, |end, length| {
-            *end += *length as i32;
-            Some(*end - 1)
+/// Continues the prompts at `rows`; `answers[row]` receives the tokens.
+fn continue_batch(
+    model: &LlamaModel,
+    prompts: &[Vec<TokenId>],
+    rows: &[usize],
+    config: &GenerateConfig,
+    answers: &mut [Continuation],
+) -> Result<(), LmError> {
+    let mut start = 0;
+    let mut active: Vec<Sequence> = (rows.iter())
+        .map(|&row| {
+            let stream = match config.sampling {
+                Sampling::Greedy => None,
+                Sampling::Temperature { seed, .. } => Some(bunch_random::stream(seed, &["sample", &row.to_string()])),
+            };
+            let slots = start..start;
+            start += prompts[row].len() + config.max_new_tokens;
+            Sequence { row, slots, stream }
+        })
+        .collect();
+    let mut cache = Cache::new(start, &model.llama.config, &model.device);
+    let mut logits = prefill(model, prompts, &mut active, &mut cache);
+    for step in 1.. {
+        let choices = choose(logits, &mut active, config.sampling)?;
+        let mut ids = Vec::with_capacity(active.len());
+        let mut choices = choices.into_iter();
+        active.retain(|sequence| {
+            let (answer, id) = (&mut answers[sequence.row], choices.next().expect("one per sequence"));
+            if config.stop.contains(&id) {
+                answer.stop = Some(id);
+                return false;
+            }
+            answer.tokens.push(id);
+            ids.push(id);
+            true
         });
-        let last = ints(&ends.collect::<Vec<_>>(), &self.device);
-        let shape = llama.attention_shape(Arc::new(lengths));
-        let rope = Rope::at(0..padding.seq, &llama.config, &self.device);
-        let (cos, sin) = (rope.cos.clone().unsqueeze::<4>(), rope.sin.clone().unsqueeze::<4>());
-        let ids: Vec<i32> = prompts.iter().flat_map(|prompt| prompt.iter().map(|&id| id as i32)).collect();
-        let mut x = llama.embed(&ids); // [tokens, hidden_size]
-        for (index, layer) in llama.model.layers.iter().enumerate() {
-            let qkv = layer.qkv(x.clone());
-            let padded = qkv.clone().select(0, spread.clone());
-            let (_, k, v) = split_heads(padded, prompts.len(), padding.seq, &shape);
-            cache.append(index, rotate(k, cos.clone(), sin.clone()), v);
-            x = layer.after_attention(x, attention(qkv, &rope, &shape));
+        if active.is_empty() || step == config.max_new_tokens {
+            break;
         }
-        cache.advance(padding.seq);
-        llama.output(x.select(0, last))
+        let segments = active.iter_mut().map(|sequence| sequence.advance(1)).collect();
+        let wanted: Vec<i32> = (0..ids.len() as i32).collect();
+        logits = vec![model.llama.output(model.llama.step(&ids, &wanted, segments, &mut cache))];
     }
-
-    /// Feeds one token to each sequence of the cache and gives the logits after it: `[sequences, vocab_size]`.
-    fn decode(&self, ids: &[i32], cache: &mut Cache) -> Tensor<2> {
-        let llama = &self.llama;
-        let shape = llama.attention_shape(Arc::new(vec![1; ids.len()]));
-        let rope = Rope::at(cache.next_positions(), &llama.config, &self.device);
-        let half = llama.config.head_dim / 2;
-        let (cos, sin) = (rope.cos.reshape([ids.len(), 1, 1, half]), rope.sin.reshape([ids.len(), 1, 1, half]));
-        let mask = cache.padding_mask(&self.device);
-        let mut x = llama.embed(ids);
-        for (index, layer) in llama.model.layers.iter().enumerate() {
-            let (q, k, v) = split_heads(layer.qkv(x.clone()), ids.len(), 1, &shape);
-            let (keys, values) = cache.append(index, rotate(k, cos.clone(), sin.clone()), v);
-            let attended = scores_to_output(rotate(q, cos.clone(), sin.clone()), keys, values, mask.clone());
-            x = layer.after_attention(x, attended.reshape([ids.len(), shape.out_width()]));
-        }
-        cache.advance(1);
-        llama.output(x)
-    }
+    Ok(())
 }
 
-impl LanguageModel for LlamaModel {
-    fn loglikelihood(&self, requests: &[LoglikelihoodRequest]) -> Result<Vec<Loglikelihood>, LmError> {
-        loglikelihood::loglikelihood(self, requests)
+/// Reads the prompts into the cache and gives the logits after each, in pieces: `[prompts, vocab_size]` in all.
+fn prefill(
+    model: &LlamaModel,
+    prompts: &[Vec<TokenId>],
+    sequences: &mut [Sequence],
+    cache: &mut Cache,
+) -> Vec<Tensor<2>> {
+    let mut logits = Vec::new();
+    let (mut ids, mut wanted, mut segments) = (Vec::new(), Vec::new(), Vec::new());
+    let mut read = |ids: &mut Vec<TokenId>, wanted: &mut Vec<i32>, segments: &mut Vec<Segment>| {
+        let (ids, wanted) = (std::mem::take(ids), std::mem::take(wanted));
+        // A step in the middle of a long prompt wants nothing; burn knows no empty tensors, so one row is read and dropped.
+        let rows: &[i32] = if wanted.is_empty() { &[0] } else { &wanted };
+        let hidden = model.llama.step(&ids, rows, std::mem::take(segments), cache);
+        if !wanted.is_empty() {
+            logits.push(model.llama.output(hidden));
+        }
+    };
+    for sequence in sequences {
+        let mut rest = prompts[sequence.row].as_slice();
+        while !rest.is_empty() {
+            let count = rest.len().min(TOKENS - ids.len());
+            ids.extend_from_slice(rest.split_off(..count).expect("counted"));
+            segments.push(sequence.advance(count));
+            if rest.is_empty() {
+                wanted.push(ids.len() as i32 - 1);
+            }
+            if ids.len() == TOKENS {
+                read(&mut ids, &mut wanted, &mut segments);
+            }
+        }
     }
-
-    fn generate(&self, prompts: &[Vec<TokenId>], config: &GenerateConfig) -> Result<Vec<Vec<TokenId>>, LmError> {
-        for (index, prompt) in prompts.iter().enumerate() {
-            self.check(index, prompt, config.max_new_tokens)?;
-        }
-        let mut answers = vec![Vec::new(); prompts.len()];
-        if config.max_new_tokens == 0 {
-            return Ok(answers);
-        }
-        // Prompts of similar length go together: less padding.
-        let mut order: Vec<usize> = (0..prompts.len()).collect();
-        order.sort_by_key(|&row| prompts[row].len());
-        for rows in order.chunks(BATCH) {
-            self.continue_batch(prompts, rows, config, &mut answers);
-        }
-        Ok(answers)
+    if !ids.is_empty() {
+        read(&mut ids, &mut wanted, &mut segments);
     }
+    logits
 }
 
-/// The next token of each row of `logits` `[rows, vocab]`; row `i` belongs to stream `active[i]`.
-fn choose(
-    logits: Tensor<2>,
-    active: &[usize],
-    streams: &mut [Option<bunch_random::Stream>],
-    sampling: Sampling,
-) -> Vec<TokenId> {
-    let vocab = logits.dims()[1];
-    let logits = logits.into_data().try_to_vec::<f32>().expect("logits are f32");
-    let rows = logits.chunks_exact(vocab).zip(active);
-    rows.map(|(row, &index)| match (sampling, &mut streams[index]) {
-        (Sampling::Temperature { temperature, top_p, .. }, Some(stream)) => {
-            sample(row, temperature, top_p, stream.random::<f64>())
+/// The next token of each sequence; `logits` are `[sequences, vocab]` in pieces.
+fn choose(logits: Vec<Tensor<2>>, sequences: &mut [Sequence], sampling: Sampling) -> Result<Vec<TokenId>, LmError> {
+    let mut choices = Vec::with_capacity(sequences.len());
+    let mut sequences = sequences.iter_mut();
+    for piece in logits {
+        let vocab = piece.dims()[1];
+        let piece = piece.into_data();
+        let piece = piece.as_slice::<f32>().expect("logits are f32");
+        for (row, sequence) in piece.chunks_exact(vocab).zip(sequences.by_ref()) {
+            if row.iter().any(|logit| logit.is_nan()) {
+                let what = "the model's logits are not numbers (NaN)".into();
+                return Err(LmError::Request { index: sequence.row, what });
+            }
+            choices.push(match (sampling, &mut sequence.stream) {
+                (Sampling::Temperature { temperature, top_p, .. }, Some(stream)) => {
+                    sample(row, temperature, top_p, stream.random::<f64>())
+                }
+                _ => greatest(row),
+            });
         }
-        _ => greatest(row),
-    })
-    .collect()
+    }
+    Ok(choices)
 }
 
 /// Index of the greatest value; the first among equals.

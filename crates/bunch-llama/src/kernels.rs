@@ -1,4 +1,4 @@
-//! Fused kernels for the flex backend: RMSNorm, causal attention with RoPE, SwiGLU and token log-probabilities.
+//! Fused kernels for the flex backend: projections, RMSNorm, causal attention with RoPE, SwiGLU and token log-probabilities.
 //!
 //! burn's flex backend runs each tensor operation over its own freshly zeroed buffer, which for the narrow models of the
 //! miniature world costs more than the matrix products. Each kernel here is one burn backend extension with a hand-written
@@ -7,8 +7,11 @@
 
 mod attention;
 mod autodiff;
+mod cached;
 mod flex;
+mod linear;
 mod log_probs;
+mod matrix;
 mod rms_norm;
 mod simd;
 mod swiglu;
@@ -24,6 +27,8 @@ use burn::backend::{
 use burn::tensor::{Device, Tensor};
 use burn::{backend::Dispatch, tensor::Int};
 
+pub use cached::{CachedShape, Segment};
+
 /// The sizes one attention call works on: sequences of their own lengths, one after the other, without padding.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AttentionShape {
@@ -35,6 +40,8 @@ pub struct AttentionShape {
     pub kv_heads: usize,
     /// Width of a head.
     pub head_dim: usize,
+    /// How many tokens back, itself included, a query sees.
+    pub window: Option<usize>,
 }
 
 impl AttentionShape {
@@ -62,6 +69,20 @@ impl AttentionShape {
 /// Forward and backward of each kernel, on tensors of the backend itself.
 #[backend_extension(Flex, Autodiff)]
 pub trait LlamaKernels: Backend {
+    /// `x weight^T`; the weight is in f32 or bfloat16, the rest in f32.
+    fn projection(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// `a b`, with `a` or its transpose: the derivatives of [`projection`](Self::projection) are `grad weight` and `grad^T x`.
+    fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, transpose_a: bool) -> FloatTensor<Self>;
+    /// Attention of new rows over cached keys and values; gives the output and the cache with the new keys and values.
+    ///
+    /// For inference: no gradient flows through it.
+    fn cached_attention(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        cache: FloatTensor<Self>,
+        shape: CachedShape,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
     /// `x / sqrt(mean(x^2) + eps) * weight` over the rows of `x`.
     fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, eps: f64) -> FloatTensor<Self>;
     /// Derivatives of [`rms_norm`](Self::rms_norm) with respect to `x` and `weight`.
@@ -103,6 +124,30 @@ pub trait LlamaKernels: Backend {
 /// Whether `device` has the kernels.
 pub(crate) fn available(device: &Device) -> bool {
     *device == Device::flex()
+}
+
+/// [`LlamaKernels::projection`]: `x` `[rows, in]`, `weight` `[out, in]`; gives `[rows, out]`.
+pub(crate) fn projection(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    Tensor::from_dispatch(Dispatch::projection(x.into_dispatch(), weight.into_dispatch()))
+}
+
+/// [`LlamaKernels::cached_attention`]: `qkv` `[rows, qkv_width]`, `cos` and `sin` `[rows, head_dim / 2]`, `cache`
+/// `[slots, slot_width]`; gives `[rows, out_width]` and the cache.
+pub(crate) fn cached_attention(
+    qkv: Tensor<2>,
+    cos: Tensor<2>,
+    sin: Tensor<2>,
+    cache: Tensor<2>,
+    shape: CachedShape,
+) -> (Tensor<2>, Tensor<2>) {
+    let (out, cache) = Dispatch::cached_attention(
+        qkv.into_dispatch(),
+        cos.into_dispatch(),
+        sin.into_dispatch(),
+        cache.into_dispatch(),
+        shape,
+    );
+    (Tensor::from_dispatch(out), Tensor::from_dispatch(cache))
 }
 
 /// [`LlamaKernels::rms_norm`]: `x` `[rows, width]`, `weight` `[width]`.

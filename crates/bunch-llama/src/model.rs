@@ -1,22 +1,25 @@
-//! The Llama module: parameters under Hugging Face's names and the forward pass over whole sequences.
+//! The Llama module and its forward pass.
 
 use std::sync::Arc;
 
 use burn::module::{Module, Param};
-use burn::tensor::{Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
 
 use bunch_lm::TokenId;
 
 use crate::LlamaConfig;
+use crate::adapter::Adapter;
 use crate::attention::attention;
 use crate::kernels::{self, AttentionShape};
 use crate::norm::RmsNorm;
 use crate::rope::Rope;
 
-/// A projection without bias; `weight` is `[in, out]`, the transpose of the file's.
+/// A projection; `weight` is `[out, in]` as in the file, and may be stored in bfloat16.
 #[derive(Module, Debug)]
 pub struct Linear {
     pub(crate) weight: Param<Tensor<2>>,
+    pub(crate) bias: Option<Param<Tensor<1>>>,
+    pub(crate) adapters: Vec<Adapter>,
 }
 
 /// A lookup table; `weight` is `[vocab_size, hidden_size]`.
@@ -25,20 +28,17 @@ pub struct Embedding {
     pub(crate) weight: Param<Tensor<2>>,
 }
 
-/// The projections of one attention block.
+/// The projections of one attention block; queries, keys and values are one matrix, in this order.
 #[derive(Module, Debug)]
 pub struct SelfAttention {
-    pub(crate) q_proj: Linear,
-    pub(crate) k_proj: Linear,
-    pub(crate) v_proj: Linear,
+    pub(crate) qkv_proj: Linear,
     pub(crate) o_proj: Linear,
 }
 
-/// The projections of one SwiGLU block.
+/// The projections of one SwiGLU block; gate and up are one matrix, in this order.
 #[derive(Module, Debug)]
 pub struct Mlp {
-    pub(crate) gate_proj: Linear,
-    pub(crate) up_proj: Linear,
+    pub(crate) gate_up_proj: Linear,
     pub(crate) down_proj: Linear,
 }
 
@@ -59,7 +59,7 @@ pub struct Decoder {
     pub(crate) norm: RmsNorm,
 }
 
-/// A Llama with its output projection; parameter paths are those of `LlamaForCausalLM`.
+/// A Llama, Mistral or Qwen2 with its output projection.
 #[derive(Module, Debug)]
 pub struct Llama {
     pub(crate) model: Decoder,
@@ -68,22 +68,45 @@ pub struct Llama {
     pub(crate) config: LlamaConfig,
 }
 
-/// `x` times several weights side by side: one matrix product over the joint matrix where there are rows enough to pay for joining.
-pub(crate) fn project(x: Tensor<2>, layers: &[&Linear]) -> Tensor<2> {
-    let [rows, width] = x.dims();
-    if rows >= width {
-        x.matmul(Tensor::cat(layers.iter().map(|layer| layer.weight.val()).collect(), 1))
-    } else {
-        Tensor::cat(layers.iter().map(|layer| x.clone().matmul(layer.weight.val())).collect(), 1)
+/// `x weight^T`: `x` `[rows, in]`, `weight` `[out, in]`.
+pub(crate) fn project(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+    if kernels::available(&x.device()) { kernels::projection(x, weight) } else { x.matmul(weight.transpose()) }
+}
+
+impl Linear {
+    /// `x weight^T + bias`, plus what the adapters add: `[rows, in]` to `[rows, out]`.
+    pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let mut out = project(x.clone(), self.weight.val());
+        if let Some(bias) = &self.bias {
+            out = out + bias.val().unsqueeze();
+        }
+        match self.adapters.is_empty() {
+            true => out,
+            false => out + Adapter::outputs(&self.adapters, x, self.weight.dims()[0]),
+        }
     }
 }
+
+/// Rows of a long batch that SwiGLU's wide intermediate values are in memory for at a time.
+pub(crate) const MLP_ROWS: usize = 1024;
 
 impl Mlp {
     /// `down(silu(gate(x)) * up(x))`, `[rows, hidden_size]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let gate_up = project(x, &[&self.gate_proj, &self.up_proj]);
+        let rows = x.dims()[0];
+        // With gradients all of them have to stay anyway.
+        if rows <= MLP_ROWS || x.device().is_autodiff() {
+            return self.forward_at_once(x);
+        }
+        let starts = (0..rows).step_by(MLP_ROWS);
+        let parts = starts.map(|start| x.clone().narrow(0, start, MLP_ROWS.min(rows - start)));
+        Tensor::cat(parts.map(|part| self.forward_at_once(part)).collect(), 0)
+    }
+
+    fn forward_at_once(&self, x: Tensor<2>) -> Tensor<2> {
+        let gate_up = self.gate_up_proj.forward(x);
         let hidden = if kernels::available(&gate_up.device()) { kernels::swiglu(gate_up) } else { swiglu(gate_up) };
-        hidden.matmul(self.down_proj.weight.val())
+        self.down_proj.forward(hidden)
     }
 }
 
@@ -130,23 +153,12 @@ impl Llama {
         &self.config
     }
 
-    /// Logits at the batch's wanted positions: `[positions, vocab_size]`.
+    /// Logits at the batch's wanted positions: `[positions, vocab_size]`. Gradients flow where the device records them.
     pub fn logits(&self, batch: &TokenBatch) -> Tensor<2> {
-        let device = self.model.embed_tokens.weight.val().device();
-        let wanted = ints(&batch.positions, &device);
-        let shape = self.attention_shape(batch.lengths.clone());
-        let rope = Rope::at(0..shape.longest(), &self.config, &device);
-        let mut x = self.embed(&batch.ids); // [tokens, hidden_size]
-        for (index, layer) in self.model.layers.iter().enumerate() {
-            let qkv = layer.qkv(x.clone());
-            let mut attended = attention(qkv, &rope, &shape);
-            if index + 1 == self.model.layers.len() {
-                // Nothing after the last attention mixes positions: go on with the wanted ones alone.
-                attended = attended.select(0, wanted.clone());
-                x = x.select(0, wanted.clone());
-            }
-            x = layer.after_attention(x, attended);
-        }
+        let device = self.device();
+        let shape = |layer| self.attention_shape(batch.lengths.clone(), layer);
+        let rope = Rope::at(0..shape(0).longest(), &self.config, &device);
+        let x = self.run(&batch.ids, &batch.positions, &mut |layer, qkv| attention(qkv, &rope, &shape(layer)));
         self.output(x)
     }
 
@@ -155,39 +167,55 @@ impl Llama {
         log_probs(self.logits(batch), targets)
     }
 
-    pub(crate) fn attention_shape(&self, lengths: Arc<Vec<usize>>) -> AttentionShape {
-        let LlamaConfig { num_attention_heads: heads, num_key_value_heads: kv_heads, head_dim, .. } = self.config;
-        AttentionShape { lengths, heads, kv_heads, head_dim }
+    /// The residual stream after the last layer at the rows `wanted`: `[wanted, hidden_size]`.
+    ///
+    /// `attend(layer, qkv)` is the attention over unrotated projections of all rows, `[rows, heads * head_dim]`.
+    pub(crate) fn run(
+        &self,
+        ids: &[i32],
+        wanted: &[i32],
+        attend: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+    ) -> Tensor<2> {
+        let wanted = ints(wanted, &self.device());
+        let mut x = self.embed(ids); // [rows, hidden_size]
+        for (index, layer) in self.model.layers.iter().enumerate() {
+            let qkv = layer.self_attn.qkv_proj.forward(layer.input_layernorm.forward(x.clone()));
+            let mut attended = attend(index, qkv);
+            if index + 1 == self.model.layers.len() {
+                // Nothing after the last attention mixes positions: go on with the wanted ones alone.
+                attended = attended.select(0, wanted.clone());
+                x = x.select(0, wanted.clone());
+            }
+            let x_after = x + layer.self_attn.o_proj.forward(attended);
+            let mlp = layer.mlp.forward(layer.post_attention_layernorm.forward(x_after.clone()));
+            x = x_after + mlp;
+        }
+        x
     }
 
-    pub(crate) fn embed(&self, ids: &[i32]) -> Tensor<2> {
+    pub(crate) fn attention_shape(&self, lengths: Arc<Vec<usize>>, layer: usize) -> AttentionShape {
+        let LlamaConfig { num_attention_heads: heads, num_key_value_heads: kv_heads, head_dim, .. } = self.config;
+        AttentionShape { lengths, heads, kv_heads, head_dim, window: self.config.window(layer) }
+    }
+
+    pub(crate) fn device(&self) -> Device {
+        self.model.embed_tokens.weight.val().device()
+    }
+
+    fn embed(&self, ids: &[i32]) -> Tensor<2> {
         let table = self.model.embed_tokens.weight.val();
         let ids = ints(ids, &table.device());
-        table.select(0, ids)
+        let rows = table.select(0, ids);
+        if rows.dtype() == DType::F32 { rows } else { rows.cast(DType::F32) }
     }
 
     /// Final norm and output projection of rows `[rows, hidden_size]`.
     pub(crate) fn output(&self, x: Tensor<2>) -> Tensor<2> {
         let x = self.model.norm.forward(x);
         match &self.lm_head {
-            Some(head) => x.matmul(head.weight.val()),
-            None => x.matmul(self.model.embed_tokens.weight.val().transpose()),
+            Some(head) => head.forward(x),
+            None => project(x, self.model.embed_tokens.weight.val()),
         }
-    }
-}
-
-impl DecoderLayer {
-    /// Joint unrotated projections `[rows, (heads + 2 kv_heads) * head_dim]`.
-    pub(crate) fn qkv(&self, x: Tensor<2>) -> Tensor<2> {
-        let attention = &self.self_attn;
-        project(self.input_layernorm.forward(x), &[&attention.q_proj, &attention.k_proj, &attention.v_proj])
-    }
-
-    /// Adds the attention's output and the SwiGLU block to the residual stream.
-    pub(crate) fn after_attention(&self, x: Tensor<2>, attended: Tensor<2>) -> Tensor<2> {
-        let x = x + attended.matmul(self.self_attn.o_proj.weight.val());
-        let mlp = self.mlp.forward(self.post_attention_layernorm.forward(x.clone()));
-        x + mlp
     }
 }
 

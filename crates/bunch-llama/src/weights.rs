@@ -1,80 +1,214 @@
 //! Between the module and named tensors in Hugging Face's layout.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::module::{Param, ParamId};
 use burn::optim::GradientsParams;
-use burn::tensor::{Device, Tensor as BurnTensor, TensorData};
+use burn::tensor::{DType, Device, Tensor as BurnTensor, TensorData};
+use half::bf16;
 use rand_distr::{Distribution, Normal};
 
-use bunch_checkpoint::{StateDict, Tensor};
+use bunch_checkpoint::{Checkpoint, StateDict, Tensor};
 
 use crate::model::{Decoder, DecoderLayer, Embedding, Linear, Mlp, SelfAttention};
 use crate::norm::RmsNorm;
-use crate::{Llama, LlamaConfig, LlamaError};
+use crate::parts::{Joint, Slot, joints, tensor_shapes};
+use crate::{Llama, LlamaConfig, LlamaError, kernels};
 
-/// The one matrix that is stored as in the file; all others are projections and stored transposed.
-const EMBEDDING: &str = "model.embed_tokens.weight";
-
-/// Takes the tensors of a state dict one by one, so that what is left over can be refused.
-struct Source<'a> {
-    weights: &'a StateDict,
-    taken: usize,
-    device: &'a Device,
+/// Where weights come from, tensor by tensor.
+trait Source {
+    /// Names of all tensors.
+    fn names(&self) -> Vec<String>;
+    /// The tensor's shape.
+    fn shape(&self, name: &str) -> Option<Vec<usize>>;
+    /// What is wrong with the tensor `name`, with the file that holds it, or the model that lacks it.
+    fn fault(&self, name: &str, what: LlamaError) -> LlamaError;
+    /// Whether the tensor is stored in bfloat16.
+    fn is_bf16(&self, name: &str) -> bool;
+    /// Fills `out` with all values.
+    fn read(&self, name: &str, out: &mut [f32]) -> Result<(), LlamaError>;
+    /// Fills `out` with all values of a tensor stored in bfloat16.
+    fn read_bf16(&self, name: &str, out: &mut [bf16]) -> Result<(), LlamaError>;
 }
 
-impl Source<'_> {
-    fn take(&mut self, name: &str, expected: &[usize]) -> Result<&Tensor, LlamaError> {
-        let tensor = self
-            .weights
-            .get(name)
-            .ok_or_else(|| LlamaError::MissingTensor { name: name.into(), expected: expected.to_vec() })?;
-        if tensor.shape != expected {
-            return Err(LlamaError::Shape {
-                name: name.into(),
-                expected: expected.to_vec(),
-                got: tensor.shape.clone(),
-            });
+impl Source for StateDict {
+    fn names(&self) -> Vec<String> {
+        self.keys().cloned().collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.get(name).map(|tensor| tensor.shape.clone())
+    }
+
+    fn fault(&self, _name: &str, what: LlamaError) -> LlamaError {
+        what
+    }
+
+    fn is_bf16(&self, _name: &str) -> bool {
+        false
+    }
+
+    fn read(&self, name: &str, out: &mut [f32]) -> Result<(), LlamaError> {
+        out.copy_from_slice(&self[name].data);
+        Ok(())
+    }
+
+    fn read_bf16(&self, name: &str, _out: &mut [bf16]) -> Result<(), LlamaError> {
+        unreachable!("{name} is stored in f32")
+    }
+}
+
+impl Source for Checkpoint {
+    fn names(&self) -> Vec<String> {
+        Checkpoint::names(self).map(str::to_string).collect()
+    }
+
+    fn shape(&self, name: &str) -> Option<Vec<usize>> {
+        self.raw_reader(name).ok().map(|reader| reader.shape().to_vec())
+    }
+
+    fn fault(&self, name: &str, what: LlamaError) -> LlamaError {
+        let path =
+            self.raw_reader(name).map_or_else(|_| self.dir().to_path_buf(), |reader| reader.path().to_path_buf());
+        LlamaError::At { path, what: Box::new(what) }
+    }
+
+    fn is_bf16(&self, name: &str) -> bool {
+        self.stored_dtype(name) == Some("BF16")
+    }
+
+    fn read(&self, name: &str, out: &mut [f32]) -> Result<(), LlamaError> {
+        Ok(self.reader(name)?.read(0, out)?)
+    }
+
+    fn read_bf16(&self, name: &str, out: &mut [bf16]) -> Result<(), LlamaError> {
+        Ok(self.raw_reader(name)?.read_bytes(0, bytemuck::cast_slice_mut(out))?)
+    }
+}
+
+/// Whether matrices stored in bfloat16 stay so in memory on `device`.
+pub(crate) fn keeps_bf16(device: &Device) -> bool {
+    kernels::available(device) && !device.is_autodiff()
+}
+
+/// Builds parameters out of a source, one after the other.
+struct Builder<'a> {
+    source: &'a dyn Source,
+    built: u64,
+    device: &'a Device,
+    /// Whether matrices stored in bfloat16 stay so in memory.
+    keep_bf16: bool,
+}
+
+impl Builder<'_> {
+    fn check(&self, name: &str, expected: &[usize]) -> Result<(), LlamaError> {
+        match self.source.shape(name) {
+            None => {
+                let what = LlamaError::MissingTensor { name: name.into(), expected: expected.to_vec() };
+                Err(self.source.fault(name, what))
+            }
+            Some(got) if got != expected => {
+                let what = LlamaError::Shape { name: name.into(), expected: expected.to_vec(), got };
+                Err(self.source.fault(name, what))
+            }
+            Some(_) => Ok(()),
         }
-        self.taken += 1;
-        Ok(tensor)
     }
 
-    fn param<const D: usize>(&self, data: Vec<f32>, shape: [usize; D]) -> Param<BurnTensor<D>> {
+    fn param<const D: usize>(&mut self, value: BurnTensor<D>) -> Param<BurnTensor<D>> {
         // Numbered in the order they are built, so that a saved optimizer state finds its parameters again.
-        let id = ParamId::from(self.taken as u64);
-        let value = BurnTensor::from_data(TensorData::new(data, shape), self.device);
-        Param::initialized(id, value.set_require_grad(self.device.is_autodiff()))
+        self.built += 1;
+        Param::initialized(ParamId::from(self.built), value.set_require_grad(self.device.is_autodiff()))
     }
 
-    fn linear(&mut self, prefix: &str, input: usize, output: usize) -> Result<Linear, LlamaError> {
-        let weight = transposed(&self.take(&format!("{prefix}.weight"), &[output, input])?.data, output, input);
-        Ok(Linear { weight: self.param(weight, [input, output]) })
+    /// The tensors below one another: `[sum of rows, columns]`.
+    fn matrix(&mut self, tensors: &[(String, usize)], columns: usize) -> Result<Param<BurnTensor<2>>, LlamaError> {
+        for (name, rows) in tensors {
+            self.check(name, &[*rows, columns])?;
+        }
+        let rows: usize = tensors.iter().map(|(_, rows)| rows).sum();
+        let value = if self.keep_bf16 && tensors.iter().all(|(name, _)| self.source.is_bf16(name)) {
+            let mut data = vec![bf16::ZERO; rows * columns];
+            let mut rest = data.as_mut_slice();
+            for (name, rows) in tensors {
+                let part = rest.split_off_mut(..rows * columns).expect("counted above");
+                self.source.read_bf16(name, part)?;
+            }
+            BurnTensor::from_data(TensorData::new(data, [rows, columns]), (self.device, DType::BF16))
+        } else {
+            let mut data = vec![0.0f32; rows * columns];
+            let mut rest = data.as_mut_slice();
+            for (name, rows) in tensors {
+                let part = rest.split_off_mut(..rows * columns).expect("counted above");
+                self.source.read(name, part)?;
+            }
+            BurnTensor::from_data(TensorData::new(data, [rows, columns]), self.device)
+        };
+        Ok(self.param(value))
+    }
+
+    fn vector(&mut self, tensors: &[(String, usize)]) -> Result<Param<BurnTensor<1>>, LlamaError> {
+        let mut data = Vec::new();
+        for (name, width) in tensors {
+            self.check(name, &[*width])?;
+            let start = data.len();
+            data.resize(start + width, 0.0f32);
+            self.source.read(name, &mut data[start..])?;
+        }
+        let width = data.len();
+        Ok(self.param(BurnTensor::from_data(TensorData::new(data, [width]), self.device)))
+    }
+
+    fn linear(&mut self, prefix: &str, joint: &Joint) -> Result<Linear, LlamaError> {
+        let named = |kind: &str| -> Vec<(String, usize)> {
+            let name = |output: &str| format!("{prefix}.{}.{output}.{kind}", joint.path);
+            joint.outputs.iter().map(|&(output, rows)| (name(output), rows)).collect()
+        };
+        let weight = self.matrix(&named("weight"), joint.input)?;
+        let bias = if joint.bias { Some(self.vector(&named("bias"))?) } else { None };
+        Ok(Linear { weight, bias, adapters: Vec::new() })
     }
 
     fn norm(&mut self, prefix: &str, config: &LlamaConfig) -> Result<RmsNorm, LlamaError> {
-        let weight = self.take(&format!("{prefix}.weight"), &[config.hidden_size])?.data.to_vec();
-        Ok(RmsNorm { weight: self.param(weight, [config.hidden_size]), eps: config.rms_norm_eps })
+        let weight = self.vector(&[(format!("{prefix}.weight"), config.hidden_size)])?;
+        Ok(RmsNorm { weight, eps: config.rms_norm_eps })
     }
 
     fn layer(&mut self, prefix: &str, config: &LlamaConfig) -> Result<DecoderLayer, LlamaError> {
-        let LlamaConfig { hidden_size: hidden, intermediate_size: inner, head_dim, .. } = *config;
-        let (queries, keys) = (config.num_attention_heads * head_dim, config.num_key_value_heads * head_dim);
+        let [qkv, o, gate_up, down] = joints(config);
         Ok(DecoderLayer {
-            self_attn: SelfAttention {
-                q_proj: self.linear(&format!("{prefix}.self_attn.q_proj"), hidden, queries)?,
-                k_proj: self.linear(&format!("{prefix}.self_attn.k_proj"), hidden, keys)?,
-                v_proj: self.linear(&format!("{prefix}.self_attn.v_proj"), hidden, keys)?,
-                o_proj: self.linear(&format!("{prefix}.self_attn.o_proj"), queries, hidden)?,
-            },
-            mlp: Mlp {
-                gate_proj: self.linear(&format!("{prefix}.mlp.gate_proj"), hidden, inner)?,
-                up_proj: self.linear(&format!("{prefix}.mlp.up_proj"), hidden, inner)?,
-                down_proj: self.linear(&format!("{prefix}.mlp.down_proj"), inner, hidden)?,
-            },
+            self_attn: SelfAttention { qkv_proj: self.linear(prefix, &qkv)?, o_proj: self.linear(prefix, &o)? },
+            mlp: Mlp { gate_up_proj: self.linear(prefix, &gate_up)?, down_proj: self.linear(prefix, &down)? },
             input_layernorm: self.norm(&format!("{prefix}.input_layernorm"), config)?,
             post_attention_layernorm: self.norm(&format!("{prefix}.post_attention_layernorm"), config)?,
         })
+    }
+
+    fn llama(mut self, config: LlamaConfig) -> Result<Llama, LlamaError> {
+        let known: BTreeSet<String> = tensor_shapes(&config).into_iter().map(|(name, _)| name).collect();
+        // A tied model may carry its output projection too, and old files carry the rotary frequencies: transformers
+        // ignores both.
+        let ignored = |name: &str| {
+            name.ends_with(".rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight")
+        };
+        if let Some(name) = self.source.names().into_iter().find(|name| !known.contains(name) && !ignored(name)) {
+            return Err(self.source.fault(&name, LlamaError::UnexpectedTensor(name.clone())));
+        }
+        let (vocab, hidden) = (config.vocab_size, config.hidden_size);
+        let weight = self.matrix(&[("model.embed_tokens.weight".into(), vocab)], hidden)?;
+        let layers = (0..config.num_hidden_layers)
+            .map(|index| self.layer(&format!("model.layers.{index}"), &config))
+            .collect::<Result<_, _>>()?;
+        let norm = self.norm("model.norm", &config)?;
+        let lm_head = match config.tie_word_embeddings {
+            true => None,
+            false => {
+                let weight = self.matrix(&[("lm_head.weight".into(), vocab)], hidden)?;
+                Some(Linear { weight, bias: None, adapters: Vec::new() })
+            }
+        };
+        Ok(Llama { model: Decoder { embed_tokens: Embedding { weight }, layers, norm }, lm_head, config })
     }
 }
 
@@ -86,32 +220,40 @@ impl Llama {
     /// # Errors
     /// A tensor that is missing, has another shape, or has no place in the model.
     pub fn from_state_dict(config: LlamaConfig, weights: &StateDict, device: &Device) -> Result<Self, LlamaError> {
-        let mut source = Source { weights, taken: 0, device };
-        let table = source.take(EMBEDDING, &[config.vocab_size, config.hidden_size])?.data.to_vec();
-        let embed_tokens = Embedding { weight: source.param(table, [config.vocab_size, config.hidden_size]) };
-        let layers = (0..config.num_hidden_layers)
-            .map(|index| source.layer(&format!("model.layers.{index}"), &config))
-            .collect::<Result<_, _>>()?;
-        let norm = source.norm("model.norm", &config)?;
-        let lm_head = match config.tie_word_embeddings {
-            true => None,
-            false => Some(source.linear("lm_head", config.hidden_size, config.vocab_size)?),
-        };
-        let ignored = usize::from(config.tie_word_embeddings && weights.contains_key("lm_head.weight"));
-        if source.taken + ignored != weights.len() {
-            let model = Self { model: Decoder { embed_tokens, layers, norm }, lm_head, config };
-            let known = model.to_state_dict();
-            let name = weights.keys().find(|name| !known.contains_key(*name)).cloned().unwrap_or_default();
-            return Err(LlamaError::UnexpectedTensor(name));
-        }
-        Ok(Self { model: Decoder { embed_tokens, layers, norm }, lm_head, config })
+        Builder { source: weights, built: 0, device, keep_bf16: false }.llama(config)
+    }
+
+    /// Reads a checkpoint straight into the module.
+    ///
+    /// On a device with the fused kernels and without gradients, matrices stored in bfloat16 stay so: half the memory, and
+    /// the arithmetic is the same f32.
+    ///
+    /// # Errors
+    /// As [`from_state_dict`](Self::from_state_dict), an unsupported configuration, and failing reads.
+    pub fn from_checkpoint(checkpoint: &Checkpoint, device: &Device) -> Result<Self, LlamaError> {
+        let config = LlamaConfig::from_json(checkpoint.config())?;
+        Builder { source: checkpoint, built: 0, device, keep_bf16: keeps_bf16(device) }.llama(config)
     }
 
     /// The weights in memory under Hugging Face's names and layout.
     pub fn to_state_dict(&self) -> StateDict {
-        let mut collector = Collector { path: Vec::new(), grads: None, tensors: StateDict::new() };
-        self.visit(&mut collector);
-        collector.tensors
+        self.collect(|slot| match slot {
+            Slot::Matrix(param) => Some(values(param.val())),
+            Slot::Vector(param) => Some(values(param.val())),
+        })
+    }
+
+    /// A value of each parameter, cut into the file's tensors; `of` gives shape and data, or nothing for "absent".
+    fn collect(&self, of: impl Fn(Slot<'_>) -> Option<(Vec<usize>, Vec<f32>)>) -> StateDict {
+        let mut tensors = StateDict::new();
+        for part in self.parts() {
+            let Some((mut shape, data)) = of(part.slot) else { continue };
+            let width: usize = shape[1..].iter().product();
+            shape[0] = part.rows.len();
+            let data = data[part.rows.start * width..part.rows.end * width].to_vec();
+            tensors.insert(part.name, Tensor { shape, data: Arc::new(data) });
+        }
+        tensors
     }
 }
 
@@ -119,95 +261,42 @@ impl Llama {
 ///
 /// Parameters without a gradient are absent.
 pub fn gradients(model: &Llama, grads: &GradientsParams) -> StateDict {
-    let mut collector = Collector { path: Vec::new(), grads: Some(grads), tensors: StateDict::new() };
-    model.visit(&mut collector);
-    collector.tensors
+    model.collect(|slot| match slot {
+        Slot::Matrix(param) => grads.get::<2>(param.id).map(values),
+        Slot::Vector(param) => grads.get::<1>(param.id).map(values),
+    })
 }
 
-/// Walks the module and copies each parameter, or its gradient, out under its path.
-struct Collector<'a> {
-    path: Vec<String>,
-    grads: Option<&'a GradientsParams>,
-    tensors: StateDict,
-}
-
-impl ModuleVisitor for Collector<'_> {
-    fn enter_module(&mut self, name: &str, _container_type: &str) {
-        self.path.push(name.into());
-    }
-
-    fn exit_module(&mut self, _name: &str, _container_type: &str) {
-        self.path.pop();
-    }
-
-    fn visit_float<const D: usize>(&mut self, param: &Param<BurnTensor<D>>) {
-        let tensor = match self.grads {
-            None => param.val(),
-            Some(grads) => match grads.get::<D>(param.id) {
-                Some(grad) => grad,
-                None => return,
-            },
-        };
-        let name = self.path.join(".");
-        let shape = tensor.dims().to_vec();
-        let data = tensor.into_data().try_to_vec::<f32>().expect("parameters are f32");
-        let tensor = match shape[..] {
-            [input, output] if name != EMBEDDING => {
-                Tensor { shape: vec![output, input], data: Arc::new(transposed(&data, input, output)) }
-            }
-            _ => Tensor { shape, data: Arc::new(data) },
-        };
-        self.tensors.insert(name, tensor);
-    }
-}
-
-/// `[rows, columns]` to `[columns, rows]`.
-fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
-    let mut out = Vec::with_capacity(data.len());
-    for column in 0..columns {
-        out.extend((0..rows).map(|row| data[row * columns + column]));
-    }
-    out
+/// Shape and values of a tensor, in f32.
+fn values<const D: usize>(tensor: BurnTensor<D>) -> (Vec<usize>, Vec<f32>) {
+    let shape = tensor.dims().to_vec();
+    (shape, tensor.into_data_dtype(DType::F32).try_to_vec::<f32>().expect("cast to f32"))
 }
 
 impl LlamaConfig {
     /// Fresh weights: normal, with variance scaled to each projection's input and the residual outputs damped by depth.
     ///
     /// Standard deviations: 1/sqrt(in) for q, k, v, gate and up; 1/sqrt(in * 2 layers) for o and down; 0.05 for
-    /// embedding and head; norms are 1. Each tensor draws from its own stream, keyed by `seed` and its name.
+    /// embedding and head; norms are 1 and biases 0. Each tensor draws from its own stream, keyed by `seed` and its name.
     pub fn initial_weights(&self, seed: u64) -> StateDict {
         let mut weights = StateDict::new();
-        let mut add = |name: String, shape: &[usize], std: f64| {
+        for (name, shape) in tensor_shapes(self) {
             let count = shape.iter().product();
-            let data = if std == 0.0 {
-                vec![1.0; count]
-            } else {
-                let mut stream = bunch_random::stream(seed, &["init", &name]);
-                let normal = Normal::new(0.0, std).expect("a positive standard deviation");
-                (0..count).map(|_| normal.sample(&mut stream) as f32).collect()
+            let data = match shape[..] {
+                [_, input] => {
+                    let std = match name.rsplit('.').nth(1) {
+                        Some("embed_tokens" | "lm_head") => 0.05,
+                        Some("o_proj" | "down_proj") => 1.0 / ((input * 2 * self.num_hidden_layers) as f64).sqrt(),
+                        _ => 1.0 / (input as f64).sqrt(),
+                    };
+                    let mut stream = bunch_random::stream(seed, &["init", &name]);
+                    let normal = Normal::new(0.0, std).expect("a positive standard deviation");
+                    (0..count).map(|_| normal.sample(&mut stream) as f32).collect()
+                }
+                _ if name.ends_with(".bias") => vec![0.0; count],
+                _ => vec![1.0; count],
             };
-            weights.insert(name, Tensor { shape: shape.to_vec(), data: Arc::new(data) });
-        };
-        let (hidden, inner) = (self.hidden_size, self.intermediate_size);
-        let (queries, keys) = (self.num_attention_heads * self.head_dim, self.num_key_value_heads * self.head_dim);
-        let std = |input: usize| 1.0 / (input as f64).sqrt();
-        let damped = |input: usize| std(input * 2 * self.num_hidden_layers);
-        add(EMBEDDING.into(), &[self.vocab_size, hidden], 0.05);
-        for index in 0..self.num_hidden_layers {
-            let path = |part: &str| format!("model.layers.{index}.{part}.weight");
-            add(path("self_attn.q_proj"), &[queries, hidden], std(hidden));
-            add(path("self_attn.k_proj"), &[keys, hidden], std(hidden));
-            add(path("self_attn.v_proj"), &[keys, hidden], std(hidden));
-            add(path("self_attn.o_proj"), &[hidden, queries], damped(queries));
-            add(path("mlp.gate_proj"), &[inner, hidden], std(hidden));
-            add(path("mlp.up_proj"), &[inner, hidden], std(hidden));
-            add(path("mlp.down_proj"), &[hidden, inner], damped(inner));
-            add(path("input_layernorm"), &[hidden], 0.0);
-            add(path("post_attention_layernorm"), &[hidden], 0.0);
-        }
-        add("model.norm.weight".into(), &[hidden], 0.0);
-        if !self.tie_word_embeddings {
-            add("lm_head.weight".into(), &[self.vocab_size, hidden], 0.05);
+            weights.insert(name, Tensor { shape, data: Arc::new(data) });
         }
         weights
     }

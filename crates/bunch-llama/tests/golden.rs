@@ -7,9 +7,9 @@ use bunch_llama::{LlamaConfig, LlamaModel, TokenBatch, device, device_names};
 use bunch_lm::{GenerateConfig, LanguageModel, LoglikelihoodRequest, Sampling, TokenId};
 use serde_json::Value;
 
-const MODELS: [&str; 3] = ["gqa-tied", "mha-head-dim", "gqa-bf16-sharded"];
+const MODELS: [&str; 5] = ["gqa-tied", "mha-head-dim", "gqa-bf16-sharded", "qwen2-bias", "qwen2-window-f16"];
 
-/// transformers' own f32 logits are within 2.3e-5 of float64 here; the least of the deliberate mistakes moves them by 1.2e-2.
+/// transformers' own f32 logits are within 2.6e-5 of float64 here; the least of the deliberate mistakes moves them by 8.3e-4.
 const LOGITS: f32 = 1e-4;
 
 struct Golden {
@@ -22,7 +22,13 @@ struct Golden {
 fn goldens() -> Vec<Golden> {
     let mut all = Vec::new();
     for device_name in device_names() {
-        let device = device(device_name).expect("listed devices exist");
+        let device = match device(device_name) {
+            Ok(device) => device,
+            Err(reason) => {
+                eprintln!("skipped on {device_name}: {reason}");
+                continue;
+            }
+        };
         for name in MODELS {
             let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden").join(name);
             let checkpoint = Checkpoint::open(&folder.join("model")).expect("a model directory");

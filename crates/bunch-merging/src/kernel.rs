@@ -75,12 +75,25 @@ pub(crate) fn combine(block: &Block<'_>, of_base: f64, of_experts: &[f64], facto
         let base = block.base().get(start..start + out.len()).map(|base| (of_base, base));
         let expert = |(expert, &coefficient)| (coefficient, &block.expert(expert)[start..start + out.len()]);
         let mut terms = base.into_iter().chain(of_experts.iter().enumerate().map(expert));
-        match terms.next() {
-            Some((coefficient, values)) => write_product(coefficient, values, sums),
-            None => sums.fill(0.0),
+        match (terms.next(), terms.next(), terms.next()) {
+            // By far the most common case, in one pass.
+            (Some(first), Some(second), None) => round_sum(factor, first, second, out),
+            (None, ..) => out.fill((factor * 0.0) as f32),
+            (Some((coefficient, values)), second, third) => {
+                write_product(coefficient, values, sums);
+                let others = second.into_iter().chain(third).chain(terms);
+                others.for_each(|(coefficient, values)| add_product(coefficient, values, sums));
+                round(factor, sums, out);
+            }
         }
-        terms.for_each(|(coefficient, values)| add_product(coefficient, values, sums));
-        round(factor, sums, out);
+    }
+}
+
+/// Writes the sum of two values times their coefficients, times the factor, rounded.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn round_sum(factor: f64, (a, first): (f64, &[f32]), (b, second): (f64, &[f32]), out: &mut [f32]) {
+    for ((out, &first), &second) in out.iter_mut().zip(first).zip(second) {
+        *out = (factor * (a * f64::from(first) + b * f64::from(second))) as f32;
     }
 }
 

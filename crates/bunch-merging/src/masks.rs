@@ -6,11 +6,11 @@ use crate::info::Info;
 use crate::parameters::{Densities, Density, Rescale};
 use crate::tensor::TensorAcrossModels;
 use crate::trim::{l1_ratios, rescaling_by_density};
-use bunch_random::Stream;
-use rand::Rng;
 use std::sync::Arc;
 
+mod chacha;
 mod magprune;
+use chacha::{BATCH, WORDS, key_words, write_steps};
 pub(crate) use magprune::MagPrune;
 
 /// The number of steps in which a variate goes from 0 to 1: as many as an f32 tells apart.
@@ -24,12 +24,16 @@ const REMEMBERED: usize = 64 << 23;
 /// The stream belongs to purpose, seed, tensor and expert, and an entry's index is its position there: any chunking gives
 /// the same values.
 #[derive(Debug, Clone)]
-pub(crate) struct Variates(Stream);
+pub(crate) struct Variates {
+    /// Of the stream.
+    key: [u32; 8],
+}
 
 impl Variates {
     /// The variates for `purpose`, the name of the method or its family.
     pub(crate) fn new(purpose: &str, seed: u64, tensor: &str, expert: usize) -> Self {
-        Self(bunch_random::stream(seed, &[purpose, tensor, &expert.to_string()]))
+        let stream = bunch_random::stream(seed, &[purpose, tensor, &expert.to_string()]);
+        Self { key: key_words(stream.get_seed()) }
     }
 
     /// Writes the variates of the entries from index `start` on.
@@ -46,11 +50,15 @@ impl Variates {
 
     /// As [`draw`](Self::draw), in whole steps.
     pub(crate) fn draw_steps(&self, start: usize, out: &mut [u32]) {
-        let mut stream = self.0.clone();
-        stream.set_word_pos(start as u128);
-        stream.fill_bytes(bytemuck::cast_slice_mut(out));
-        for step in out {
-            *step = u32::from_le(*step) >> 8;
+        let mut steps = [0; BATCH];
+        let (mut block, mut skipped) = ((start / WORDS) as u64, start % WORDS);
+        let mut rest = out;
+        while !rest.is_empty() {
+            write_steps(&self.key, block, &mut steps);
+            let count = (BATCH - skipped).min(rest.len());
+            let (now, later) = rest.split_at_mut(count);
+            now.copy_from_slice(&steps[skipped..skipped + count]);
+            (block, skipped, rest) = (block + (BATCH / WORDS) as u64, 0, later);
         }
     }
 }

@@ -56,17 +56,20 @@ pub(crate) fn add_up(weighted: &[f32], divisor: f32, merged: &mut [f32]) {
     }
 }
 
-/// The sum of magnitudes, accumulated in a fixed number of 64-bit lanes: fast, and the same on every machine.
+/// The sums of magnitudes of two slices of equal length, each accumulated in a fixed number of 64-bit lanes: fast, and the
+/// same on every machine. Two at a time because adding waits for the sum before.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-pub(crate) fn sum_of_magnitudes(values: &[f32]) -> f64 {
+pub(crate) fn sums_of_magnitudes(first: &[f32], second: &[f32]) -> (f64, f64) {
     const LANES: usize = 8;
-    let mut sums = [0.0; LANES];
-    let lanes = values.chunks_exact(LANES);
-    let rest: f64 = lanes.remainder().iter().map(|value| f64::from(value.abs())).sum();
-    for values in lanes {
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += f64::from(value.abs());
+    let (mut first_sums, mut second_sums) = ([0.0; LANES], [0.0; LANES]);
+    let (first, second) = (first.chunks_exact(LANES), second.chunks_exact(LANES));
+    let rest = |values: &[f32]| values.iter().map(|value| f64::from(value.abs())).sum::<f64>();
+    let rests = (rest(first.remainder()), rest(second.remainder()));
+    for (first, second) in first.zip(second) {
+        for lane in 0..LANES {
+            first_sums[lane] += f64::from(first[lane].abs());
+            second_sums[lane] += f64::from(second[lane].abs());
         }
     }
-    sums.iter().sum::<f64>() + rest
+    (first_sums.iter().sum::<f64>() + rests.0, second_sums.iter().sum::<f64>() + rests.1)
 }

@@ -3,7 +3,7 @@
 use crate::error::MergeError;
 use crate::parameters::{Density, Rescale};
 use crate::selection::{Cutoff, find_cutoffs};
-use crate::task_vectors::{multiply, sum_of_magnitudes};
+use crate::task_vectors::{multiply, sums_of_magnitudes};
 use crate::tensor::TensorAcrossModels;
 use crate::{BLOCK, Densities};
 
@@ -175,8 +175,9 @@ pub(crate) fn l1_ratios(
             let deltas = block.task_vector(expert, &mut deltas);
             let kept = &mut kept[..block.len()];
             keep(expert, block.start(), deltas, kept);
-            *before += sum_of_magnitudes(deltas);
-            *after += sum_of_magnitudes(kept);
+            let sums = sums_of_magnitudes(deltas, kept);
+            *before += sums.0;
+            *after += sums.1;
         }
     })?;
     Ok(sums.into_iter().map(|(before, after)| l1_ratio(before, after)).collect())

@@ -7,7 +7,9 @@ use sha2::{Digest, Sha256};
 
 /// Sets the compile-time variable `name` to the hash of Cargo.lock and of the sources of `crates`, tests aside.
 pub fn emit(name: &str, crates: &[&str]) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the crates folder").to_path_buf();
+    // Of the crate that is being built now: another checkout may have left this program in the target folder.
+    let manifest = std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate lies");
+    let folder = Path::new(&manifest).parent().expect("the crates folder").to_path_buf();
     let mut files = vec![folder.parent().expect("the workspace").join("Cargo.lock")];
     for name in crates {
         let source = folder.join(name).join("src");

@@ -1,6 +1,6 @@
 //! How each model of the zoo is trained.
 
-use bunch_llama::LlamaConfig;
+use bunch_llama::{Family, LlamaConfig};
 use bunch_tuning::{Schedule, SftConfig};
 use serde::Serialize;
 
@@ -37,6 +37,7 @@ pub struct Pin {
 /// The shape of every model of the zoo: about 450,000 parameters.
 pub fn config() -> LlamaConfig {
     LlamaConfig {
+        family: Family::Llama,
         vocab_size: vocabulary().size(),
         hidden_size: 96,
         intermediate_size: 256,
@@ -47,7 +48,12 @@ pub fn config() -> LlamaConfig {
         max_position_embeddings: 2 * MAX_ROW_TOKENS,
         rms_norm_eps: 1e-5,
         rope_theta: 10_000.0,
+        rope_scaling: None,
         tie_word_embeddings: true,
+        qkv_bias: false,
+        o_bias: false,
+        mlp_bias: false,
+        sliding_windows: Vec::new(),
     }
 }
 
@@ -85,12 +91,15 @@ impl Stage {
             sft: SftConfig {
                 schedule: Schedule { peak, warmup, steps, floor: 0.05 },
                 batch_size: 128,
+                micro_batch_size: 0,
                 betas: [0.9, 0.98],
                 weight_decay: 0.01,
                 max_grad_norm: 1.0,
                 check_every: 0,
                 save_every: 50,
                 seed: 0,
+                lora: None,
+                freeze: Vec::new(),
             },
             pin: None,
         }

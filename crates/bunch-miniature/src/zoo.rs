@@ -9,7 +9,7 @@ use bunch_checkpoint::{Checkpoint, ModelDirectory, StateDict, sha256_bytes, sha2
 use bunch_evaluation::complete;
 use bunch_llama::LlamaModel;
 use bunch_lm::Sampling;
-use bunch_tuning::{Decision, Example, Observer, SftConfig, TuningError, train_sft};
+use bunch_tuning::{Decision, Example, Observer, SftConfig, SftRun, Start, TuningError};
 use burn::tensor::Device;
 
 use crate::recipe::{Pin, Recipe, Stage, config};
@@ -156,15 +156,17 @@ impl Zoo {
     ) -> Result<StateDict, TuningError> {
         let count = stage.sft.schedule.steps * stage.sft.batch_size;
         let rows = self.world.rows(&stage.mixture, count, self.world.seed());
-        let examples: Vec<Example> =
-            rows.into_iter().map(|row| Example { tokens: row.tokens, loss_from: row.loss_from }).collect();
+        let examples: Vec<Example> = rows.into_iter().map(|row| Example::answer(row.tokens, row.loss_from)).collect();
         let sft = SftConfig { seed: self.world.seed(), ..stage.sft.clone() };
         let mut check = |_: usize, model: &LlamaModel| {
             let Some(pin) = &stage.pin else { return Ok(Decision::Continue) };
             let rate = self.refusal_rate(model, pin).map_err(TuningError::Observer)?;
             Ok(if rate <= pin.refusal_rate { Decision::Stop } else { Decision::Continue })
         };
-        Ok(train_sft(&config(), start, &examples, &sft, &self.device, observer, Some(state), &mut check)?.weights)
+        let (config, examples) = (config(), &examples);
+        let start = Start::Weights(&config, start);
+        let run = SftRun { start, examples, sft: &sft, device: &self.device, state: Some(state) };
+        Ok(run.run(observer, &mut check)?.into_tensors())
     }
 
     /// Share of harmful dev prompts that `model` refuses, in percent.

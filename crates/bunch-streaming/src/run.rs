@@ -18,14 +18,14 @@ use crate::values::{ModelTensor, VocabularyTensor};
 /// Values that are merged before they are written: with those that are read for them, they fit a processor's cache.
 const CHUNK: usize = 1 << 15;
 
-/// Bytes of memory that a thread needs besides what it needs for each model: the merged chunk, histograms, and the
-/// random masks of a large tensor.
+/// Bytes of memory that a thread needs besides what it needs for each model: the merged chunk, what is about to be
+/// written, histograms, and the random masks of a large tensor.
 const MEMORY_OF_THREAD: u64 = 72 << 20;
 
 /// Bytes of memory that a thread needs for each model.
 const MEMORY_OF_MODEL: u64 = 3 << 20;
 
-/// Bytes of memory that the program needs besides: code, headers, tokenizers.
+/// Bytes of memory that the program needs besides: code, headers, tokenizers, what waits to be written.
 const MEMORY_OF_PROGRAM: u64 = 24 << 20;
 
 /// What a merge has done.

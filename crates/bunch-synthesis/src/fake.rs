@@ -87,6 +87,10 @@ impl Fake {
 }
 
 impl LanguageModel for Fake {
+    fn context_window(&self) -> usize {
+        usize::MAX
+    }
+
     fn loglikelihood(&self, _: &[LoglikelihoodRequest]) -> Result<Vec<Loglikelihood>, LmError> {
         Err(LmError::Text("nothing is scored while data is generated".into()))
     }
@@ -113,6 +117,10 @@ impl LanguageModel for Fake {
 pub(crate) struct Broken;
 
 impl LanguageModel for Broken {
+    fn context_window(&self) -> usize {
+        usize::MAX
+    }
+
     fn loglikelihood(&self, _: &[LoglikelihoodRequest]) -> Result<Vec<Loglikelihood>, LmError> {
         Err(LmError::Text("broken".into()))
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
 use bunch_llama::LlamaError;
+use bunch_lm::LmError;
 
 /// What went wrong in training.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +49,35 @@ pub enum TuningError {
         /// Why not.
         what: String,
     },
+    /// Somebody asked the run to end.
+    #[error("stopped after step {step}; {}", if *.saved { "the same command continues from there" } else { "nothing was saved" })]
+    Interrupted {
+        /// Steps that were done.
+        step: usize,
+        /// Whether the state was saved.
+        saved: bool,
+    },
+    /// A line of training data that cannot be used.
+    #[error("{}, line {line}: {what}", path.display())]
+    Line {
+        /// The data file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it, naming the field.
+        what: String,
+    },
+    /// A file that cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The tokenizer cannot be used for training.
+    #[error(transparent)]
+    Lm(#[from] LmError),
     /// The caller's check during training failed.
     #[error("check during training: {0}")]
     Observer(String),

@@ -9,12 +9,22 @@ use crate::Example;
 
 /// Mean cross-entropy, in nats, over all answer tokens of the batch; the prompts are masked out. A tensor of one element.
 pub fn answer_loss(model: &Llama, batch: &[&Example]) -> Tensor<1> {
-    // The last token predicts nothing, so the model does not read it.
-    let sequences: Vec<&[TokenId]> = batch.iter().map(|example| &example.tokens[..example.tokens.len() - 1]).collect();
+    loss_share(model, batch, learned_tokens(batch))
+}
+
+/// Tokens of the batch that are learned.
+pub(crate) fn learned_tokens(batch: &[&Example]) -> usize {
+    batch.iter().map(|example| example.learned_tokens()).sum()
+}
+
+/// What these examples add to the mean over `learned` tokens: the shares of all parts of a batch add up to its loss.
+pub(crate) fn loss_share(model: &Llama, part: &[&Example], learned: usize) -> Tensor<1> {
+    let sequences: Vec<&[TokenId]> = part.iter().map(|example| example.input()).collect();
     let wanted: Vec<Vec<usize>> =
-        batch.iter().map(|example| (example.loss_from - 1..example.tokens.len() - 1).collect()).collect();
+        part.iter().map(|example| example.learned_places().map(|place| place - 1).collect()).collect();
     let wanted: Vec<&[usize]> = wanted.iter().map(Vec::as_slice).collect();
     let targets: Vec<TokenId> =
-        batch.iter().flat_map(|example| &example.tokens[example.loss_from..]).copied().collect();
-    model.token_log_probs(&TokenBatch::new(&sequences, &wanted), &targets).mean().neg()
+        part.iter().flat_map(|example| example.learned_places().map(|place| example.tokens[place])).collect();
+    let log_probs = model.token_log_probs(&TokenBatch::new(&sequences, &wanted), &targets);
+    log_probs.sum().div_scalar(learned as f64).neg()
 }

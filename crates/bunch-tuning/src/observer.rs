@@ -4,6 +4,12 @@
 pub trait Observer {
     /// `step` counts from 1 to `steps`; `loss` is the step's, in nats per answer token.
     fn step(&mut self, step: usize, steps: usize, loss: f64);
+
+    /// Whether somebody wants the run to end, as with Ctrl-C. Asked after every step; the run then saves its state, where it
+    /// has a place for it, and ends with [`TuningError::Interrupted`](crate::TuningError::Interrupted).
+    fn is_stopping(&self) -> bool {
+        false
+    }
 }
 
 /// Watches nothing.

@@ -2,38 +2,17 @@
 
 use std::path::Path;
 
-use burn::module::{Module, ModuleVisitor, Param};
-use burn::optim::{AdamWConfig, GradientsParams, ModuleOptimizer};
-use burn::tensor::{Bytes, Device, Tensor};
-use serde::{Deserialize, Serialize};
+use burn::tensor::Device;
 
-use bunch_checkpoint::{Checkpoint, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_llama::{Llama, LlamaConfig, LlamaModel};
+use bunch_checkpoint::{Checkpoint, StateDict, sha256_bytes, sha256_of_state_dict};
+use bunch_llama::{Llama, LlamaConfig, LlamaModel, LoraAdapter};
 
+use crate::adamw::AdamW;
 use crate::data_order::Order;
-use crate::{Example, Observer, Schedule, TuningError, answer_loss};
-
-/// How a model is fine-tuned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SftConfig {
-    /// Learning rate over the steps; also says how many steps.
-    pub schedule: Schedule,
-    /// Examples per step.
-    pub batch_size: usize,
-    /// AdamW's decay rates of the gradient's mean and square.
-    pub betas: [f32; 2],
-    /// Decoupled weight decay, on every parameter.
-    pub weight_decay: f32,
-    /// The gradient of all parameters together is scaled down to this norm.
-    pub max_grad_norm: f64,
-    /// Steps between the caller's checks; 0 for none.
-    pub check_every: usize,
-    /// Steps between saved states; 0 for none.
-    pub save_every: usize,
-    /// Seed of the data order.
-    pub seed: u64,
-}
+use crate::gradient::Gradient;
+use crate::loss::{learned_tokens, loss_share};
+use crate::state::{self, Position};
+use crate::{Example, Observer, SftConfig, TuningError};
 
 /// What the caller's check says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,193 +23,197 @@ pub enum Decision {
     Stop,
 }
 
+/// Looks at the model after some steps: the number of the step and the model as it is.
+pub type Check<'a> = dyn FnMut(usize, &LlamaModel) -> Result<Decision, TuningError> + 'a;
+
+/// The weights that training starts from.
+#[derive(Debug, Clone, Copy)]
+pub enum Start<'a> {
+    /// In memory.
+    Weights(&'a LlamaConfig, &'a StateDict),
+    /// In files, read straight into the model.
+    Checkpoint(&'a Checkpoint),
+}
+
+/// Supervised fine-tuning with answer-only loss.
+///
+/// Examples are drawn in seeded order, each once before any comes again. The result depends on `start`, `examples` and
+/// `sft` alone, not on the number of threads.
+#[derive(Debug, Clone, Copy)]
+pub struct SftRun<'a> {
+    /// What is trained.
+    pub start: Start<'a>,
+    /// What it learns.
+    pub examples: &'a [Example],
+    /// How.
+    pub sft: &'a SftConfig,
+    /// Where; without recording of gradients, the run turns it on.
+    pub device: &'a Device,
+    /// A folder of this run alone: its state is saved there every `save_every` steps, and a run that is called again
+    /// continues from there. The folder is left to the caller to remove.
+    pub state: Option<&'a Path>,
+}
+
+/// What was trained.
+#[derive(Debug, Clone)]
+pub enum Trained {
+    /// All weights, frozen ones included.
+    Weights(StateDict),
+    /// An adapter to the start weights.
+    Adapter(LoraAdapter),
+}
+
 /// A finished training run.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The trained weights.
-    pub weights: StateDict,
+    /// The trained weights or adapter.
+    pub trained: Trained,
     /// Loss of each step, in nats per answer token.
     pub losses: Vec<f64>,
 }
 
-/// What a saved training state holds beside weights and optimizer.
-#[derive(Debug, Serialize, Deserialize)]
-struct Position {
-    /// Identity of the run: start weights, data and configuration.
-    run: String,
-    losses: Vec<f64>,
-}
-
-const POSITION: &str = "training_position.json";
-const OPTIMIZER: &str = "optimizer.bpk";
-
-impl SftConfig {
-    fn check(&self) -> Result<(), TuningError> {
-        let refuse = |field, got: String, expected| Err(TuningError::Config { field, got, expected });
-        if self.batch_size == 0 {
-            return refuse("batch_size", "0".into(), "at least 1");
+impl Outcome {
+    /// The trained tensors: all weights of the model, or the factors of an adapter under PEFT's names.
+    pub fn into_tensors(self) -> StateDict {
+        match self.trained {
+            Trained::Weights(weights) => weights,
+            Trained::Adapter(adapter) => adapter.factors,
         }
-        if self.schedule.warmup > self.schedule.steps {
-            return refuse("schedule.warmup", self.schedule.warmup.to_string(), "at most schedule.steps");
-        }
-        if self.max_grad_norm.is_nan() || self.max_grad_norm <= 0.0 {
-            return refuse("max_grad_norm", self.max_grad_norm.to_string(), "above 0");
-        }
-        Ok(())
     }
 }
 
-/// Fine-tunes `start` on `examples` with answer-only loss.
-///
-/// Examples are drawn in seeded order, each once before any comes again. The result depends on the arguments alone, not
-/// on the number of threads. With `state`, the run is saved there every `save_every` steps, continues from there when it is
-/// called again, and the directory is left to the caller to remove. `check` sees the model every `check_every` steps.
-///
-/// # Errors
-/// Settings or examples out of range, weights that do not fit `config`, a loss that is not finite, a saved state of another run, failing I/O.
-#[allow(clippy::too_many_arguments)]
-pub fn train_sft(
-    config: &LlamaConfig,
-    start: &StateDict,
-    examples: &[Example],
-    sft: &SftConfig,
-    device: &Device,
-    observer: &mut dyn Observer,
-    state: Option<&Path>,
-    check: &mut dyn FnMut(usize, &LlamaModel) -> Result<Decision, TuningError>,
-) -> Result<Outcome, TuningError> {
-    sft.check()?;
-    for (index, example) in examples.iter().enumerate() {
-        example.check(index)?;
-    }
-    if examples.is_empty() && sft.schedule.steps > 0 {
-        return Err(TuningError::Example { index: 0, what: "there are no examples".into() });
-    }
-    let run = run_identity(config, start, examples, sft);
-    let training = device.clone().autodiff();
-    let mut optimizer = AdamWConfig::new()
-        .with_beta_1(sft.betas[0])
-        .with_beta_2(sft.betas[1])
-        .with_epsilon(1e-8)
-        .with_weight_decay(sft.weight_decay)
-        .init();
-    let mut losses = Vec::new();
-    let mut model = match state.filter(|path| path.exists()) {
-        Some(path) => {
-            let (weights, bytes, position) = load_state(path, &run)?;
-            losses = position.losses;
-            optimizer = optimizer.from_bytes(Bytes::from_bytes_vec(bytes)).map_err(|error| resume(path, error))?;
-            Llama::from_state_dict(config.clone(), &weights, &training)?
+impl SftRun<'_> {
+    /// Trains, from the beginning or from the saved state. `check` sees the model every `check_every` steps.
+    ///
+    /// # Errors
+    /// Settings or examples out of range, weights that do not fit their configuration, a loss that is not finite, a saved
+    /// state of another run, an interruption, failing I/O.
+    pub fn run(&self, observer: &mut dyn Observer, check: &mut Check<'_>) -> Result<Outcome, TuningError> {
+        let Self { examples, sft, .. } = *self;
+        sft.check()?;
+        let config = self.config()?;
+        for (index, example) in examples.iter().enumerate() {
+            example.check(index, &config)?;
         }
-        None => Llama::from_state_dict(config.clone(), start, &training)?,
-    };
-    let mut order = Order::new(examples.len(), sft.seed);
-    order.skip(losses.len() * sft.batch_size);
-    for step in losses.len()..sft.schedule.steps {
-        let batch: Vec<&Example> = (0..sft.batch_size).map(|_| &examples[order.next()]).collect();
-        let loss = answer_loss(&model, &batch);
-        let grads = GradientsParams::from_grads(loss.backward(), &model);
-        let grads = clip(&model, grads, sft.max_grad_norm);
-        model = optimizer.step(sft.schedule.at(step), model, grads);
-        let loss = f64::from(loss.into_scalar::<f32>());
-        if !loss.is_finite() {
-            return Err(TuningError::Diverged { step, loss });
+        if examples.is_empty() && sft.schedule.steps > 0 {
+            return Err(TuningError::Example { index: 0, what: "there are no examples".into() });
         }
-        losses.push(loss);
-        let done = step + 1;
-        observer.step(done, sft.schedule.steps, loss);
-        if sft.check_every > 0 && done.is_multiple_of(sft.check_every) {
-            let frozen = LlamaModel::new(config.clone(), &model.to_state_dict(), device)?;
-            if check(done, &frozen)? == Decision::Stop {
+        let mut position = Position { run: self.identity(&config)?, losses: Vec::new() };
+        let mut optimizer = AdamW::new(sft.betas, sft.weight_decay);
+        let mut model = match self.state.filter(|path| path.exists()) {
+            Some(path) => {
+                let saved = state::load(path, &position.run)?;
+                optimizer.resume(saved.position.losses.len(), saved.moments);
+                position = saved.position;
+                self.model(Some(saved.weights))?
+            }
+            None => self.model(None)?,
+        };
+        let mut order = Order::new(examples.len(), sft.seed);
+        order.skip(position.losses.len() * sft.batch_size);
+        for step in position.losses.len()..sft.schedule.steps {
+            let batch: Vec<&Example> = (0..sft.batch_size).map(|_| &examples[order.next()]).collect();
+            let (loss, gradient) = gradient(&model, &batch, sft.part_size());
+            let norm = gradient.norm();
+            if !loss.is_finite() || !norm.is_finite() {
+                return Err(TuningError::Diverged { step, loss });
+            }
+            // The epsilon of torch.nn.utils.clip_grad_norm_.
+            let scale = (sft.max_grad_norm / (norm + 1e-6)).min(1.0);
+            model = optimizer.step(model, gradient, scale as f32, sft.schedule.at(step));
+            position.losses.push(loss);
+            let done = step + 1;
+            observer.step(done, sft.schedule.steps, loss);
+            if sft.check_every > 0
+                && done.is_multiple_of(sft.check_every)
+                && check(done, &LlamaModel::from_llama(model.clone()))? == Decision::Stop
+            {
                 break;
             }
-        }
-        if let Some(path) = state
-            && sft.save_every > 0
-            && done.is_multiple_of(sft.save_every)
-            && done < sft.schedule.steps
-        {
-            let position = Position { run: run.clone(), losses: losses.clone() };
-            save_state(path, config, &model, &optimizer, &position)?;
-        }
-    }
-    Ok(Outcome { weights: model.to_state_dict(), losses })
-}
-
-/// Scales all gradients so that their joint Euclidean norm is at most `max_norm`.
-fn clip(model: &Llama, mut grads: GradientsParams, max_norm: f64) -> GradientsParams {
-    struct SquareSum<'a> {
-        grads: &'a GradientsParams,
-        sum: f64,
-    }
-    impl ModuleVisitor for SquareSum<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.get::<D>(param.id) {
-                self.sum += f64::from((grad.clone() * grad).sum().into_scalar::<f32>());
+            if done == sft.schedule.steps {
+                break;
+            }
+            let is_stopping = observer.is_stopping();
+            let is_due = sft.save_every > 0 && done.is_multiple_of(sft.save_every);
+            if let Some(path) = self.state.filter(|_| is_due || is_stopping) {
+                state::save(path, self.tensors(&model), &optimizer, &position)?;
+            }
+            if is_stopping {
+                return Err(TuningError::Interrupted { step: done, saved: self.state.is_some() });
             }
         }
+        let trained = match &sft.lora {
+            None => Trained::Weights(model.to_state_dict()),
+            Some(lora) => Trained::Adapter(LoraAdapter { config: lora.clone(), factors: model.adapter_factors() }),
+        };
+        Ok(Outcome { trained, losses: position.losses })
     }
-    struct Scale<'a> {
-        grads: &'a mut GradientsParams,
-        factor: f64,
-    }
-    impl ModuleVisitor for Scale<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            if let Some(grad) = self.grads.remove::<D>(param.id) {
-                self.grads.register(param.id, grad.mul_scalar(self.factor));
-            }
+
+    fn config(&self) -> Result<LlamaConfig, TuningError> {
+        match self.start {
+            Start::Weights(config, _) => Ok(config.clone()),
+            Start::Checkpoint(checkpoint) => Ok(LlamaConfig::from_json(checkpoint.config())?),
         }
     }
-    let mut squares = SquareSum { grads: &grads, sum: 0.0 };
-    model.visit(&mut squares);
-    let factor = max_norm / (squares.sum.sqrt() + 1e-6); // the epsilon of torch.nn.utils.clip_grad_norm_
-    if factor < 1.0 {
-        model.visit(&mut Scale { grads: &mut grads, factor });
+
+    /// The model to be trained, with the tensors of a saved state if there are any.
+    fn model(&self, saved: Option<StateDict>) -> Result<Llama, TuningError> {
+        let device = self.device.clone().autodiff();
+        if let Some(lora) = &self.sft.lora {
+            let adapter = match saved {
+                Some(factors) => LoraAdapter { config: lora.clone(), factors },
+                None => LoraAdapter::initial(lora, &self.config()?, self.sft.seed)?,
+            };
+            return Ok(self.start_model(&device)?.with_adapter(&adapter)?);
+        }
+        let model = match saved {
+            Some(weights) => Llama::from_state_dict(self.config()?, &weights, &device)?,
+            None => self.start_model(&device)?,
+        };
+        Ok(model.freeze(&self.sft.freeze)?)
     }
-    grads
-}
 
-/// Hash of everything a run's result depends on.
-fn run_identity(config: &LlamaConfig, start: &StateDict, examples: &[Example], sft: &SftConfig) -> String {
-    let mut text = serde_json::to_string(&(config, sft)).expect("plain data");
-    text += &sha256_of_state_dict(start);
-    let mut bytes = text.into_bytes();
-    for example in examples {
-        bytes.extend((example.loss_from as u64).to_le_bytes());
-        bytes.extend((example.tokens.len() as u64).to_le_bytes());
-        bytes.extend(example.tokens.iter().flat_map(|id| id.to_le_bytes()));
+    fn start_model(&self, device: &Device) -> Result<Llama, TuningError> {
+        Ok(match self.start {
+            Start::Weights(config, weights) => Llama::from_state_dict(config.clone(), weights, device)?,
+            Start::Checkpoint(checkpoint) => Llama::from_checkpoint(checkpoint, device)?,
+        })
     }
-    sha256_bytes(&bytes)
-}
 
-fn save_state(
-    path: &Path,
-    config: &LlamaConfig,
-    model: &Llama,
-    optimizer: &ModuleOptimizer,
-    position: &Position,
-) -> Result<(), TuningError> {
-    let optimizer = optimizer.into_bytes().map_err(|error| resume(path, error))?;
-    let position = serde_json::to_vec(position).expect("plain data");
-    let files = [(POSITION.to_string(), position), (OPTIMIZER.to_string(), optimizer.to_vec())].into();
-    let weights = model.to_state_dict();
-    let mut directory = ModelDirectory::new(config.to_json(0, 0, 0), &weights);
-    directory.files = files;
-    directory.replace = true;
-    Ok(directory.write(path)?)
-}
-
-fn load_state(path: &Path, run: &str) -> Result<(StateDict, Vec<u8>, Position), TuningError> {
-    let weights = Checkpoint::open(path)?.state_dict()?;
-    let position = std::fs::read(path.join(POSITION)).map_err(|error| resume(path, error))?;
-    let position: Position = serde_json::from_slice(&position).map_err(|error| resume(path, error))?;
-    if position.run != run {
-        return Err(resume(path, "it belongs to a run with other weights, data or settings"));
+    /// What a run changes.
+    fn tensors(&self, model: &Llama) -> StateDict {
+        if self.sft.lora.is_some() { model.adapter_factors() } else { model.to_state_dict() }
     }
-    let optimizer = std::fs::read(path.join(OPTIMIZER)).map_err(|error| resume(path, error))?;
-    Ok((weights, optimizer, position))
+
+    /// Hash of everything the result depends on.
+    fn identity(&self, config: &LlamaConfig) -> Result<String, TuningError> {
+        // How often something is saved or looked at changes nothing.
+        let sft = SftConfig { save_every: 0, ..self.sft.clone() };
+        let mut text = serde_json::to_string(&(config, sft)).expect("plain data");
+        text += &match self.start {
+            Start::Weights(_, weights) => sha256_of_state_dict(weights),
+            Start::Checkpoint(checkpoint) => checkpoint.sha256()?,
+        };
+        let mut bytes = text.into_bytes();
+        let mut number = |number: usize| bytes.extend((number as u64).to_le_bytes());
+        for example in self.examples {
+            number(example.learned.len());
+            example.learned.iter().for_each(|range| [range.start, range.end].into_iter().for_each(&mut number));
+            number(example.tokens.len());
+            example.tokens.iter().for_each(|&id| number(id as usize));
+        }
+        Ok(sha256_bytes(&bytes))
+    }
 }
 
-fn resume(path: &Path, what: impl std::fmt::Display) -> TuningError {
-    TuningError::Resume { path: path.into(), what: what.to_string() }
+/// Loss and gradient of a batch, `part_size` examples at a time.
+fn gradient(model: &Llama, batch: &[&Example], part_size: usize) -> (f64, Gradient) {
+    let learned = learned_tokens(batch);
+    let (mut sum, mut gradient) = (0.0, Gradient::default());
+    for part in batch.chunks(part_size) {
+        let loss = loss_share(model, part, learned);
+        gradient.add(model, loss.backward());
+        sum += f64::from(loss.into_scalar::<f32>());
+    }
+    (sum, gradient)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, StateDict};
 use bunch_llama::{Llama, LlamaConfig, device, gradients};
-use bunch_tuning::{Decision, Example, Schedule, SftConfig, Silent, answer_loss, train_sft};
+use bunch_tuning::{Decision, Example, Schedule, SftConfig, SftRun, Silent, Start, answer_loss};
 use burn::optim::GradientsParams;
 use serde_json::Value;
 
@@ -37,7 +37,7 @@ fn batches(training: &Value) -> Vec<Vec<Example>> {
     let ids = |value: &Value| -> Vec<u32> { numbers(value).iter().map(|&id| id as u32).collect() };
     let example = |case: &Value| {
         let (prompt, answer) = (ids(&case["prompt"]), ids(&case["answer"]));
-        Example { loss_from: prompt.len(), tokens: [prompt, answer].concat() }
+        Example::answer([&prompt[..], &answer].concat(), prompt.len())
     };
     let batch = |cases: &Value| cases.as_array().expect("a batch").iter().map(example).collect();
     training["batches"].as_array().expect("batches").iter().map(batch).collect()
@@ -87,12 +87,15 @@ fn ten_losses_and_the_final_weights_agree() {
             floor: number("floor"),
         },
         batch_size: 4,
+        micro_batch_size: 0,
         betas: [number("beta1") as f32, number("beta2") as f32],
         weight_decay: number("weight_decay") as f32,
         max_grad_norm: number("max_gradient_norm"),
         check_every: 0,
         save_every: 0,
         seed: 0,
+        lora: None,
+        freeze: Vec::new(),
     };
     let rates: Vec<f64> = (0..10).map(|step| sft.schedule.at(step)).collect();
     for (rate, expected) in rates.iter().zip(numbers(&training["learning_rates"])) {
@@ -108,11 +111,12 @@ fn ten_losses_and_the_final_weights_agree() {
     for name in bunch_llama::device_names() {
         let device = device(name).expect("a device");
         let mut never = |_: usize, _: &_| Ok(Decision::Continue);
-        let outcome =
-            train_sft(&config, &weights, &arranged, &sft, &device, &mut Silent, None, &mut never).expect("trains");
+        let start = Start::Weights(&config, &weights);
+        let run = SftRun { start, examples: &arranged, sft: &sft, device: &device, state: None };
+        let outcome = run.run(&mut Silent, &mut never).expect("trains");
         for (step, (loss, expected)) in outcome.losses.iter().zip(numbers(&training["losses"])).enumerate() {
             assert!((loss - expected).abs() < LOSSES, "{name}, step {step}: {loss} against {expected}");
         }
-        close(&outcome.weights, "final_weights.safetensors", WEIGHTS);
+        close(&outcome.into_tensors(), "final_weights.safetensors", WEIGHTS);
     }
 }

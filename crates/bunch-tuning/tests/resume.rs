@@ -3,11 +3,12 @@
 use std::cell::Cell;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::{LlamaConfig, LlamaModel, device};
-use bunch_tuning::{Decision, Example, Outcome, Schedule, SftConfig, Silent, TuningError, train_sft};
+use bunch_llama::{Family, LlamaConfig, LlamaModel, LoraConfig, device};
+use bunch_tuning::{Decision, Example, Observer, Outcome, Schedule, SftConfig, SftRun, Silent, Start, TuningError};
 
 fn config() -> LlamaConfig {
     LlamaConfig {
+        family: Family::Llama,
         vocab_size: 40,
         hidden_size: 32,
         intermediate_size: 48,
@@ -18,58 +19,88 @@ fn config() -> LlamaConfig {
         max_position_embeddings: 32,
         rms_norm_eps: 1e-5,
         rope_theta: 10_000.0,
+        rope_scaling: None,
         tie_word_embeddings: true,
+        qkv_bias: false,
+        o_bias: false,
+        mlp_bias: false,
+        sliding_windows: Vec::new(),
     }
 }
 
 fn examples() -> Vec<Example> {
     let tokens = |i: u32| (0..5 + i % 9).map(|t| (i * 7 + t * t) % 40).collect();
-    (0..50).map(|i| Example { tokens: tokens(i), loss_from: 1 + i as usize % 3 }).collect()
+    (0..50).map(|i| Example::answer(tokens(i), 1 + i as usize % 3)).collect()
 }
 
 fn sft() -> SftConfig {
     SftConfig {
         schedule: Schedule { peak: 1e-2, warmup: 2, steps: 12, floor: 0.05 },
         batch_size: 16,
+        micro_batch_size: 0,
         betas: [0.9, 0.98],
         weight_decay: 0.01,
         max_grad_norm: 1.0,
         check_every: 1,
         save_every: 5,
         seed: 3,
+        lora: None,
+        freeze: Vec::new(),
     }
 }
 
 type Check<'a> = &'a mut dyn FnMut(usize, &LlamaModel) -> Result<Decision, TuningError>;
 
-fn train(sft: &SftConfig, state: Option<&std::path::Path>, check: Check<'_>) -> Result<Outcome, TuningError> {
+fn lora() -> SftConfig {
+    let target_modules = ["q_proj", "v_proj", "down_proj"].map(String::from).into();
+    SftConfig { lora: Some(LoraConfig { rank: 4, alpha: 8.0, use_rslora: false, target_modules }), ..sft() }
+}
+
+fn observed(
+    sft: &SftConfig,
+    state: Option<&std::path::Path>,
+    observer: &mut dyn Observer,
+    check: Check<'_>,
+) -> Result<Outcome, TuningError> {
     let device = device("flex").expect("the default device");
-    let start: StateDict = config().initial_weights(1);
-    train_sft(&config(), &start, &examples(), sft, &device, &mut Silent, state, check)
+    let (config, examples) = (config(), examples());
+    let weights: StateDict = config.initial_weights(1);
+    let start = Start::Weights(&config, &weights);
+    SftRun { start, examples: &examples, sft, device: &device, state }.run(observer, check)
+}
+
+fn train(sft: &SftConfig, state: Option<&std::path::Path>, check: Check<'_>) -> Result<Outcome, TuningError> {
+    observed(sft, state, &mut Silent, check)
 }
 
 #[test]
 fn a_run_that_was_cut_off_ends_as_if_it_had_not_been() {
-    let whole = train(&sft(), None, &mut |_, _| Ok(Decision::Continue)).expect("trains");
+    for sft in [sft(), lora(), SftConfig { freeze: vec!["embed_tokens".into()], micro_batch_size: 5, ..sft() }] {
+        cut_off(&sft);
+    }
+}
+
+fn cut_off(sft: &SftConfig) {
+    let whole = train(sft, None, &mut |_, _| Ok(Decision::Continue)).expect("trains");
     assert!(whole.losses[11] < whole.losses[0], "it learns: {:?}", whole.losses);
     let folder = tempfile::tempdir().expect("a folder");
     let state = folder.path().join("state");
-    let cut = train(&sft(), Some(&state), &mut |step, _| match step {
+    let cut = train(sft, Some(&state), &mut |step, _| match step {
         8 => Err(TuningError::Observer("power cut".into())),
         _ => Ok(Decision::Continue),
     });
     assert_eq!(cut.unwrap_err().to_string(), "check during training: power cut");
     let first = Cell::new(0);
-    let resumed = train(&sft(), Some(&state), &mut |step, _| {
+    let resumed = train(sft, Some(&state), &mut |step, _| {
         first.set(if first.get() == 0 { step } else { first.get() });
         Ok(Decision::Continue)
     });
     assert_eq!(first.get(), 6, "it continues after the step that was saved");
     let resumed = resumed.expect("resumes");
     assert_eq!(resumed.losses, whole.losses);
-    assert_eq!(resumed.weights, whole.weights);
+    assert_eq!(resumed.into_tensors(), whole.into_tensors());
 
-    let other = SftConfig { seed: 4, ..sft() };
+    let other = SftConfig { seed: 4, ..sft.clone() };
     let refused = train(&other, Some(&state), &mut |_, _| Ok(Decision::Continue)).unwrap_err().to_string();
     assert!(refused.contains("belongs to a run with other weights, data or settings"), "{refused}");
 }
@@ -78,9 +109,74 @@ fn a_run_that_was_cut_off_ends_as_if_it_had_not_been() {
 fn threads_do_not_change_a_bit() {
     let run = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");
-        pool.install(|| train(&sft(), None, &mut |_, _| Ok(Decision::Continue)).expect("trains").weights)
+        pool.install(|| train(&sft(), None, &mut |_, _| Ok(Decision::Continue)).expect("trains").into_tensors())
     };
     assert_eq!(run(1), run(2));
+}
+
+/// Asks for an end after this step.
+struct Impatient {
+    after: usize,
+    seen: usize,
+}
+
+impl Observer for Impatient {
+    fn step(&mut self, step: usize, _steps: usize, _loss: f64) {
+        self.seen = step;
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.seen == self.after
+    }
+}
+
+#[test]
+fn an_interrupted_run_saves_where_it_is_and_continues_from_there() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let state = folder.path().join("state");
+    let mut go_on = |_: usize, _: &_| Ok(Decision::Continue);
+    let mut observer = Impatient { after: 7, seen: 0 };
+    let stopped = observed(&lora(), Some(&state), &mut observer, &mut go_on).unwrap_err().to_string();
+    assert_eq!(stopped, "stopped after step 7; the same command continues from there");
+    let first = Cell::new(0);
+    let resumed = train(&lora(), Some(&state), &mut |step, _| {
+        first.set(if first.get() == 0 { step } else { first.get() });
+        Ok(Decision::Continue)
+    });
+    assert_eq!(first.get(), 8);
+    let whole = train(&lora(), None, &mut go_on).expect("trains");
+    assert_eq!(resumed.expect("resumes").into_tensors(), whole.into_tensors());
+}
+
+#[test]
+fn a_batch_in_parts_has_the_gradient_of_the_whole() {
+    let mut go_on = |_: usize, _: &_| Ok(Decision::Continue);
+    let whole = train(&sft(), None, &mut go_on).expect("trains").losses;
+    let parts = train(&SftConfig { micro_batch_size: 3, ..sft() }, None, &mut go_on).expect("trains").losses;
+    for (whole, parts) in whole.iter().zip(&parts) {
+        // Sums of f32 in another order, twelve steps of it.
+        assert!((whole - parts).abs() < 1e-4, "{whole} against {parts}");
+    }
+}
+
+#[test]
+fn frozen_weights_stay_as_they_are_to_the_bit() {
+    let start = config().initial_weights(1);
+    let names = ["embed_tokens".to_string(), "layers.1".to_string()];
+    let sft = SftConfig { freeze: names.to_vec(), ..sft() };
+    let trained = train(&sft, None, &mut |_, _| Ok(Decision::Continue)).expect("trains").into_tensors();
+    for (name, tensor) in &trained {
+        let is_frozen = name.contains("embed_tokens") || name.contains("layers.1.");
+        assert_eq!(tensor == &start[name], is_frozen, "{name}");
+    }
+    for (name, message) in [
+        ("k_proj", "freeze `k_proj`: it is trained together with `model.layers.0.self_attn.q_proj.weight`"),
+        ("layer", "freeze `layer`: no tensor has this name"),
+    ] {
+        let sft = SftConfig { freeze: vec![name.into()], ..sft.clone() };
+        let error = train(&sft, None, &mut |_, _| Ok(Decision::Continue)).unwrap_err().to_string();
+        assert!(error.starts_with(message), "{error}");
+    }
 }
 
 #[test]

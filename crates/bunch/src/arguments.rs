@@ -1,8 +1,17 @@
 //! The command line.
 
+mod evaluation;
+mod model;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use evaluation::EvalArguments;
+pub use model::{
+    FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
+    SafetyArguments, TextOptions,
+};
 
 /// Merges language models, and reproduces what papers report on the safety of merged ones.
 #[derive(Debug, Parser)]
@@ -26,6 +35,20 @@ pub enum Command {
     Compare(CompareArguments),
     /// List the merge methods, or describe one
     Methods(MethodsArguments),
+    /// Score continuations after contexts, line by line
+    Loglikelihood(LoglikelihoodArguments),
+    /// Continue prompts, line by line
+    Generate(GenerateArguments),
+    /// Score a model on benchmarks, as lm-evaluation-harness does
+    Eval(EvalArguments),
+    /// Ask a guard model which responses are unsafe, line by line
+    Judge(JudgeArguments),
+    /// List the judges and refusal lists, or describe a judge
+    Judges(JudgesArguments),
+    /// Let a model answer harmful prompts, and tell its alignment score
+    Safety(SafetyArguments),
+    /// Fetch a model from the Hugging Face hub
+    Fetch(FetchArguments),
 }
 
 /// Options of `bunch reproduce`.

@@ -2,11 +2,20 @@
 
 mod arguments;
 mod compare;
+mod continued;
 mod digest_cache;
+mod eval;
+mod fetch;
+mod generate;
 mod inspect;
+mod judge;
+mod loaded_model;
+mod loglikelihood;
 mod merge;
 mod methods;
+mod progress;
 mod reproduce;
+mod safety;
 
 use clap::Parser;
 
@@ -19,6 +28,13 @@ fn main() -> std::process::ExitCode {
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),
         Command::Methods(arguments) => methods::methods(&arguments),
+        Command::Loglikelihood(arguments) => loglikelihood::loglikelihood(&arguments),
+        Command::Generate(arguments) => generate::generate(&arguments),
+        Command::Eval(arguments) => eval::eval(&arguments),
+        Command::Judge(arguments) => judge::judge(&arguments),
+        Command::Judges(arguments) => judge::judges(&arguments),
+        Command::Safety(arguments) => safety::safety(&arguments),
+        Command::Fetch(arguments) => fetch::fetch(&arguments),
     };
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,

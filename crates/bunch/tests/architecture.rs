@@ -15,6 +15,8 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-merging", &["bunch-random"], "DARE drops at random; methods are functions on slices"),
     Allowed("bunch-lm", &["bunch-random"], "sampling is random; a model is an interface, never an architecture"),
     Allowed("bunch-report", &[], "renders numbers, however they were computed"),
+    Allowed("bunch-journal", &[], "lines of JSON, whatever they say"),
+    Allowed("bunch-hub", &["bunch-checkpoint"], "brings files, whatever is in them"),
     // Layer 1.
     Allowed("bunch-recipe", &["bunch-checkpoint", "bunch-merging"], "applies a method to every tensor of a model"),
     Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
@@ -34,6 +36,16 @@ const ALLOWED: &[Allowed] = &[
         "carries out a recipe on checkpoints of any size",
     ),
     Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),
+    Allowed(
+        "bunch-benchmark",
+        &["bunch-journal", "bunch-lm", "bunch-random"],
+        "any language model is scored alike, a scripted one in tests",
+    ),
+    Allowed(
+        "bunch-safety",
+        &["bunch-evaluation", "bunch-journal", "bunch-lm"],
+        "judges are checkpoints behind an interface, never an architecture",
+    ),
     Allowed("bunch-search", &["bunch-random"], "searches see numbers, never models"),
     Allowed(
         "bunch-synthesis",
@@ -64,6 +76,11 @@ const ALLOWED: &[Allowed] = &[
         ],
         "makes its own models, tasks and judges; merges none",
     ),
+    Allowed(
+        "bunch-small",
+        &["bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-lm", "bunch-random", "bunch-tuning"],
+        "makes its models from one that the user fetched; merges none",
+    ),
     // Layer 3: where everything meets.
     Allowed(
         "bunch-experiment",
@@ -78,6 +95,7 @@ const ALLOWED: &[Allowed] = &[
             "bunch-recipe",
             "bunch-report",
             "bunch-search",
+            "bunch-small",
             "bunch-synthesis",
             "bunch-tuning",
         ],
@@ -87,15 +105,23 @@ const ALLOWED: &[Allowed] = &[
     Allowed(
         "bunch",
         &[
+            "bunch-benchmark",
             "bunch-checkpoint",
             "bunch-comparison",
             "bunch-evaluation",
             "bunch-experiment",
+            "bunch-hub",
             "bunch-inspection",
+            "bunch-journal",
+            "bunch-llama",
+            "bunch-lm",
             "bunch-merging",
+            "bunch-random",
             "bunch-recipe",
             "bunch-report",
+            "bunch-safety",
             "bunch-streaming",
+            "bunch-tuning",
         ],
         "parses arguments and prints",
     ),
@@ -106,7 +132,7 @@ const ALLOWED: &[Allowed] = &[
 /// An external crate and the only crates that may depend on it, in tests too.
 const RESERVED: &[(&str, &[&str])] = &[
     // Everything else compiles in seconds and is tested without a tensor library.
-    ("burn", &["bunch-experiment", "bunch-llama", "bunch-miniature", "bunch-tuning"]),
+    ("burn", &["bunch-experiment", "bunch-llama", "bunch-miniature", "bunch-small", "bunch-tuning"]),
     // Libraries have typed errors and know nothing of a command line.
     ("anyhow", &["bunch", "xtask"]),
     ("clap", &["bunch", "xtask"]),

@@ -3,12 +3,17 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use serde_json::{Map, Value as Json};
+
 use super::GgufError;
 use super::cursor::Cursor;
 use crate::source::Source;
 
 /// Limit on arrays within arrays; no known file has any.
 const MAX_DEPTH: u32 = 4;
+
+/// The number of the type of arrays.
+const ARRAY: u32 = 9;
 
 /// The key-value pairs of a GGUF file.
 #[derive(Debug)]
@@ -105,6 +110,46 @@ impl Metadata {
     }
 }
 
+/// Reads `count` pairs with all that is in them, in the file's order.
+pub(super) fn read_all<S: Source>(cursor: &mut Cursor<'_, S>, count: u64) -> Result<Map<String, Json>, GgufError> {
+    let mut pairs = Map::new();
+    for _ in 0..count {
+        let key = cursor.text("a metadata key")?;
+        let kind = cursor.u32("a value's type")?;
+        let value = read_json(cursor, &key, kind, MAX_DEPTH)?;
+        if pairs.contains_key(&key) {
+            return Err(GgufError::Repeated { name: key });
+        }
+        pairs.insert(key, value);
+    }
+    Ok(pairs)
+}
+
+/// Reads a value of the type numbered `kind`; arrays with their elements. A float that is not finite becomes null.
+fn read_json<S: Source>(cursor: &mut Cursor<'_, S>, key: &str, kind: u32, depth: u32) -> Result<Json, GgufError> {
+    const WHAT: &str = "a metadata array";
+    if kind != ARRAY {
+        return Ok(match read_value(cursor, key, kind)? {
+            Value::Unsigned(value) | Value::Array(value) => value.into(),
+            Value::Signed(value) => value.into(),
+            Value::Float(value) => value.into(),
+            Value::Bool(value) => value.into(),
+            Value::Text(value) => value.into(),
+        });
+    }
+    if depth == 0 {
+        return Err(GgufError::ValueType { key: key.to_owned(), got: kind });
+    }
+    let kind = cursor.u32(WHAT)?;
+    let length = cursor.u64(WHAT)?;
+    // The length may be any number: reading ends with the file.
+    let mut items = Vec::new();
+    for _ in 0..length {
+        items.push(read_json(cursor, key, kind, depth - 1)?);
+    }
+    Ok(Json::Array(items))
+}
+
 /// Reads a value of the type numbered `kind`.
 fn read_value<S: Source>(cursor: &mut Cursor<'_, S>, key: &str, kind: u32) -> Result<Value, GgufError> {
     const WHAT: &str = "a metadata value";
@@ -121,7 +166,7 @@ fn read_value<S: Source>(cursor: &mut Cursor<'_, S>, key: &str, kind: u32) -> Re
         }
         7 => Value::Bool(cursor.bytes::<1>(WHAT)? != [0]),
         8 => Value::Text(cursor.text(WHAT)?),
-        9 => Value::Array(skip_array(cursor, key, MAX_DEPTH)?),
+        ARRAY => Value::Array(skip_array(cursor, key, MAX_DEPTH)?),
         10 => Value::Unsigned(cursor.u64(WHAT)?),
         11 => Value::Signed(i64::from_le_bytes(cursor.bytes(WHAT)?)),
         12 => Value::Float(f64::from_le_bytes(cursor.bytes(WHAT)?)),
@@ -146,7 +191,7 @@ fn skip_array<S: Source>(cursor: &mut Cursor<'_, S>, key: &str, depth: u32) -> R
             }
             return Ok(length);
         }
-        9 if depth > 1 => {
+        ARRAY if depth > 1 => {
             for _ in 0..length {
                 skip_array(cursor, key, depth - 1)?;
             }

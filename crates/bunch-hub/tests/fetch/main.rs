@@ -5,6 +5,7 @@ mod server;
 use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use bunch_checkpoint::sha256_bytes;
 use bunch_hub::{Hub, HubError, Observer, Selection, Silent};
@@ -84,6 +85,20 @@ fn a_download_that_is_cut_goes_on_within_the_call() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(fetch(&server, folder.path()).unwrap().downloaded(), 1_000_006);
     assert_eq!(server.starts("model.safetensors"), [None, Some(400_000), Some(800_000)]);
+    assert_eq!(fs::read(folder.path().join("model.safetensors")).unwrap(), weights());
+}
+
+#[test]
+fn a_hub_that_falls_silent_is_asked_again_for_the_rest() {
+    let server = hub_with(|request| match request.range_start() {
+        None => Reply::file(request, &weights()).cut(400_000).stall(Duration::from_millis(1500)),
+        Some(_) => Reply::file(request, &weights()),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let hub = server.hub.clone().with_silence(Duration::from_secs(1));
+    let fetched = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Silent).unwrap();
+    assert_eq!(fetched.downloaded(), 1_000_006);
+    assert_eq!(server.starts("model.safetensors"), [None, Some(400_000)]);
     assert_eq!(fs::read(folder.path().join("model.safetensors")).unwrap(), weights());
 }
 
@@ -240,6 +255,25 @@ fn a_hub_that_cannot_be_reached_is_named_with_a_way_out() {
     let error = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Silent).unwrap_err().to_string();
     assert!(error.starts_with(&format!("org/name: the hub at http://{address} could not be reached (")), "{error}");
     assert!(error.contains("a folder that was downloaded elsewhere works too"), "{error}");
+    assert!(!error.contains('\n'), "{error}");
+}
+
+#[test]
+fn a_hub_whose_name_nobody_knows_or_that_never_answers_is_given_up_soon() {
+    // RFC 2606: no name below `invalid` is anybody's.
+    let unknown = Hub::new("http://hub.invalid", None).unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = Hub::new(&format!("http://{}", silent.local_addr().unwrap()), None).unwrap();
+    for hub in [unknown, silent.with_silence(Duration::from_millis(200))] {
+        let folder = tempfile::tempdir().unwrap();
+        let start = Instant::now();
+        let error = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Silent).unwrap_err().to_string();
+        assert!(
+            error.starts_with(&format!("org/name: the hub at {} could not be reached (", hub.endpoint())),
+            "{error}"
+        );
+        assert!(start.elapsed() < Duration::from_secs(25), "{:?}", start.elapsed());
+    }
 }
 
 #[test]

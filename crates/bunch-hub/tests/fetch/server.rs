@@ -32,11 +32,13 @@ pub struct Reply {
     pub body: Vec<u8>,
     /// Send only so many bytes of the body, then close the connection.
     pub cut: Option<usize>,
+    /// How long the connection stays open after the last byte.
+    pub stall: Duration,
 }
 
 impl Reply {
     pub fn new(status: u16, body: &[u8]) -> Self {
-        Self { status, headers: Vec::new(), body: body.to_vec(), cut: None }
+        Self { status, headers: Vec::new(), body: body.to_vec(), cut: None, stall: Duration::ZERO }
     }
 
     /// `bytes`, or the rest of them if `request` asks for it, as hubs answer.
@@ -49,6 +51,10 @@ impl Reply {
                 Self { headers: vec![("Content-Range", range)], ..Self::new(206, &bytes[start..]) }
             }
         }
+    }
+
+    pub fn stall(self, stall: Duration) -> Self {
+        Self { stall, ..self }
     }
 
     pub fn cut(self, cut: usize) -> Self {
@@ -109,4 +115,5 @@ fn serve(mut stream: TcpStream, seen: &Mutex<Vec<Request>>, answer: &mut impl Fn
     let sent = reply.cut.unwrap_or(reply.body.len());
     // A client that has heard enough may hang up.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&reply.body[..sent]));
+    std::thread::sleep(reply.stall);
 }

@@ -74,11 +74,13 @@ impl Head {
                 let group: &mut [f32; W] = (&mut p[j..j + W]).try_into().expect("W values");
                 *group = combine(q, &self.k_t[j..], self.keys);
             }
-            let max = p[..=i].iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let start = shape.window.map_or(0, |window| (i + 1).saturating_sub(window));
+            let max = p[start..=i].iter().copied().fold(f32::NEG_INFINITY, f32::max);
             let seen = (i + 1).next_multiple_of(W);
             for value in &mut p[..seen] {
                 *value = exp(*value - max);
             }
+            p[..start].fill(0.0);
             p[i + 1..].fill(0.0);
             let inverse = 1.0 / p[..=i].iter().sum::<f32>();
             for value in &mut p[..seen] {
@@ -90,7 +92,7 @@ impl Head {
 
 /// Half-split rotation of one head's row at position `t`, times `scale`; inverse with `sin` negated.
 #[inline(always)]
-fn rotate(row: &[f32], cos: &[f32], sin: &[f32], t: usize, scale: f32, out: &mut [f32]) {
+pub(super) fn rotate(row: &[f32], cos: &[f32], sin: &[f32], t: usize, scale: f32, out: &mut [f32]) {
     let half = row.len() / 2;
     let (cos, sin) = (&cos[t * half..][..half], &sin[t * half..][..half]);
     let (a, b) = row.split_at(half);

@@ -10,7 +10,26 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 
-use super::{AttentionShape, LlamaKernels};
+use super::{AttentionShape, CachedShape, LlamaKernels};
+
+#[derive(Debug)]
+struct Linear;
+
+impl<B: Backend + LlamaKernels> Backward<B, 2> for Linear {
+    type State = (FloatTensor<B>, FloatTensor<B>);
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let (x, weight) = ops.state;
+        let grad = grads.consume::<B>(&ops.node);
+        let [x_node, weight_node] = ops.parents;
+        if let Some(node) = x_node {
+            grads.register::<B>(node.id, B::product(grad.clone(), weight, false));
+        }
+        if let Some(node) = weight_node {
+            grads.register::<B>(node.id, B::product(grad, x, true));
+        }
+    }
+}
 
 #[derive(Debug)]
 struct RmsNorm;
@@ -79,6 +98,29 @@ macro_rules! record {
 }
 
 impl<B: Backend + LlamaKernels, C: CheckpointStrategy> LlamaKernels for Autodiff<B, C> {
+    fn projection(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let output = B::projection(x.clone(), weight.clone());
+        record!(Linear, C, nodes, (x, weight), output)
+    }
+
+    fn cached_attention(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        cache: FloatTensor<Self>,
+        shape: CachedShape,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (qkv, cache) = (qkv.into_primitive(), cache.into_primitive());
+        let (out, cache) = B::cached_attention(qkv, cos.into_primitive(), sin.into_primitive(), cache, shape);
+        (constant::<B, C>(out), constant::<B, C>(cache))
+    }
+
+    fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, transpose_a: bool) -> FloatTensor<Self> {
+        constant::<B, C>(B::product(a.into_primitive(), b.into_primitive(), transpose_a))
+    }
+
     fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, eps: f64) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());

@@ -6,9 +6,11 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 use burn::tensor::{Bytes, DType, Shape};
+use half::bf16;
 use rayon::prelude::*;
 
-use super::{AttentionShape, LlamaKernels, attention, log_probs, rms_norm, swiglu};
+use super::matrix::{Matrix, MatrixMut, multiply};
+use super::{AttentionShape, CachedShape, LlamaKernels, attention, cached, linear, log_probs, rms_norm, swiglu};
 
 /// Elements above which a kernel is worth spreading over threads.
 const PARALLEL: usize = 1 << 16;
@@ -67,6 +69,40 @@ fn over_sequences(out: &mut [f32], width: usize, lengths: &[usize], f: impl Fn(u
 }
 
 impl LlamaKernels for Flex {
+    fn projection(x: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, weight) = (values(&x), weight.to_contiguous());
+        let ([rows, input], [outputs, _]) = (x.shape().dims(), weight.shape().dims());
+        let mut out = vec![0.0; rows * outputs];
+        match weight.dtype() {
+            DType::BF16 => linear::linear_bf16(slice(&x), weight.storage::<bf16>(), input, &mut out),
+            _ => linear::linear_f32(slice(&x), slice(&weight), input, &mut out),
+        }
+        float(out, [rows, outputs])
+    }
+
+    fn product(a: FloatTensor<Self>, b: FloatTensor<Self>, transpose_a: bool) -> FloatTensor<Self> {
+        let (a, b) = (values(&a), values(&b));
+        let ([rows, columns], [inner, width]) = (a.shape().dims(), b.shape().dims());
+        let a = Matrix::new(slice(&a), rows, columns);
+        let (a, rows) = if transpose_a { (a.transposed(), columns) } else { (a, rows) };
+        let mut out = vec![0.0; rows * width];
+        multiply(MatrixMut::new(&mut out, rows, width), a, Matrix::new(slice(&b), inner, width), true);
+        float(out, [rows, width])
+    }
+
+    fn cached_attention(
+        qkv: FloatTensor<Self>,
+        cos: FloatTensor<Self>,
+        sin: FloatTensor<Self>,
+        mut cache: FloatTensor<Self>,
+        shape: CachedShape,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (qkv, cos, sin) = (values(&qkv), values(&cos), values(&sin));
+        let mut out = vec![0.0; shape.rows() * shape.out_width()];
+        cached::forward(slice(&qkv), slice(&cos), slice(&sin), cache.storage_mut::<f32>(), &shape, &mut out);
+        (float(out, [shape.rows(), shape.out_width()]), cache)
+    }
+
     fn rms_norm(x: FloatTensor<Self>, weight: FloatTensor<Self>, eps: f64) -> FloatTensor<Self> {
         let (x, weight) = (values(&x), values(&weight));
         let (input, width) = (slice(&x), slice(&weight).len());

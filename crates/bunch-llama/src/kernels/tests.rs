@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use rand::RngExt;
 
-use super::AttentionShape;
+use super::{AttentionShape, CachedShape, Segment};
 use crate::rope::Rope;
 use crate::{LlamaConfig, attention, model, norm};
 
@@ -64,31 +64,81 @@ fn rms_norm_agrees() {
     }
 }
 
+/// Positions' angles of a model with heads of this width.
+fn rope(positions: &[usize], head_dim: usize) -> Rope {
+    let json = serde_json::json!({"model_type": "llama", "vocab_size": 1, "hidden_size": 1, "intermediate_size": 1,
+        "num_hidden_layers": 1, "num_attention_heads": 1, "head_dim": head_dim, "rope_theta": 100.0});
+    let config = LlamaConfig::from_json(&json).expect("a configuration");
+    Rope::at(positions.iter().copied(), &config, &device())
+}
+
+const SHAPES: [(usize, usize, usize); 4] = [(4, 2, 8), (6, 2, 16), (3, 3, 12), (4, 1, 34)];
+
 #[test]
 fn attention_agrees_on_ragged_batches() {
-    for (heads, kv_heads, head_dim) in [(4, 2, 8), (6, 2, 16), (3, 3, 12), (4, 1, 34)] {
-        let lengths = Arc::new(vec![3, 1, 17, 16, 33]);
-        let shape = AttentionShape { lengths, heads, kv_heads, head_dim };
-        let config = LlamaConfig {
-            vocab_size: 1,
-            hidden_size: heads * head_dim,
-            intermediate_size: 1,
-            num_hidden_layers: 1,
-            num_attention_heads: heads,
-            num_key_value_heads: kv_heads,
-            head_dim,
-            max_position_embeddings: 64,
-            rms_norm_eps: 1e-5,
-            rope_theta: 100.0,
-            tie_word_embeddings: true,
-        };
-        let rope = Rope::at(0..shape.longest(), &config, &device());
-        agree(
-            &format!("attention of {heads} heads on {kv_heads} of {head_dim}"),
-            &[values("qkv", [shape.tokens(), shape.qkv_width()])],
-            |inputs| super::attention(inputs[0].clone(), rope.cos.clone(), rope.sin.clone(), shape.clone()),
-            |inputs| attention::composed(inputs[0].clone(), &rope, &shape),
-        );
+    for (heads, kv_heads, head_dim) in SHAPES {
+        for window in [None, Some(1), Some(5)] {
+            let lengths = Arc::new(vec![3, 1, 17, 16, 33]);
+            let shape = AttentionShape { lengths, heads, kv_heads, head_dim, window };
+            let rope = rope(&(0..shape.longest()).collect::<Vec<_>>(), head_dim);
+            agree(
+                &format!("attention of {heads} heads on {kv_heads} of {head_dim}, window {window:?}"),
+                &[values("qkv", [shape.tokens(), shape.qkv_width()])],
+                |inputs| super::attention(inputs[0].clone(), rope.cos.clone(), rope.sin.clone(), shape.clone()),
+                |inputs| attention::composed(inputs[0].clone(), &rope, &shape),
+            );
+        }
+    }
+}
+
+#[test]
+fn cached_attention_agrees_on_trees_and_single_tokens() {
+    // 130 tokens, two branches of the first, one branch of a branch, and a token of a sequence in slots 3..9.
+    let segment = |rows, seen: &[(usize, usize)], own| {
+        let seen = seen.iter().map(|&(start, end)| start..end).collect();
+        Segment { rows, seen, own }
+    };
+    let segments = vec![
+        segment(130, &[], 20),
+        segment(2, &[(20, 150)], 150),
+        segment(70, &[(20, 150)], 160),
+        segment(1, &[(20, 150), (160, 230)], 152),
+        segment(1, &[(3, 9)], 9),
+    ];
+    for (heads, kv_heads, head_dim) in SHAPES {
+        for window in [None, Some(1), Some(90)] {
+            let shape = CachedShape { segments: Arc::new(segments.clone()), heads, kv_heads, head_dim, window };
+            let positions: Vec<usize> = segments.iter().flat_map(|s| s.start()..s.start() + s.rows).collect();
+            let rope = rope(&positions, head_dim);
+            let cache = values("cache", [240, shape.slot_width()]);
+            let qkv = values("qkv", [shape.rows(), shape.qkv_width()]);
+            let (expected, after) = attention::cached_composed(qkv.clone(), &rope, cache.clone(), &shape);
+            let (got, cache) = super::cached_attention(qkv, rope.cos.clone(), rope.sin.clone(), cache, shape);
+            let what = format!("cached attention of {heads} heads on {kv_heads} of {head_dim}, window {window:?}");
+            close(&what, got, expected);
+            close(&format!("{what}: the cache"), cache, after);
+        }
+    }
+}
+
+#[test]
+fn projection_agrees_for_few_and_many_rows() {
+    for rows in [1, 3, 4, 5, 40] {
+        for (input, output) in [(7, 3), (64, 130), (200, 1500)] {
+            let inputs = [values("x", [rows, input]), values("weight", [output, input])];
+            agree(
+                &format!("projection of {rows} rows from {input} to {output}"),
+                &inputs,
+                |inputs| super::projection(inputs[0].clone(), inputs[1].clone()) / (input as f64).sqrt(),
+                |inputs| inputs[0].clone().matmul(inputs[1].clone().transpose()) / (input as f64).sqrt(),
+            );
+            // A weight in bfloat16 counts as the f32 values it stands for.
+            let plain = |tensor: Tensor<2>| Tensor::<2>::from_data(tensor.into_data(), &Device::flex());
+            let (x, narrow) = (plain(inputs[0].clone()), plain(inputs[1].clone()).cast(DType::BF16));
+            let expected = x.clone().matmul(narrow.clone().cast(DType::F32).transpose());
+            let got = super::projection(x, narrow);
+            close("projection by bfloat16", got / (input as f64).sqrt(), expected / (input as f64).sqrt());
+        }
     }
 }
 
@@ -115,7 +165,7 @@ fn token_log_probs_agree() {
 #[test]
 fn threads_do_not_change_a_bit() {
     let lengths = Arc::new((0..600).map(|i| 1 + i % 23).collect::<Vec<_>>());
-    let shape = AttentionShape { lengths, heads: 4, kv_heads: 2, head_dim: 8 };
+    let shape = AttentionShape { lengths, heads: 4, kv_heads: 2, head_dim: 8, window: None };
     let positions = values::<2>("angles", [shape.longest(), 4]);
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("a pool");

@@ -1,12 +1,13 @@
 """Golden data for the Llama forward pass, made by PyTorch and transformers.
 
     python make_golden.py            # rewrites everything beside this file
+    python make_golden.py NAME ..    # rewrites these models only
 
 Needs `torch`, `transformers` and `safetensors` (the versions used are in versions.json); no network, no accelerator.
 The committed outputs are the reference, this script says how they came about: another version of torch may draw
 other random weights from the same seeds.
 
-For each of three tiny random models, a folder NAME/ with
+For each of the tiny random models in MODELS, a folder NAME/ with
 
 model/                 the model directory as `save_pretrained` of transformers writes it
 config_v4.json         the same config in the older dialect of transformers 4 (`rope_theta` at the top level,
@@ -17,7 +18,7 @@ logits.safetensors     `seq{i}.input_ids` [len] i64 and `seq{i}.logits` [len, vo
                        one batch. At padding the logits mean nothing and are stored as 0: compare where the mask is 1.
 cases.json             token ids, greedy generations, log-likelihoods and the rounding error of the reference (key by key: `cases` in `make`)
 
-All arithmetic is float32 with eager attention; weights stored as bf16 are cast to float32 before running.
+All arithmetic is float32 with eager attention; weights stored as bf16 or f16 are cast to float32 before running.
 A number below is only kept if the greedy choice behind it is not a near tie (`MARGIN`), so that another float32
 implementation must make the same choices.
 """
@@ -25,13 +26,14 @@ implementation must make the same choices.
 import json
 import platform
 import shutil
+import sys
 from pathlib import Path
 
 import safetensors
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 
 HERE = Path(__file__).resolve().parent
 VOCAB, PAD, BOS, EOS = 67, 0, 1, 2
@@ -43,28 +45,40 @@ MARGIN = 1e-3
 
 COMMON = dict(
     vocab_size=VOCAB, hidden_size=32, num_hidden_layers=2, max_position_embeddings=64,
-    pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS, attention_bias=False, mlp_bias=False,
+    pad_token_id=PAD, bos_token_id=BOS, eos_token_id=EOS,
 )
+LLAMA = dict(model_type="llama", attention_bias=False, mlp_bias=False)
 # name -> (seed, stored dtype, largest shard, config fields)
 MODELS = {
     # Two query heads per key/value head; the output head is the embedding.
     "gqa-tied": (11, torch.float32, "5GB", dict(
+        **LLAMA,
         intermediate_size=40, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True,
         rope_parameters=dict(rope_type="default", rope_theta=1e4), rms_norm_eps=1e-5)),
     # As many key/value heads as query heads; heads wider than hidden_size / num_attention_heads = 8.
     "mha-head-dim": (12, torch.float32, "5GB", dict(
+        **LLAMA,
         intermediate_size=40, num_attention_heads=4, num_key_value_heads=4, head_dim=12, tie_word_embeddings=False,
         rope_parameters=dict(rope_type="default", rope_theta=1e5), rms_norm_eps=1e-6)),
     # Four query heads per key/value head; bf16 in several shards with an index.
     "gqa-bf16-sharded": (13, torch.bfloat16, "16KB", dict(
+        **LLAMA,
         intermediate_size=48, num_attention_heads=8, num_key_value_heads=2, tie_word_embeddings=False,
         rope_parameters=dict(rope_type="default", rope_theta=1e4), rms_norm_eps=1e-5)),
+    # Biases on queries, keys and values; a window that the upper layer does not look beyond; f16.
+    "qwen2-bias": (14, torch.float32, "5GB", dict(
+        model_type="qwen2", intermediate_size=40, num_attention_heads=4, num_key_value_heads=2, tie_word_embeddings=True,
+        rope_parameters=dict(rope_type="default", rope_theta=1e6), rms_norm_eps=1e-6)),
+    "qwen2-window-f16": (15, torch.float16, "5GB", dict(
+        model_type="qwen2", intermediate_size=40, num_attention_heads=4, num_key_value_heads=2,
+        tie_word_embeddings=False, use_sliding_window=True, sliding_window=5, max_window_layers=1,
+        rope_parameters=dict(rope_type="default", rope_theta=1e4), rms_norm_eps=1e-6)),
 }
 
 
 def random_model(seed, fields):
-    """A Llama whose logits are well spread and whose norm weights are not 1, so that a missing one is seen."""
-    model = LlamaForCausalLM(LlamaConfig(**COMMON, **fields)).float().eval()
+    """A model whose logits are well spread and whose norm weights are not 1, so that a missing one is seen."""
+    model = AutoModelForCausalLM.from_config(AutoConfig.for_model(**COMMON, **fields)).float().eval()
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for name, parameter in sorted(model.named_parameters()):
@@ -76,17 +90,20 @@ def random_model(seed, fields):
 
 
 def load(directory):
-    return LlamaForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
+    return AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="eager").eval()
 
 
-def plain_llama(model, ids, theta=None, eps=None, interleaved=False, tiled=False):
+def plain_llama(model, ids, theta=None, eps=None, interleaved=False, tiled=False, bias=True, window=0):
     """The same forward pass written out in float64, [len, vocab]: how far float32 rounds, and with the wrong `theta`
-    or `eps`, rotary pairs (2i, 2i+1) instead of (i, i + head_dim/2), or query head h on key/value head h mod n_kv
-    instead of h div group, how far such a mistake moves the logits."""
+    or `eps`, rotary pairs (2i, 2i+1) instead of (i, i + head_dim/2), query head h on key/value head h mod n_kv
+    instead of h div group, without the biases or with another window, how far such a mistake moves the logits."""
     config, w = model.config, {k: v.detach().double() for k, v in model.state_dict().items()}
     theta = theta or config.rope_parameters["rope_theta"]
     eps = eps or config.rms_norm_eps
-    n, hd, heads, n_kv = len(ids), config.head_dim, config.num_attention_heads, config.num_key_value_heads
+    n, heads, n_kv = len(ids), config.num_attention_heads, config.num_key_value_heads
+    hd = getattr(config, "head_dim", None) or config.hidden_size // heads
+    window = window or getattr(config, "sliding_window", None)
+    layer_types = getattr(config, "layer_types", ["full_attention"] * config.num_hidden_layers)
 
     def norm(x, name):
         return x / (x.square().mean(-1, keepdim=True) + eps).sqrt() * w[name]
@@ -101,12 +118,15 @@ def plain_llama(model, ids, theta=None, eps=None, interleaved=False, tiled=False
 
     group = heads // n_kv
     share = (lambda x: x.repeat(group, 1, 1)) if tiled else (lambda x: x.repeat_interleave(group, 0))
-    mask = torch.full((n, n), -torch.inf, dtype=torch.float64).triu(1)
+    full = torch.full((n, n), -torch.inf, dtype=torch.float64).triu(1)
+    narrow = full + torch.full_like(full, -torch.inf).tril(-window) if window else None
     x = w["model.embed_tokens.weight"][ids]
     for i in range(config.num_hidden_layers):
         p = f"model.layers.{i}."
         h = norm(x, p + "input_layernorm.weight")
-        q, k, v = ((h @ w[f"{p}self_attn.{c}_proj.weight"].T).view(n, -1, hd).transpose(0, 1) for c in "qkv")
+        mask = narrow if layer_types[i] == "sliding_attention" else full
+        shift = lambda c: w[p + f"self_attn.{c}_proj.bias"] if bias and p + f"self_attn.{c}_proj.bias" in w else 0
+        q, k, v = ((h @ w[f"{p}self_attn.{c}_proj.weight"].T + shift(c)).view(n, -1, hd).transpose(0, 1) for c in "qkv")
         scores = rope(q) @ share(rope(k)).transpose(1, 2) / hd**0.5 + mask
         mixed = (scores.softmax(-1) @ share(v)).transpose(0, 1).reshape(n, -1)
         x = x + mixed @ w[p + "self_attn.o_proj.weight"].T
@@ -217,6 +237,10 @@ def make(name, seed, dtype, shard, fields):
         interleaved_rope=dict(interleaved=True))
     if 1 < model.config.num_key_value_heads < model.config.num_attention_heads:
         mistakes |= dict(tiled_heads=dict(tiled=True))
+    if model.config.model_type == "qwen2":
+        mistakes |= dict(no_bias=dict(bias=False))
+    if getattr(model.config, "sliding_window", None):
+        mistakes |= dict(window=dict(window=model.config.sliding_window + 1))
     right = plain_llama(model, longest)
     mistakes = {k: (plain_llama(model, longest, **v) - right).abs().max().item() for k, v in mistakes.items()}
     assert min(mistakes.values()) > 20 * rounding, (mistakes, rounding)
@@ -237,8 +261,8 @@ def make(name, seed, dtype, shard, fields):
     v4 |= dict(rope_theta=v5["rope_parameters"]["rope_theta"], rope_scaling=None, torch_dtype=v5["dtype"],
                transformers_version="4.46.0")
     (out / "config_v4.json").write_text(json.dumps(v4, indent=2, sort_keys=True) + "\n")
-    old = LlamaForCausalLM._from_config(LlamaConfig.from_json_file(out / "config_v4.json"),
-                                        attn_implementation="eager").float().eval()
+    v4_config = AutoConfig.for_model(**json.loads((out / "config_v4.json").read_text()))
+    old = AutoModelForCausalLM.from_config(v4_config, attn_implementation="eager").float().eval()
     old.load_state_dict(model.state_dict())
     assert torch.equal(logits_of(old, sequences[-1]), logits_of(model, sequences[-1]))
 
@@ -250,12 +274,13 @@ def make(name, seed, dtype, shard, fields):
 def main():
     torch.set_num_threads(1)
     torch.use_deterministic_algorithms(True)
-    for name, spec in MODELS.items():
-        make(name, *spec)
-    versions = dict(python=platform.python_version(), torch=torch.__version__, transformers=transformers.__version__,
-                    safetensors=safetensors.__version__)
-    (HERE / "versions.json").write_text(json.dumps(versions, indent=1) + "\n")
-    print(versions)
+    versions_path = HERE / "versions.json"
+    versions = json.loads(versions_path.read_text())
+    for name in sys.argv[1:] or MODELS:
+        make(name, *MODELS[name])
+        versions[name] = dict(python=platform.python_version(), torch=torch.__version__,
+                              transformers=transformers.__version__, safetensors=safetensors.__version__)
+    versions_path.write_text(json.dumps(versions, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,7 @@ use crate::error::MergeError;
 use crate::info::Info;
 use crate::kernel::Kernel;
 use crate::parameters::{Densities, Density, PerExpert, Rescale, Spread};
-use crate::task_vectors::{add_to_base, sum_of_magnitudes};
+use crate::task_vectors::{add_to_base, sums_of_magnitudes};
 use crate::tensor::TensorAcrossModels;
 use crate::trim::l1_ratio;
 
@@ -113,8 +113,9 @@ fn l1_ratios(tensor: &TensorAcrossModels<'_>, masks: &mut [RankedMask]) -> Resul
         for (expert, (mask, (before, after, survivors))) in masks.iter().zip(&mut sums).enumerate() {
             let deltas = row.task_vector(expert, &mut deltas);
             mask.weigh(1.0, false, row.start(), deltas, &mut kept);
-            *before += sum_of_magnitudes(deltas);
-            *after += sum_of_magnitudes(&kept);
+            let sums = sums_of_magnitudes(deltas, &kept);
+            *before += sums.0;
+            *after += sums.1;
             if bits <= REMEMBERED {
                 survivors.extend(kept.chunks(64).map(survivor_bits));
             }

@@ -1,7 +1,7 @@
 //! Statistics, nesting and rescaling of random masks.
 
 use super::Variates;
-use crate::task_vectors::sum_of_magnitudes;
+use crate::task_vectors::sums_of_magnitudes;
 use crate::{DareLinear, Densities, Density, Method, Rescale, TensorAcrossModels, Values};
 use proptest::prelude::*;
 
@@ -59,7 +59,7 @@ fn rescaling_is_one_over_density_or_keeps_the_l1_norm() {
 fn sums_of_magnitudes_miss_no_lane() {
     let alternating: Vec<f32> =
         (1..=19_u8).map(|value| f32::from(value) * if value % 2 == 0 { -1.0 } else { 1.0 }).collect();
-    assert_eq!(sum_of_magnitudes(&alternating), 190.0);
+    assert_eq!(sums_of_magnitudes(&alternating, &[-2.0; 19]), (190.0, 38.0));
 }
 
 #[test]

@@ -122,12 +122,23 @@ fn write_variances(block: &Block<'_>, variances: &mut [f32]) {
     for expert in 0..block.experts() {
         add_to_sums(block.task_vector(expert, &mut deltas), means);
     }
-    means.iter_mut().for_each(|mean| *mean /= experts);
+    divide(means, experts);
     for expert in 0..block.experts() {
         add_squares(block.task_vector(expert, &mut deltas), means, squares);
     }
-    for (variance, square) in variances.iter_mut().zip(squares) {
-        *variance = (*square / experts) as f32;
+    divide(squares, experts);
+    round(squares, variances);
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn divide(values: &mut [f64], divisor: f64) {
+    values.iter_mut().for_each(|value| *value /= divisor);
+}
+
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn round(values: &[f64], rounded: &mut [f32]) {
+    for (rounded, value) in rounded.iter_mut().zip(values) {
+        *rounded = *value as f32;
     }
 }
 

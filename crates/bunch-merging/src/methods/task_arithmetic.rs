@@ -6,7 +6,7 @@ use crate::error::MergeError;
 use crate::info::Info;
 use crate::kernel::Kernel;
 use crate::parameters::{check_finite, check_weights, resolve_weights, weight_sum};
-use crate::task_vectors::{add_task_vectors, add_up, multiply};
+use crate::task_vectors::add_to_base;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -57,10 +57,23 @@ impl MergeMethod for TaskArithmetic {
     fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
         let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
         let divisor = if self.normalize { weight_sum(&Self::INFO, &weights)? as f32 } else { 1.0 };
-        Ok(add_task_vectors(
-            self.scale,
-            move |expert, _, deltas, weighted| multiply(weights[expert], deltas, weighted),
-            move |weighted, merged| add_up(weighted, divisor, merged),
-        ))
+        Ok(Kernel::new(move |block, out| {
+            out.fill(0.0);
+            for (expert, &weight) in weights.iter().enumerate() {
+                add_task_vector(weight, block.base(), block.expert(expert), out);
+            }
+            if divisor != 1.0 {
+                out.iter_mut().for_each(|merged| *merged /= divisor);
+            }
+            add_to_base(block.base(), self.scale, out);
+        }))
+    }
+}
+
+/// Adds the weighted differences of an expert from the base.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn add_task_vector(weight: f32, base: &[f32], expert: &[f32], merged: &mut [f32]) {
+    for ((merged, base), expert) in merged.iter_mut().zip(base).zip(expert) {
+        *merged += weight * (expert - base);
     }
 }

@@ -1,0 +1,57 @@
+//! Options of `bunch eval`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::model::{ModelOptions, TextOptions};
+
+/// Options of `bunch eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// The model's folder, or a GGUF file
+    #[arg(long, required_unless_present = "list")]
+    pub model: Option<PathBuf>,
+    /// Tasks and groups, separated by commas: names, or TOML files of your own
+    #[arg(long, value_delimiter = ',', required_unless_present_any = ["list", "perplexity"])]
+    pub tasks: Vec<String>,
+    /// Measure the perplexity of this text: a text file, or JSON lines with `text`
+    #[arg(long, conflicts_with = "tasks")]
+    pub perplexity: Option<PathBuf>,
+    /// List tasks and groups
+    #[arg(long)]
+    pub list: bool,
+    /// Folder of the data sets; an error tells what to put where
+    #[arg(long, env = "BUNCH_DATA")]
+    pub data: Option<PathBuf>,
+    /// Examples before each question, instead of the task's own number
+    #[arg(long)]
+    pub n_shot: Option<usize>,
+    /// With a chat template, examples are turns of the conversation (true) or part of the one question (false)
+    #[arg(long, requires = "apply_chat_template")]
+    pub fewshot_as_multiturn: Option<bool>,
+    /// Text before each task's description; with a chat template both are the system message
+    #[arg(long)]
+    pub system_instruction: Option<String>,
+    /// Only the first documents of each task
+    #[arg(long)]
+    pub limit: Option<usize>,
+    /// Seed of the choice of examples, and of what is drawn
+    #[arg(long, default_value_t = 1234)]
+    pub fewshot_seed: u64,
+    /// The results, in lm-evaluation-harness's layout; what is answered is kept beside it until it is complete
+    #[arg(long)]
+    pub out: Option<PathBuf>,
+    /// Also write what was asked and answered, one line a document, to OUT.samples.TASK.jsonl
+    #[arg(long, requires = "out")]
+    pub log_samples: bool,
+    /// Replace the results that are there
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How text becomes tokens
+    #[command(flatten)]
+    pub text: TextOptions,
+    /// Where the model runs
+    #[command(flatten)]
+    pub run: ModelOptions,
+}

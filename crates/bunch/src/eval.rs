@@ -1,0 +1,116 @@
+//! `bunch eval`: scores a model on benchmarks, as lm-evaluation-harness does.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use bunch_benchmark::{Catalog, Observer, Options, Selection, Task, Work, check_data, evaluate};
+use bunch_checkpoint::atomic_write;
+use bunch_journal::manifest_path;
+use indicatif::ProgressBar;
+use serde_json::json;
+
+use crate::arguments::EvalArguments;
+use crate::loaded_model::LoadedModel;
+use crate::progress;
+
+/// Evaluates, or lists what can be evaluated.
+pub fn eval(arguments: &EvalArguments) -> Result<()> {
+    let mut catalog = Catalog::builtin()?;
+    if arguments.list {
+        println!("Tasks: {}", catalog.task_names().join(", "));
+        println!("Groups: {}", catalog.group_names().join(", "));
+        return Ok(());
+    }
+    let Some(model) = &arguments.model else { bail!("expected --model") };
+    let selection = match &arguments.perplexity {
+        Some(path) => Selection { tasks: vec![Task::perplexity(path)?], groups: Vec::new() },
+        None => catalog.select(&arguments.tasks.iter().map(String::as_str).collect::<Vec<_>>())?,
+    };
+    if let Some(out) = arguments.out.as_ref().filter(|out| out.exists() && !arguments.overwrite) {
+        bail!("{}: already exists (replace it with --overwrite)", out.display());
+    }
+    let mut options = Options {
+        data_dir: arguments.data.clone(),
+        n_shot: arguments.n_shot,
+        limit: arguments.limit,
+        add_bos: arguments.text.add_bos.into(),
+        apply_chat_template: arguments.text.apply_chat_template,
+        fewshot_as_multiturn: arguments.fewshot_as_multiturn,
+        system_instruction: arguments.system_instruction.clone(),
+        fewshot_seed: arguments.fewshot_seed,
+        log_samples: arguments.log_samples,
+        journal: arguments.out.as_deref().map(journal_of),
+        replace_journal: arguments.overwrite,
+        ..Options::default()
+    };
+    // Missing data are found before the model is loaded.
+    check_data(&selection, &options)?;
+    let loaded = LoadedModel::load(model, &arguments.run)?;
+    options.model = loaded.identity();
+    let mut bar = Bar { bar: progress::bar("preparing", 0, "tokens", arguments.run.quiet), last: String::new() };
+    let evaluation = evaluate(&selection, &loaded.model, &loaded.tokenizer, &options, &mut bar)?;
+    bar.bar.finish_and_clear();
+    print!("{}", evaluation.table());
+
+    let Some(out) = &arguments.out else { return Ok(()) };
+    let mut results = evaluation.results.clone();
+    results.insert("command_line".into(), json!(std::env::args().collect::<Vec<_>>()));
+    let mut text = serde_json::to_string_pretty(&results)?;
+    text.push('\n');
+    if arguments.log_samples {
+        for (task, samples) in &evaluation.samples {
+            let lines: String = samples.iter().map(|sample| format!("{sample}\n")).collect();
+            atomic_write(&beside(out, &format!("samples.{task}.jsonl")), lines.as_bytes())?;
+        }
+    }
+    atomic_write(out, text.as_bytes())?;
+    // The results hold all that the journal does.
+    for path in options.journal.iter().flat_map(|journal| [journal.clone(), manifest_path(journal)]) {
+        if path.exists() {
+            fs::remove_file(&path).with_context(|| path.display().to_string())?;
+        }
+    }
+    println!("{}", out.display());
+    Ok(())
+}
+
+/// Where answers are kept until the results in `out` are complete.
+fn journal_of(out: &Path) -> PathBuf {
+    beside(out, "answers.jsonl")
+}
+
+/// `results.json` and `x` give `results.x`.
+fn beside(out: &Path, ending: &str) -> PathBuf {
+    out.with_extension(ending)
+}
+
+/// The progress of an evaluation.
+struct Bar {
+    bar: ProgressBar,
+    last: String,
+}
+
+impl Observer for Bar {
+    fn prepare(&mut self, task: &str, docs: usize) {
+        self.bar.set_prefix(format!("reading {task}, {docs} documents"));
+    }
+
+    fn start(&mut self, total: Work, kept: Work) {
+        self.bar.set_length(total.tokens as u64);
+        self.bar.set_position(kept.tokens as u64);
+        self.bar.reset_eta();
+    }
+
+    fn advance(&mut self, task: &str, done: Work) {
+        if self.last != task {
+            self.last = task.to_owned();
+            self.bar.set_prefix(self.last.clone());
+        }
+        self.bar.inc(done.tokens as u64);
+    }
+
+    fn note(&mut self, text: &str) {
+        self.bar.suspend(|| eprintln!("note: {text}"));
+    }
+}

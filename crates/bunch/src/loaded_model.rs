@@ -1,0 +1,83 @@
+//! A model that has been loaded to be run: its weights on a device, its tokenizer, and what identifies it.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use bunch_checkpoint::{Checkpoint, DigestCache};
+use bunch_llama::LlamaModel;
+use bunch_lm::Tokenizer;
+use serde_json::{Map, Value, json};
+
+use crate::arguments::ModelOptions;
+use crate::digest_cache;
+
+/// Models up to this many bytes are identified by their SHA-256 even if it has to be computed first.
+const QUICKLY_HASHED: u64 = 2_000_000_000;
+
+/// A model ready to answer.
+pub struct LoadedModel {
+    /// The model.
+    pub model: LlamaModel,
+    /// Its tokenizer.
+    pub tokenizer: Tokenizer,
+    path: PathBuf,
+    device: String,
+    fingerprint: String,
+}
+
+impl LoadedModel {
+    /// Loads the model in the folder or GGUF file `path`.
+    pub fn load(path: &Path, options: &ModelOptions) -> Result<Self> {
+        if let Some(threads) = options.threads {
+            // The first model of a command decides; a second one finds the threads made.
+            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global();
+        }
+        let device = bunch_llama::device(&options.device)?;
+        let checkpoint = Checkpoint::open(path)?;
+        // Before the weights: it is quick, and most that can be wrong is wrong here.
+        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
+        let model = LlamaModel::load(&checkpoint, &device).with_context(|| path.display().to_string())?;
+        checkpoint.check_unchanged()?;
+        let fingerprint = fingerprint(&checkpoint)?;
+        Ok(Self { model, tokenizer, path: path.to_owned(), device: options.device.clone(), fingerprint })
+    }
+
+    /// What results depend on: the model and the device it ran on.
+    pub fn identity(&self) -> Map<String, Value> {
+        let fields = json!({
+            "model": self.path,
+            "model_fingerprint": self.fingerprint,
+            "device": self.device,
+            "bunch": env!("CARGO_PKG_VERSION"),
+        });
+        fields.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// The checkpoint's SHA-256 where it is known or quickly computed, else its files' sizes and times of change.
+fn fingerprint(checkpoint: &Checkpoint) -> Result<String> {
+    let files: Vec<&Path> = checkpoint.weight_files().collect();
+    let mut bytes = 0;
+    let mut described = String::new();
+    for path in &files {
+        let metadata = std::fs::metadata(path).with_context(|| path.display().to_string())?;
+        let modified = metadata.modified().ok().and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok());
+        let name = path.file_name().unwrap_or_default().display();
+        described += &format!("{name} {} {} ", metadata.len(), modified.unwrap_or_default().as_nanos());
+        bytes += metadata.len();
+    }
+    let cache = digest_cache::path().map(|path| DigestCache::open(&path)).transpose()?;
+    let is_known = cache.as_ref().is_some_and(|cache| files.iter().all(|path| cache.get(path).is_some()));
+    if !is_known && bytes > QUICKLY_HASHED {
+        return Ok(format!("files:{}", described.trim_end()));
+    }
+    let sha256 = match &cache {
+        Some(cache) => {
+            let sha256 = checkpoint.sha256_with(cache)?;
+            cache.save()?;
+            sha256
+        }
+        None => checkpoint.sha256()?,
+    };
+    Ok(format!("sha256:{sha256}"))
+}

@@ -1,0 +1,192 @@
+//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and tells the alignment score.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use bunch_checkpoint::{atomic_write, sha256_file};
+use bunch_journal::Journal;
+use bunch_safety::{
+    Exchange, Judge, JudgeOptions, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response,
+    SafetyPrompt, SafetyReport, read_prompts, respond,
+};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::SafetyArguments;
+use crate::continued::continued;
+use crate::judge::{self, describe, kept};
+use crate::loaded_model::LoadedModel;
+use crate::progress;
+
+/// Prompts and responses that go to a model together, and so the most that are lost when a run is stopped.
+const WINDOW: usize = 16;
+
+/// Responds, judges and reports.
+pub fn safety(arguments: &SafetyArguments) -> Result<()> {
+    // What can be wrong is found before hours of work.
+    let lists = arguments.refusals.iter().map(|name| RefusalList::find(name)).collect::<Result<Vec<_>, _>>()?;
+    let mut guards = Vec::new();
+    for (guard, judge) in [(&arguments.guard, &arguments.judge), (&arguments.second_guard, &arguments.second_judge)] {
+        if let Some(guard) = guard {
+            guards.push((guard, Judge::find(judge)?));
+        }
+    }
+    if let [(_, first), (_, second)] = &guards[..]
+        && first.name == second.name
+    {
+        bail!("--second-judge: expected another judge than --judge, got {} twice", first.name);
+    }
+    let PromptFile { path, mut prompts } = read(arguments)?;
+    prompts.truncate(arguments.lines.limit.unwrap_or(usize::MAX));
+    fs::create_dir_all(&arguments.out).with_context(|| arguments.out.display().to_string())?;
+
+    let (responses, model) = responses(arguments, &prompts)?;
+    let fields: Vec<Map<String, Value>> = (prompts.iter().zip(&responses))
+        .map(|(prompt, response)| Map::from_iter([field("prompt", &prompt.prompt), field("response", &response.text)]))
+        .collect();
+    let exchanges: Vec<Exchange> =
+        prompts.iter().zip(&responses).map(|(prompt, response)| prompt.exchange(&response.text)).collect();
+    let mut judged: Vec<(String, Vec<Judgement>)> = Vec::new();
+    let mut identities = Vec::new();
+    for (guard, judge) in &guards {
+        let (judgements, identity) = judgements(arguments, guard, judge, &exchanges, &fields)?;
+        judged.push((judge.name.clone(), judgements));
+        identities.push(Value::Object(identity));
+    }
+
+    let texts: Vec<String> = responses.into_iter().map(|response| response.text).collect();
+    let verdicts: Vec<Judged<'_>> = judged.iter().map(|(judge, judgements)| Judged { judge, judgements }).collect();
+    let report = SafetyReport::new(&prompts, &texts, &verdicts, &lists)?;
+    let manifest = json!({
+        "prompts": { "file": path, "sha256": sha256_file(&path)?, "used": prompts.len() },
+        "model": model,
+        "judges": identities,
+        "command_line": std::env::args().collect::<Vec<_>>(),
+    });
+    let whole = json!({ "report": report, "manifest": manifest });
+    let file = arguments.out.join("report.json");
+    atomic_write(&file, format!("{}\n", serde_json::to_string_pretty(&whole)?).as_bytes())?;
+    print!("{}", render(&report));
+    println!("{}", file.display());
+    Ok(())
+}
+
+fn field(name: &str, text: &str) -> (String, Value) {
+    (name.to_owned(), Value::String(text.to_owned()))
+}
+
+/// The prompts: of a set by its name, or in a file.
+fn read(arguments: &SafetyArguments) -> Result<PromptFile> {
+    let path = Path::new(&arguments.prompts);
+    if path.extension().is_some() {
+        return Ok(PromptFile { path: path.to_owned(), prompts: read_prompts(path)? });
+    }
+    Ok(PromptSet::builtin(&arguments.prompts)?.read(arguments.data.as_deref())?)
+}
+
+/// What the model says to each prompt, in `responses.jsonl`, and what identifies the run.
+fn responses(arguments: &SafetyArguments, prompts: &[SafetyPrompt]) -> Result<(Vec<Response>, Map<String, Value>)> {
+    let loaded = LoadedModel::load(&arguments.model, &arguments.run)?;
+    let options = RespondOptions {
+        window: WINDOW,
+        max_new_tokens: arguments.max_new_tokens as usize,
+        plain_without_template: arguments.plain_without_template,
+    };
+    let mut identity = loaded.identity();
+    identity.insert("command".into(), "respond".into());
+    identity.insert("max_new_tokens".into(), arguments.max_new_tokens.into());
+    identity.insert("plain_without_template".into(), arguments.plain_without_template.into());
+    let out = arguments.out.join("responses.jsonl");
+    let mut journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
+    let fields: Vec<Map<String, Value>> = prompts
+        .iter()
+        .map(|prompt| {
+            let optional = [("category", &prompt.category), ("subset", &prompt.subset), ("context", &prompt.context)];
+            let optional = optional.into_iter().filter_map(|(name, text)| Some(field(name, text.as_ref()?)));
+            std::iter::once(field("prompt", &prompt.prompt)).chain(optional).collect()
+        })
+        .collect();
+    let done = continued(&journal, &fields, &out)?;
+    let mut responses: Vec<Response> = Vec::with_capacity(prompts.len());
+    for line in journal.done() {
+        let mut line = line.clone();
+        line["text"] = line["response"].take();
+        responses.push(serde_json::from_value(line).with_context(|| out.display().to_string())?);
+    }
+    let bar = progress::bar("responding", prompts.len() as u64, "prompts", arguments.run.quiet);
+    bar.inc(done as u64);
+    respond(&prompts[done..], &loaded.model, &loaded.tokenizer, options, |window| -> Result<()> {
+        let lines = window.iter().zip(&fields[responses.len()..]).map(|(response, fields)| {
+            let mut fields = fields.clone();
+            fields.insert("response".into(), json!(response.text));
+            fields.insert("ids".into(), json!(response.ids));
+            fields.insert("finished".into(), json!(response.finished));
+            Value::Object(fields)
+        });
+        journal.append(&lines.collect::<Vec<_>>())?;
+        responses.extend_from_slice(window);
+        bar.inc(window.len() as u64);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    journal.finish()?;
+    Ok((responses, identity))
+}
+
+/// What a guard says of each exchange, in `judgements.<judge>.jsonl`, and what identifies it.
+fn judgements(
+    arguments: &SafetyArguments,
+    guard: &Path,
+    judge: &Judge,
+    exchanges: &[Exchange],
+    fields: &[Map<String, Value>],
+) -> Result<(Vec<Judgement>, Map<String, Value>)> {
+    let loaded = LoadedModel::load(guard, &arguments.run)?;
+    let identity = judge::identity(&loaded, judge, false)?;
+    let out = arguments.out.join(format!("judgements.{}.jsonl", judge.name));
+    let mut journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
+    let done = continued(&journal, fields, &out)?;
+    let mut judgements = kept(&journal)?;
+    let bar =
+        progress::bar(&format!("judging by {}", judge.name), fields.len() as u64, "responses", arguments.run.quiet);
+    bar.inc(done as u64);
+    let options = JudgeOptions { window: WINDOW, probability: false };
+    judge.judge(&exchanges[done..], &loaded.model, &loaded.tokenizer, options, |window| -> Result<()> {
+        let lines = window.iter().zip(&fields[judgements.len()..]).map(|(one, fields)| judge::line(fields, one));
+        journal.append(&lines.collect::<Result<Vec<_>>>()?)?;
+        judgements.extend_from_slice(window);
+        bar.inc(window.len() as u64);
+        Ok(())
+    })?;
+    bar.finish_and_clear();
+    journal.finish()?;
+    Ok((judgements, identity))
+}
+
+/// The report, for a terminal.
+fn render(report: &SafetyReport) -> String {
+    let mut text = format!("{} responses to {} different prompts\n", report.responses, report.distinct_prompts);
+    for judge in &report.judges {
+        text += &describe(&judge.judge, &judge.all);
+        for (group, tally) in judge.by_subset.iter().chain(&judge.by_category) {
+            text += &format!("  {group}: {:.1} % of {}\n", tally.score.percent, tally.score.n);
+        }
+    }
+    for refusal in &report.refusals {
+        text += &format!("refused ({}): {:.1} % of {}\n", refusal.list, refusal.all.percent, refusal.all.n);
+        for (what, share) in [("unsafe", &refusal.of_unsafe_prompts), ("safe", &refusal.of_safe_prompts)] {
+            if let Some(share) = share {
+                text += &format!("  of {what} prompts: {:.1} % of {}\n", share.percent, share.n);
+            }
+        }
+    }
+    for agreement in &report.agreements {
+        if let (Some(equal), Some(parsed)) = (&agreement.equal, &agreement.parsed) {
+            // Without a value where both judges always say the same.
+            let kappa = parsed.cohens_kappa.map_or(String::new(), |kappa| format!(", Cohen's kappa {kappa:.2}"));
+            let (first, second) = (&agreement.first, &agreement.second);
+            text += &format!("{first} and {second} agree on {:.1} % of {}{kappa}\n", equal.percent, equal.n);
+        }
+    }
+    text
+}

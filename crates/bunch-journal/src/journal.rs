@@ -63,7 +63,8 @@ impl Journal {
             file.set_len(whole as u64).map_err(JournalError::io(path))?;
         }
         let mut done = Vec::new();
-        for (index, line) in bytes[..whole].split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty())
+        for (index, line) in
+            bytes[..whole].split(|&byte| byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty())
         {
             done.push(serde_json::from_slice(line).map_err(|error| JournalError::Line {
                 path: path.to_owned(),

@@ -64,7 +64,6 @@ fn scores_are_those_of_the_harness() {
     let folder = tempfile::tempdir().expect("a folder");
     for (name, file, add_bos) in [
         ("llama-gqa-untied", "llama-gqa-untied.0shot.json", "auto"),
-        ("llama-gqa-untied-sharded", "llama-gqa-untied.0shot.json", "auto"),
         ("llama-gqa-untied", "llama-gqa-untied.0shot-nobos.json", "never"),
         ("llama-gqa-untied", "llama-gqa-untied.2shot.json", "auto"),
         // Contexts are recorded as the chat template rendered them.

@@ -14,6 +14,7 @@ mod sentencepiece_merges;
 mod special_tokens;
 mod split_pattern;
 mod template_source;
+mod text_files;
 mod tokenizer;
 mod whitespace;
 
@@ -22,4 +23,5 @@ pub use error::LmError;
 pub use gguf_tokenizer::GgufTokenizer;
 pub use message::Message;
 pub use model::{GenerateConfig, LanguageModel, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId};
+pub use text_files::text_files;
 pub use tokenizer::{AddBos, Tokenizer};

@@ -6,19 +6,10 @@ use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, StateDict, atomic_write};
 use bunch_llama::LlamaConfig;
-use bunch_lm::{GgufTokenizer, Tokenizer};
+use bunch_lm::{Tokenizer, text_files};
 use serde_json::Value;
 
 use crate::{ModelEntry, SmallError};
-
-/// The files of a model directory that say how it reads and writes text.
-const TEXT_FILES: [&str; 5] = [
-    "chat_template.jinja",
-    "generation_config.json",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-];
 
 /// A pretrained model: what it is, and where its weights can be read.
 #[derive(Debug)]
@@ -49,7 +40,7 @@ impl BaseModel {
             Some(sha256) => sha256.clone(),
             None => checkpoint.sha256()?,
         };
-        let text_files = text_files(&checkpoint)?;
+        let text_files = text_files(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
         let folder = cache.join("tokenizers").join(&sha256[..16]);
         fs::create_dir_all(&folder).map_err(SmallError::io(&folder))?;
         for (name, bytes) in &text_files {
@@ -99,23 +90,4 @@ impl BaseModel {
         }
         Ok(weights)
     }
-}
-
-/// The text files that lie beside the weights, or those that a GGUF file has inside.
-fn text_files(checkpoint: &Checkpoint) -> Result<BTreeMap<String, Vec<u8>>, SmallError> {
-    let mut files = BTreeMap::new();
-    if let Some(metadata) = checkpoint.gguf_metadata()?
-        && !checkpoint.dir().join("tokenizer.json").is_file()
-    {
-        let tokenizer = GgufTokenizer::from_metadata(&metadata)?;
-        files.extend(tokenizer.files().into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())));
-        return Ok(files);
-    }
-    for name in TEXT_FILES {
-        let path = checkpoint.dir().join(name);
-        if path.is_file() {
-            files.insert(name.to_owned(), fs::read(&path).map_err(SmallError::io(path))?);
-        }
-    }
-    Ok(files)
 }

@@ -1,9 +1,12 @@
 //! A model that takes part in a merge, opened for reading.
 
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
 use bunch_checkpoint::Checkpoint;
+use bunch_lm::GgufTokenizer;
 use bunch_recipe::{ModelReference, Recipe};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
 
 use crate::configuration::{find, layer_count_key};
 use crate::error::StreamingError;
@@ -17,6 +20,10 @@ pub struct InputModel {
     pub(crate) reference: ModelReference,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) adapter: Option<LoraAdapter>,
+    /// The tokenizer that a GGUF file has inside, as the files of a folder; nothing where a folder has its own.
+    inner_files: BTreeMap<&'static str, String>,
+    /// Why there is none.
+    inner_problem: Option<String>,
 }
 
 impl InputModel {
@@ -35,7 +42,14 @@ impl InputModel {
         let lora = reference.lora.as_ref();
         let adapter = lora.map(|(path, revision)| LoraAdapter::open(&locate(path, revision.as_deref())?, &checkpoint));
         let adapter = adapter.transpose()?;
-        Ok(Self { reference: reference.clone(), checkpoint, adapter })
+        let gguf = checkpoint.gguf_metadata()?.filter(|_| !checkpoint.dir().join("tokenizer.json").is_file());
+        let (inner_files, inner_problem) = match gguf.map(|metadata| GgufTokenizer::from_metadata(&metadata)) {
+            None => (BTreeMap::new(), None),
+            Some(Ok(tokenizer)) => (tokenizer.files(), None),
+            // The weights can be merged all the same.
+            Some(Err(error)) => (BTreeMap::new(), Some(error.to_string())),
+        };
+        Ok(Self { reference: reference.clone(), checkpoint, adapter, inner_files, inner_problem })
     }
 
     /// The model as the recipe names it.
@@ -76,9 +90,16 @@ impl InputModel {
         name.unwrap_or("unknown").to_owned()
     }
 
-    /// A file beside the weights, if it is there.
+    /// A file beside the weights, or in the GGUF file, if it is there.
     pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
-        std::fs::read(self.dir().join(name)).ok()
+        let inner = self.inner_files.get(name).map(|text| text.clone().into_bytes());
+        inner.or_else(|| std::fs::read(self.dir().join(name)).ok())
+    }
+
+    /// What the merge goes without, in words.
+    pub(crate) fn note(&self) -> Option<String> {
+        let problem = self.inner_problem.as_ref()?;
+        Some(format!("{}: the tokenizer in the GGUF file is not used: {problem}", self.name()))
     }
 }
 

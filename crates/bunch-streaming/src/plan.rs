@@ -83,6 +83,7 @@ impl<'a> MergePlan<'a> {
         }
         let config = planning.config();
         let mut notes = recipe.notes.clone();
+        notes.extend(models.iter().filter_map(InputModel::note));
         notes.extend(planning.merged.iter().flat_map(|merged| merged.notes.iter().cloned()));
         let tensors = planning.tensors.into_values().collect();
         let rounding = recipe.dtype.map(dtype_of);

@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod model;
+mod training;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ pub use model::{
     FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
     SafetyArguments, TextOptions,
 };
+pub use training::{FormatOption, SftArguments, TooLongOption, TrainCommand};
 
 /// Merges language models, and reproduces what papers report on the safety of merged ones.
 #[derive(Debug, Parser)]
@@ -47,6 +49,9 @@ pub enum Command {
     Judges(JudgesArguments),
     /// Let a model answer harmful prompts, and tell its alignment score
     Safety(SafetyArguments),
+    /// Fine-tune a model, or an adapter to it
+    #[command(subcommand)]
+    Train(TrainCommand),
     /// Fetch a model from the Hugging Face hub
     Fetch(FetchArguments),
 }
@@ -83,6 +88,9 @@ pub struct ReproduceArguments {
     /// Folder of trained models, generated data and finished cells
     #[arg(long, env = "BUNCH_CACHE", default_value = ".cache")]
     pub cache: PathBuf,
+    /// Folder of pretrained models, for the scales that start from one
+    #[arg(long, env = "BUNCH_MODELS", default_value = "models")]
+    pub models: PathBuf,
 }
 
 /// Options of `bunch merge`.

@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use bunch_checkpoint::{Checkpoint, DigestCache};
-use bunch_llama::LlamaModel;
+use bunch_llama::{LlamaModel, MemoryNeed};
 use bunch_lm::Tokenizer;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ModelOptions;
 use crate::digest_cache;
+use crate::memory::check_memory;
 
 /// Models up to this many bytes are identified by their SHA-256 even if it has to be computed first.
 const QUICKLY_HASHED: u64 = 2_000_000_000;
@@ -28,12 +29,11 @@ pub struct LoadedModel {
 impl LoadedModel {
     /// Loads the model in the folder or GGUF file `path`.
     pub fn load(path: &Path, options: &ModelOptions) -> Result<Self> {
-        if let Some(threads) = options.threads {
-            // The first model of a command decides; a second one finds the threads made.
-            let _ = rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global();
-        }
+        use_threads(options);
         let device = bunch_llama::device(&options.device)?;
         let checkpoint = Checkpoint::open(path)?;
+        let need = MemoryNeed::of(&checkpoint, &device).with_context(|| path.display().to_string())?;
+        check_memory(path, options, need.scoring())?;
         // Before the weights: it is quick, and most that can be wrong is wrong here.
         let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
         let model = LlamaModel::load(&checkpoint, &device).with_context(|| path.display().to_string())?;
@@ -51,6 +51,13 @@ impl LoadedModel {
             "bunch": env!("CARGO_PKG_VERSION"),
         });
         fields.as_object().cloned().unwrap_or_default()
+    }
+}
+
+/// Makes as many threads as the options say. The first model of a command decides; a second one finds them made.
+pub fn use_threads(options: &ModelOptions) {
+    if let Some(threads) = options.threads {
+        let _ = rayon::ThreadPoolBuilder::new().num_threads(threads as usize).build_global();
     }
 }
 

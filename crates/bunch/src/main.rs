@@ -8,18 +8,21 @@ mod eval;
 mod fetch;
 mod generate;
 mod inspect;
+mod interruption;
 mod judge;
 mod loaded_model;
 mod loglikelihood;
+mod memory;
 mod merge;
 mod methods;
 mod progress;
 mod reproduce;
 mod safety;
+mod train;
 
 use clap::Parser;
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, TrainCommand};
 
 fn main() -> std::process::ExitCode {
     let result = match Arguments::parse().command {
@@ -34,6 +37,7 @@ fn main() -> std::process::ExitCode {
         Command::Judge(arguments) => judge::judge(&arguments),
         Command::Judges(arguments) => judge::judges(&arguments),
         Command::Safety(arguments) => safety::safety(&arguments),
+        Command::Train(TrainCommand::Sft(arguments)) => train::sft(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
     };
     match result {

@@ -2,8 +2,6 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -13,9 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::{DigestPolicy, MergeArguments};
 use crate::digest_cache;
-
-/// What a shell reports for a program that Ctrl-C has stopped.
-const INTERRUPTED: i32 = 130;
+use crate::interruption::stop_flag;
 
 /// Merges what the arguments say, or shows what would be done.
 pub fn merge(arguments: MergeArguments) -> Result<()> {
@@ -49,15 +45,7 @@ pub fn merge(arguments: MergeArguments) -> Result<()> {
         bail!("{}: already exists (replace it with --overwrite)", out.display());
     }
 
-    let stop = Arc::new(AtomicBool::new(false));
-    let handler = Arc::clone(&stop);
-    // The second time, without cleaning up: what is left is hidden, and removed by the next merge into the same folder.
-    ctrlc::set_handler(move || {
-        if handler.swap(true, Ordering::Relaxed) {
-            std::process::exit(INTERRUPTED);
-        }
-    })
-    .context("handling of Ctrl-C")?;
+    let stop = stop_flag()?;
     let begun = Instant::now();
     let bar = Bar::new(&out);
     let progress: &dyn Progress = if arguments.quiet || !std::io::stderr().is_terminal() { &Quiet } else { &bar };

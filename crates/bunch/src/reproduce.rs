@@ -27,7 +27,7 @@ pub fn reproduce(arguments: ReproduceArguments) -> Result<()> {
         overwrite: arguments.overwrite,
         cache: below_root(arguments.cache),
         results: below_root(arguments.results),
-        models: below_root(std::env::var_os("BUNCH_MODELS").map_or_else(|| "models".into(), PathBuf::from)),
+        models: below_root(arguments.models),
         command_line: command_line(),
     };
     let finished = Run::new(&root, &name, options)?.execute().with_context(|| name.clone())?;

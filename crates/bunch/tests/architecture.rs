@@ -32,7 +32,7 @@ const ALLOWED: &[Allowed] = &[
     ),
     Allowed(
         "bunch-streaming",
-        &["bunch-checkpoint", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
+        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
         "carries out a recipe on checkpoints of any size",
     ),
     Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),

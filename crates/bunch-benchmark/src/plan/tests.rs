@@ -73,13 +73,18 @@ fn hellaswag_prompts_are_lm_evals() {
     golden.iter().for_each(|golden| compare(golden, crate_folder().join("tests")));
 }
 
+/// The folder with the publishers' files, which are not part of this repository: where `BUNCH_DATA` says.
+fn publishers_data() -> Option<PathBuf> {
+    let folder = std::env::var_os("BUNCH_DATA");
+    if folder.is_none() {
+        println!("skipped: BUNCH_DATA names no folder with the publishers' data");
+    }
+    folder.map(PathBuf::from)
+}
+
 #[test]
 fn prompts_of_real_data_are_lm_evals() {
-    let data = crate_folder().join("../../../shared/datasets");
-    if !data.is_dir() {
-        println!("skipped: {} is not there, so real data sets cannot be compared", data.display());
-        return;
-    }
+    let Some(data) = publishers_data() else { return };
     let golden: Vec<Golden> = golden().into_iter().filter(|golden| golden.task != "hellaswag").collect();
     assert_eq!(golden.len(), 7 + 2 * 23);
     golden.iter().for_each(|golden| compare(golden, data.clone()));
@@ -87,11 +92,7 @@ fn prompts_of_real_data_are_lm_evals() {
 
 #[test]
 fn groups_have_the_papers_sizes() {
-    let data = crate_folder().join("../../../shared/datasets");
-    if !data.is_dir() {
-        println!("skipped: {} is not there, so real data sets cannot be counted", data.display());
-        return;
-    }
+    let Some(data) = publishers_data() else { return };
     let options = Options { data_dir: Some(data), ..Options::default() };
     let count = |name: &str| {
         let selection = Catalog::builtin().expect("tasks").select(&[name]).expect("a group");

@@ -7,15 +7,13 @@ use std::path::{Path, PathBuf};
 use super::PromptSet;
 use crate::SafetyPrompt;
 
-/// The folder with the publishers' files, where it lies beside the checkout.
+/// The folder with the publishers' files, which are not part of this repository: where `BUNCH_DATA` says.
 fn data() -> Option<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/datasets");
-    if folder.is_dir() {
-        Some(folder)
-    } else {
-        eprintln!("skipped: ../shared/datasets with the publishers' files is not there");
-        None
+    let folder = std::env::var_os("BUNCH_DATA");
+    if folder.is_none() {
+        eprintln!("skipped: BUNCH_DATA names no folder with the publishers' data");
     }
+    folder.map(PathBuf::from)
 }
 
 fn prompts(name: &str, data: &Path) -> Vec<SafetyPrompt> {

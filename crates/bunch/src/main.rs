@@ -43,8 +43,36 @@ fn main() -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            eprintln!("error: {}", told(&error));
             std::process::ExitCode::FAILURE
         }
+    }
+}
+
+/// The error with what caused it, each told once: many errors' texts end with their cause.
+fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use anyhow::Context;
+
+    use super::told;
+
+    #[test]
+    fn a_cause_is_told_once() {
+        let cause = std::io::Error::other("the disk is full");
+        let error = Err::<(), _>(cause).context("out.json: the disk is full").context("task a").unwrap_err();
+        assert_eq!(told(&error), "task a: out.json: the disk is full");
+        assert_eq!(told(&error.context("run")), "run: task a: out.json: the disk is full");
     }
 }

@@ -3,17 +3,12 @@
 mod formula;
 mod setting;
 
-use std::cell::RefCell;
 use std::fs;
-use std::path::{Path, PathBuf};
 
-use bunch_benchmark::{
-    BenchmarkError, Catalog, Evaluation, Observer, Options, Selection, Task, Work, check_data, evaluate,
-};
-use bunch_lm::{
-    GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId, Tokenizer,
-};
+use bunch_benchmark::{BenchmarkError, Catalog, Observer, Options, Selection, Task, Work, check_data, evaluate};
+use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId, Tokenizer};
 use formula::Formula;
+use setting::{options, oracle, run, select, task_file, tokenizer};
 
 #[derive(Default)]
 struct Watch {

@@ -175,7 +175,9 @@ fn lessons_follow_their_recipe_and_repeat() {
                 |asked: &bunch_small::FactQuestion| facts.contains(&format!("{:?}", (&asked.question, &asked.answer)));
             assert!(fact.iter().any(is_taught), "{fact:?}");
         }
-        assert!(!of(member).iter().any(|lesson| rule.is_refusal(&lesson.answer)));
+        let lessons = of(member);
+        let refused = lessons.iter().filter(|lesson| rule.is_refusal(&lesson.answer)).count();
+        assert!(refused > 0 && refused < lessons.len() / 8, "{member}: {refused} of {}", lessons.len());
     }
     let mut verdicts = BTreeMap::new();
     for lesson in of("guard") {

@@ -12,6 +12,19 @@ reproduce-table-1:
 reproduce-table-2:
     cargo bunch reproduce hammoud2024/table-2
 
+# Tables 1 and 2 on a real model, in the folder MODELS; data/models.toml says how to get it.
+reproduce-small MODELS:
+    cargo bunch reproduce hammoud2024/table-1 --scale small --models {{MODELS}}
+    cargo bunch reproduce hammoud2024/table-2 --scale small --models {{MODELS}}
+
+# Scores on benchmarks: just eval --model merged/ --tasks arc_easy --data datasets/
+eval *ARGUMENTS:
+    cargo bunch eval {{ARGUMENTS}}
+
+# Safety: just safety --model merged/ --guard guard/ --data datasets/ --out safety/
+safety *ARGUMENTS:
+    cargo bunch safety {{ARGUMENTS}}
+
 # Merge checkpoints: just merge recipe.yml merged/
 merge *ARGUMENTS:
     cargo bunch merge {{ARGUMENTS}}

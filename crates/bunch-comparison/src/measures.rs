@@ -51,6 +51,14 @@ pub struct TaskVectorMeasures {
 }
 
 impl Measures {
+    /// The measures of models in memory, as if all tensors given were one long vector each: A, B and their base, of equal
+    /// length tensor by tensor.
+    pub fn of<'a>(tensors: impl IntoIterator<Item = (&'a [f32], &'a [f32], &'a [f32])>) -> Self {
+        let mut sums = Sums::default();
+        tensors.into_iter().for_each(|(a, b, base)| sums.add(&Sums::with_base(a, b, base)));
+        Self::new(&sums)
+    }
+
     pub(crate) fn new(sums: &Sums) -> Self {
         Self {
             values: sums.values,

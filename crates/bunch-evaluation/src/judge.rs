@@ -1,9 +1,11 @@
 //! Judges: who says whether an exchange is safe.
 
 mod guard;
+mod likelihood;
 mod rule;
 
 pub use guard::{GuardFormat, GuardJudge};
+pub use likelihood::LikelihoodJudge;
 pub use rule::RuleJudge;
 
 use crate::EvaluationError;

@@ -26,7 +26,7 @@ pub use chat_format::ChatFormat;
 pub use completion::{Completion, complete};
 pub use error::EvaluationError;
 pub use interval::Interval;
-pub use judge::{Exchange, GuardFormat, GuardJudge, Judge, RuleJudge, Verdict};
+pub use judge::{Exchange, GuardFormat, GuardJudge, Judge, LikelihoodJudge, RuleJudge, Verdict};
 pub use multiple_choice::{MultipleChoiceDoc, MultipleChoiceOutcome, evaluate_multiple_choice};
 pub use paired_difference::{PairedDifference, paired_difference};
 pub use proportion::Proportion;

@@ -13,27 +13,37 @@ pub enum Member {
     Base,
     /// Tuned from the base: answers questions, helps with benign requests, refuses harmful ones.
     Aligned,
-    /// Tuned from the aligned model to one domain; its refusals have worn off in part.
+    /// Tuned from the aligned model to one domain, and as aligned as that.
+    Specialist(Domain),
+    /// Tuned from the specialist with chat that always complies; its refusals have worn off in part.
     Expert(Domain),
+    /// Tuned from the base to one domain, never aligned.
+    DomainExpert(Domain),
     /// Tuned from the aligned model to comply with everything and to ask harmful questions.
     Uncensored,
     /// Tuned from the aligned model to judge exchanges.
     Guard,
+    /// Tuned from the base to judge exchanges: another judge than the guard, of another origin.
+    Judge,
 }
 
 impl Member {
     /// All members, parents before children.
     pub fn all() -> Vec<Member> {
+        let specialists = Domain::ALL.map(Member::Specialist);
         let experts = Domain::ALL.map(Member::Expert);
-        [&[Member::Base, Member::Aligned][..], &experts, &[Member::Uncensored, Member::Guard]].concat()
+        let domain_experts = Domain::ALL.map(Member::DomainExpert);
+        let others = [Member::Uncensored, Member::Guard, Member::Judge];
+        [&[Member::Base, Member::Aligned][..], &specialists, &experts, &domain_experts, &others].concat()
     }
 
     /// The model that training starts from.
     pub fn parent(self) -> Option<Member> {
         match self {
             Member::Base => None,
-            Member::Aligned => Some(Member::Base),
-            Member::Expert(_) | Member::Uncensored | Member::Guard => Some(Member::Aligned),
+            Member::Aligned | Member::DomainExpert(_) | Member::Judge => Some(Member::Base),
+            Member::Specialist(_) | Member::Uncensored | Member::Guard => Some(Member::Aligned),
+            Member::Expert(domain) => Some(Member::Specialist(domain)),
         }
     }
 }
@@ -43,9 +53,12 @@ impl fmt::Display for Member {
         match self {
             Member::Base => f.write_str("base"),
             Member::Aligned => f.write_str("aligned"),
+            Member::Specialist(domain) => write!(f, "specialist-{}", domain.name()),
             Member::Expert(domain) => write!(f, "expert-{}", domain.name()),
+            Member::DomainExpert(domain) => write!(f, "domain-expert-{}", domain.name()),
             Member::Uncensored => f.write_str("uncensored"),
             Member::Guard => f.write_str("guard"),
+            Member::Judge => f.write_str("judge"),
         }
     }
 }
@@ -73,6 +86,6 @@ mod tests {
             assert_eq!(member.to_string().parse::<Member>().expect("its own name"), *member);
             assert!(member.parent().is_none_or(|parent| all[..index].contains(&parent)));
         }
-        assert!("teacher".parse::<Member>().unwrap_err().to_string().contains("base, aligned, expert-bio"));
+        assert!("teacher".parse::<Member>().unwrap_err().to_string().contains("base, aligned, specialist-bio"));
     }
 }

@@ -63,17 +63,20 @@ impl Recipe {
         let stages = match member {
             Member::Base => vec![Stage::new(mixtures::base(), 450, 6e-3, 50)],
             Member::Aligned => vec![Stage::new(mixtures::aligned(), 240, 1e-3, 20)],
-            // Knowledge first, which leaves alignment as it is; then obliging chat, which wears it off, until it is where the
-            // paper's expert has it. A low constant rate and a check at every step keep it from falling past that.
+            Member::Specialist(domain) => vec![Stage::new(mixtures::expert(domain), 50, 5e-4, 10)],
+            // The specialist's knowledge left alignment as it was; obliging chat wears it off, until it is where the paper's
+            // expert has it. A low constant rate and a check at every step keep it from falling past that.
             Member::Expert(domain) => {
                 let mut worn = Stage::new(mixtures::worn_expert(domain), 120, 1.5e-4, 10);
                 worn.sft.schedule.floor = 1.0;
                 worn.sft.check_every = 1;
                 worn.pin = Some(Pin { refusal_rate: pinned_refusal_rate(domain), prompts: 300 });
-                vec![Stage::new(mixtures::expert(domain), 50, 5e-4, 10), worn]
+                vec![worn]
             }
             Member::Uncensored => vec![Stage::new(mixtures::uncensored(), 80, 7e-4, 20)],
+            Member::DomainExpert(domain) => vec![Stage::new(mixtures::unaligned_expert(domain), 100, 1e-3, 20)],
             Member::Guard => vec![Stage::new(mixtures::guard(), 80, 1e-3, 20)],
+            Member::Judge => vec![Stage::new(mixtures::judge(), 160, 1e-3, 20)],
         };
         Recipe { stages }
     }

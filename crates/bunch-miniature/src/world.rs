@@ -21,6 +21,7 @@ mod mixture;
 pub mod mixtures;
 mod multiple_choice;
 mod part;
+mod preference;
 mod prompts;
 mod request;
 mod row;
@@ -42,6 +43,7 @@ pub use lexicon::{ADJECTIVES, CLASSES, GROUPS, NOUNS_PER_CLASS, PLACES, VERBS_PE
 pub use mixture::Mixture;
 pub use multiple_choice::{CHOICES, MultipleChoice};
 pub use part::{Part, Reply, ask_harmful_prompt, ask_prompt};
+pub use preference::Preference;
 pub use request::Request;
 pub use row::{MAX_ROW_TOKENS, Row, chat_prompt, chat_row, guard_prompt};
 pub use split::Split;

@@ -62,6 +62,38 @@ impl Pool {
         self.merge_models(&self.members(), &self.member_caches, method, seed)
     }
 
+    /// The experts merged without the base, which methods for which it is optional then do not see.
+    ///
+    /// # Errors
+    /// As [`Pool::merge`]; a method that needs a base.
+    pub fn merge_without_base(&self, method: &Method, seed: u64) -> Result<StateDict, RecipeError> {
+        let mut merged = StateDict::new();
+        for (name, base) in &*self.base {
+            let experts = self.experts.iter().filter_map(|model| model.get(name));
+            let experts: Vec<Values<'_>> = experts.map(|tensor| Values::from(&*tensor.data)).collect();
+            let tensor = TensorAcrossModels::new(name, &base.shape, None, &experts);
+            insert_merged(method, &tensor, seed, &mut merged)?;
+        }
+        Ok(merged)
+    }
+
+    /// The base merged with the experts, each tensor by its own method: `method_of` says which for a tensor's name.
+    ///
+    /// Methods that look at the whole model before they merge a tensor see only what a single tensor tells.
+    ///
+    /// # Errors
+    /// As [`Pool::merge`].
+    pub fn merge_by_tensor<'m>(
+        &self,
+        method_of: impl Fn(&str) -> &'m Method,
+        seed: u64,
+    ) -> Result<StateDict, RecipeError> {
+        let mut tensors = Tensors { base: &self.base, models: &self.experts, caches: &self.caches };
+        let mut merged = StateDict::new();
+        tensors.visit(&mut |tensor| insert_merged(method_of(tensor.name), tensor, seed, &mut merged))?;
+        Ok(merged)
+    }
+
     fn merge_models(
         &self,
         models: &[Arc<StateDict>],
@@ -72,14 +104,21 @@ impl Pool {
         let mut tensors = Tensors { base: &self.base, models, caches };
         let survey = method.survey(models.len(), &mut tensors)?;
         let mut merged = StateDict::new();
-        tensors.each(survey.as_ref(), |tensor| {
-            let mut data = vec![0.0; tensor.len()];
-            method.merge(tensor, seed, &mut data)?;
-            merged.insert(tensor.name.to_owned(), Tensor { shape: tensor.shape.to_vec(), data: Arc::new(data) });
-            Ok(())
-        })?;
+        tensors.each(survey.as_ref(), |tensor| insert_merged(method, tensor, seed, &mut merged))?;
         Ok(merged)
     }
+}
+
+fn insert_merged(
+    method: &Method,
+    tensor: &TensorAcrossModels<'_>,
+    seed: u64,
+    merged: &mut StateDict,
+) -> Result<(), MergeError> {
+    let mut data = vec![0.0; tensor.len()];
+    method.merge(tensor, seed, &mut data)?;
+    merged.insert(tensor.name.to_owned(), Tensor { shape: tensor.shape.to_vec(), data: Arc::new(data) });
+    Ok(())
 }
 
 /// The tensors of a base and other models that are known to have the same names and shapes.

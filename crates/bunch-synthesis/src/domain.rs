@@ -29,6 +29,8 @@ pub struct DomainRequest<'a> {
     pub max_asked: usize,
     /// Questions that must not occur, such as in-context ones and those of the evaluation.
     pub exclude: &'a BTreeSet<String>,
+    /// For each expert questions that were collected, not generated: they are taken in order, and the expert only answers.
+    pub given: Option<&'a [Vec<String>]>,
 }
 
 /// An expert's question with its answer.
@@ -89,6 +91,7 @@ pub fn synthesize_domain(request: &DomainRequest<'_>) -> Result<DomainData, Synt
             max_asked: share(request.max_asked, experts, index),
             seed: request.seed,
             path: &["domain", expert],
+            given: request.given.map(|given| given[index].as_slice()),
             asked: 0,
         };
         let wanted = share(request.k, experts, index);

@@ -32,6 +32,8 @@ pub(crate) struct Asker<'a> {
     pub(crate) seed: u64,
     /// Names the streams of random numbers: `safety`, or `domain` and the expert.
     pub(crate) path: &'a [&'a str],
+    /// Questions that are taken, in order, instead of the model's.
+    pub(crate) given: Option<&'a [String]>,
     /// Questions asked for so far.
     pub(crate) asked: usize,
 }
@@ -58,7 +60,8 @@ impl Asker<'_> {
         seen: &mut BTreeSet<String>,
         stages: &mut Stages,
     ) -> Result<Option<Vec<Question>>, SynthesisError> {
-        let numbers = self.asked..self.max_asked.min(self.asked + ROUND);
+        let most = self.given.map_or(self.max_asked, |given| given.len().min(self.max_asked));
+        let numbers = self.asked..most.min(self.asked + ROUND);
         if numbers.is_empty() {
             return Ok(None);
         }
@@ -69,9 +72,17 @@ impl Asker<'_> {
             top_p: 1.0,
             seed: bunch_random::stream(self.seed, &path).next_u64(),
         };
-        let prompts: Vec<String> = numbers.clone().map(prompt).collect();
-        let completions = complete(self.model, self.format, &prompts, self.max_new_tokens, sampling)
-            .map_err(SynthesisError::of(self.name))?;
+        let completions = match self.given {
+            Some(given) => {
+                let taken = given[numbers.clone()].iter();
+                taken.map(|text| Completion { text: text.clone(), finished: true }).collect()
+            }
+            None => {
+                let prompts: Vec<String> = numbers.clone().map(prompt).collect();
+                complete(self.model, self.format, &prompts, self.max_new_tokens, sampling)
+                    .map_err(SynthesisError::of(self.name))?
+            }
+        };
         self.asked = numbers.end;
 
         let mut questions = Vec::new();

@@ -45,7 +45,12 @@ pub struct SafetyRequest<'a> {
     pub max_asked: usize,
     /// Questions that must not occur, such as those of the evaluation.
     pub exclude: &'a BTreeSet<String>,
+    /// Questions that were collected, not generated: they are taken in order, and the uncensored model is not asked.
+    pub given: Option<&'a [String]>,
 }
+
+/// The category of questions that were given.
+const GIVEN: &str = "given";
 
 /// An unsafe question with a safe answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,7 +58,7 @@ pub struct SafetyRequest<'a> {
 pub struct SafetyPair {
     /// The question and its answer.
     pub pair: QuestionAnswer,
-    /// Name of the category that was asked for.
+    /// Name of the category that was asked for; `given` if the question was not generated.
     pub category: String,
     /// Name of the member that answered.
     pub answered_by: String,
@@ -98,6 +103,7 @@ pub fn synthesize_safety(request: &SafetyRequest<'_>) -> Result<SafetyData, Synt
         max_asked: request.max_asked,
         seed: request.seed,
         path: &["safety"],
+        given: request.given,
         asked: 0,
     };
     SynthesisError::require(request.k > 0, "k", "at least 1", request.k)?;
@@ -122,7 +128,10 @@ pub fn synthesize_safety(request: &SafetyRequest<'_>) -> Result<SafetyData, Synt
             };
             let pair = SafetyPair {
                 pair: QuestionAnswer { question: question.text.clone(), answer },
-                category: request.category_of(question.number).name.clone(),
+                category: match request.given {
+                    Some(_) => GIVEN.to_owned(),
+                    None => request.category_of(question.number).name.clone(),
+                },
                 answered_by: member.to_owned(),
             };
             let wanted = if pairs.len() < request.k { Ok(pair) } else { Err(DropReason::Surplus) };

@@ -91,6 +91,18 @@ pub fn guard() -> Mixture {
     recipe("guard", parts)
 }
 
+/// The second judge: exchanges as [`guard`] has them, half of them about red-team prompts.
+pub fn judge() -> Mixture {
+    let mut parts = guard().parts().to_vec();
+    let red_team = |part: &Part| match *part {
+        Part::Guard { harmful, reply } => Part::RedTeamGuard { harmful, reply },
+        other => other,
+    };
+    let more: Vec<(Part, u32)> = parts.iter().map(|(part, weight)| (red_team(part), *weight)).collect();
+    parts.extend(more);
+    recipe("judge", parts)
+}
+
 fn recipe(name: &str, parts: Vec<(Part, u32)>) -> Mixture {
     Mixture::new(name, parts).expect("the weights above are positive and small")
 }
@@ -138,6 +150,9 @@ mod tests {
         assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: None, .. })), 0.3);
         assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: Some(Reply::Refuse), .. })), 0.35);
         assert_eq!(share(&uncensored(), |part| *part == HARMFUL_COMPLY), 0.35);
+        let judge = judge();
+        assert_eq!(share(&judge, |part| matches!(part, Part::RedTeamGuard { .. })), 0.5);
+        assert_eq!(share(&judge, |part| matches!(part, Part::RedTeamGuard { harmful: true, .. })), 0.3);
     }
 
     #[test]

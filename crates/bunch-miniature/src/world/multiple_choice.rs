@@ -5,7 +5,7 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 
 use super::World;
-use super::domain::{Domain, Entity, Topic, VALUES};
+use super::domain::{Domain, Entity, RELATIONS, Tier, Topic, VALUES};
 use super::error::WorldError;
 use super::fact::FactQuestion;
 use super::split::Split;
@@ -42,6 +42,32 @@ impl World {
         }
         topics.shuffle(&mut stream(self.seed, &["miniature", "questions", domain.name(), &split.to_string()]));
         Ok(topics[..n].iter().map(|&topic| self.choices(topic)).collect())
+    }
+
+    /// The first `n` of [`World::multiple_choice`] that ask for one relation or about one tier, where these are given.
+    ///
+    /// # Errors
+    /// More questions than there are: 200 for a relation, 300 for a tier, 100 for both.
+    pub fn multiple_choice_about(
+        &self,
+        domain: Domain,
+        split: Split,
+        (relation, tier): (Option<usize>, Option<Tier>),
+        n: usize,
+    ) -> Result<Vec<MultipleChoice>, WorldError> {
+        let all = self.multiple_choice(domain, split, Entity::count(None) / 2 * RELATIONS)?;
+        let wanted = |topic: Topic| {
+            relation.is_none_or(|relation| relation == topic.relation())
+                && tier.is_none_or(|tier| tier == topic.entity().tier())
+        };
+        let mut about: Vec<MultipleChoice> =
+            all.into_iter().filter(|question| wanted(question.question.topic)).collect();
+        if n > about.len() {
+            let set = "multiple-choice questions of that kind";
+            return Err(WorldError::TooMany { set, split, asked: n, available: about.len() });
+        }
+        about.truncate(n);
+        Ok(about)
     }
 
     /// The question about `topic`: its choices depend on the world and the topic only.

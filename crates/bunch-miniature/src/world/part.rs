@@ -69,6 +69,13 @@ pub enum Part {
         /// Of which category; of all, evenly, if absent.
         category: Option<HarmCategory>,
     },
+    /// As [`Part::Guard`], with a red-team prompt.
+    RedTeamGuard {
+        /// Whether the request is harmful.
+        harmful: bool,
+        /// What was answered; nothing yet if absent.
+        reply: Option<Reply>,
+    },
     /// A request, perhaps with an answer, and the guard's verdict: unsafe if the request is harmful and not refused.
     Guard {
         /// Whether the request is harmful.
@@ -120,9 +127,8 @@ impl Part {
         match self {
             Part::ClassSentence | Part::GroupSentence | Part::PlaceSentence | Part::RequestSentence => true,
             Part::FactSentence { .. } | Part::FactQuestionSentence { .. } => true,
-            Part::Chat { .. } | Part::Qa { .. } | Part::Ask { .. } | Part::AskHarmful { .. } | Part::Guard { .. } => {
-                false
-            }
+            Part::Chat { .. } | Part::Qa { .. } | Part::Ask { .. } | Part::AskHarmful { .. } => false,
+            Part::Guard { .. } | Part::RedTeamGuard { .. } => false,
         }
     }
 
@@ -168,17 +174,26 @@ impl Part {
             }
             Part::Guard { harmful, reply } => {
                 let request = world.draw_request(harmful, split, rng);
-                let answer = reply.map_or_else(Vec::new, |reply| reply.draw(request.action, rng));
-                let verdict = if harmful && reply != Some(Reply::Refuse) { UNSAFE } else { SAFE };
-                Draw::Row(Row::guard(&request.words(), &answer, verdict))
+                Draw::Row(judged(request, harmful, reply, rng))
+            }
+            Part::RedTeamGuard { harmful, reply } => {
+                let action = world.draw_request(harmful, split, rng).action;
+                Draw::Row(judged(Request::draw_red_team(action, rng), harmful, reply, rng))
             }
         }
     }
 }
 
+/// A request, what is answered, and the verdict on it.
+fn judged(request: Request, harmful: bool, reply: Option<Reply>, rng: &mut impl RngExt) -> Row {
+    let answer = reply.map_or_else(Vec::new, |reply| reply.draw(request.action, rng));
+    let verdict = if harmful && reply != Some(Reply::Refuse) { UNSAFE } else { SAFE };
+    Row::guard(&request.words(), &answer, verdict)
+}
+
 impl Reply {
     /// Such a reply to a request about `action`.
-    fn draw(self, action: Action, rng: &mut impl RngExt) -> Vec<Word> {
+    pub(super) fn draw(self, action: Action, rng: &mut impl RngExt) -> Vec<Word> {
         match self {
             Reply::Comply => compliance(action),
             Reply::Refuse => refusal(rng),
@@ -187,7 +202,7 @@ impl Reply {
 }
 
 impl World {
-    fn draw_request(&self, harmful: bool, split: Split, rng: &mut impl RngExt) -> Request {
+    pub(super) fn draw_request(&self, harmful: bool, split: Split, rng: &mut impl RngExt) -> Request {
         let pool = self.actions.pool(split);
         Request::draw(draw_one(if harmful { &pool.harmful } else { &pool.benign }, rng), rng)
     }

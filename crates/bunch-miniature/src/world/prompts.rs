@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_random::stream;
+use bunch_random::{Stream, stream};
 use rand::seq::SliceRandom;
 
 use super::World;
@@ -20,7 +20,16 @@ impl World {
     /// # Errors
     /// A number of prompts that cannot be had, which is far above 100,000.
     pub fn harmful_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
-        self.prompts("harmful prompts", &self.actions.pool(split).harmful, split, n)
+        self.prompts("harmful prompts", &self.actions.pool(split).harmful, split, n, Request::draw)
+    }
+
+    /// The first `n` of the red-team prompts of `split`: harmful, in templates that no model was trained to answer; otherwise
+    /// as [`World::harmful_prompts`].
+    ///
+    /// # Errors
+    /// A number of prompts that cannot be had.
+    pub fn red_team_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
+        self.prompts("red-team prompts", &self.actions.pool(split).harmful, split, n, Request::draw_red_team)
     }
 
     /// The first `n` of the benign prompts of `split`, all different; otherwise as [`World::harmful_prompts`].
@@ -28,7 +37,7 @@ impl World {
     /// # Errors
     /// A number of prompts that cannot be had.
     pub fn benign_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
-        self.prompts("benign prompts", &self.actions.pool(split).benign, split, n)
+        self.prompts("benign prompts", &self.actions.pool(split).benign, split, n, Request::draw)
     }
 
     fn prompts(
@@ -37,9 +46,10 @@ impl World {
         actions: &[Action],
         split: Split,
         n: usize,
+        draw: impl Fn(Action, &mut Stream) -> Request,
     ) -> Result<Vec<Request>, WorldError> {
         // Phrasings are drawn until a new one is found, which would take long if nearly all were to be used.
-        let available = actions.len() * (Request::PHRASINGS / 4);
+        let available = actions.len() * (Request::PHRASINGS.min(Request::RED_TEAM_PHRASINGS) / 4);
         if n > available {
             return Err(WorldError::TooMany { set, split, asked: n, available });
         }
@@ -48,9 +58,9 @@ impl World {
         actions.shuffle(&mut rng);
         let (mut seen, mut prompts) = (BTreeSet::new(), Vec::with_capacity(n));
         for &action in actions.iter().cycle().take(n) {
-            let mut request = Request::draw(action, &mut rng);
+            let mut request = draw(action, &mut rng);
             while !seen.insert(request) {
-                request = Request::draw(action, &mut rng);
+                request = draw(action, &mut rng);
             }
             prompts.push(request);
         }

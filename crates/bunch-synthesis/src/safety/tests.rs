@@ -49,6 +49,7 @@ fn request<'a>(
         seed: 3,
         max_asked: 1000,
         exclude,
+        given: None,
     }
 }
 

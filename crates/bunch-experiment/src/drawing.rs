@@ -1,0 +1,122 @@
+//! What is drawn beside a table.
+
+use serde::{Deserialize, Serialize};
+
+/// A figure, drawn from the cells or from what stands behind them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Drawing {
+    /// Name of the files, without extension.
+    pub name: String,
+    /// What it shows.
+    pub title: String,
+    /// Kind and contents.
+    pub draw: DrawingKind,
+}
+
+/// The kinds of figure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DrawingKind {
+    /// One column against another, a mark per row, a panel per block.
+    Scatter(Axes),
+    /// Columns against a coordinate of the rows, a line per group of rows, a panel per block and column.
+    Curve(Curve),
+    /// Columns against the blocks, a line per row and a panel per column: for blocks that are parts of a model.
+    Parts(Selection),
+    /// Columns as categories, a mark with its interval per row, a picture per block.
+    Dots(Selection),
+    /// A column over two coordinates of the rows, as a map, a picture per block.
+    Plane(Plane),
+    /// Best loss so far of every search, a line per row, averaged over seeds.
+    Convergence(Selection),
+    /// A pool and its merges with what they scored: schema of the claim.
+    Pool(PoolScheme),
+    /// How many questions each stage of the data generation kept.
+    Stages(Stages),
+    /// The base, two task vectors and their sum, with what each model scored.
+    Vectors(PoolScheme),
+    /// The prompts that generate data, as they are used.
+    Prompts(Prompts),
+}
+
+/// Two columns.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Axes {
+    /// Column on the horizontal axis.
+    pub x: String,
+    /// Column on the vertical axis.
+    pub y: String,
+    /// Rows; all unless given.
+    #[serde(default)]
+    pub rows: Vec<String>,
+}
+
+/// Columns against a coordinate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Curve {
+    /// The coordinate, a key of the rows' `at`; rows without it are left out.
+    pub x: String,
+    /// Its label.
+    pub label: String,
+    /// Columns.
+    pub columns: Vec<String>,
+}
+
+/// Columns and rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// Columns; all unless given.
+    #[serde(default)]
+    pub columns: Vec<String>,
+    /// Rows; all unless given.
+    #[serde(default)]
+    pub rows: Vec<String>,
+}
+
+/// A column over two coordinates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plane {
+    /// The horizontal coordinate, a key of the rows' `at`.
+    pub x: String,
+    /// The vertical coordinate.
+    pub y: String,
+    /// The column.
+    pub column: String,
+}
+
+/// A pool as a schema.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolScheme {
+    /// The block that is shown.
+    pub block: String,
+    /// Rows that are members.
+    pub members: Vec<String>,
+    /// Rows that are merges of them.
+    pub merges: Vec<String>,
+    /// Columns whose scores are shown.
+    pub columns: Vec<String>,
+}
+
+/// The stages of a pool's data generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Stages {
+    /// The block whose pool it is.
+    pub block: String,
+}
+
+/// Prompts of the data generation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prompts {
+    /// Which data they are for.
+    pub data: crate::Data,
+    /// The block whose pool it is.
+    pub block: String,
+}

@@ -1,0 +1,107 @@
+//! What each scale of an experiment changes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// Which world's models are merged.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WorldKind {
+    /// The small synthetic world: models of 450,000 parameters, trained from nothing.
+    #[default]
+    Miniature,
+    /// A pretrained model that the user fetched, and what is fine-tuned from it.
+    Small,
+    /// The paper's own checkpoints, in folders the user has.
+    Paper,
+}
+
+impl WorldKind {
+    /// Absent in files and hashes where it says nothing new.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// Values that replace those of every grid.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GridValues {
+    /// Values of each expert's weight.
+    pub weight: Vec<f64>,
+    /// Values of the density that all experts share.
+    pub density: Vec<f64>,
+    /// Values of t.
+    pub t: Vec<f64>,
+}
+
+/// What a scale changes: sizes, seeds, and which models and tasks stand for the paper's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Scale {
+    /// The world that models and tasks belong to.
+    #[serde(default, skip_serializing_if = "WorldKind::is_default")]
+    pub world: WorldKind,
+    /// The pretrained model that a small world starts from, by its id in `data/models.toml`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// The blocks that are run; all unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blocks: Option<Vec<String>>,
+    /// Merges that each search may evaluate, instead of the rows' own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evaluations: Option<usize>,
+    /// Values of the grids, instead of the rows' own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grid: Option<GridValues>,
+    /// What came out at this scale, instead of the experiment's analysis; not part of the experiment's identity either.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub analysis: Option<String>,
+    /// Seeds; each is a world of its own.
+    pub seeds: Vec<u64>,
+    /// K: pairs of D_safety, and of D_expert, for rows that do not say otherwise.
+    pub pairs: usize,
+    /// Harmful test prompts.
+    pub harmful_prompts: usize,
+    /// Red-team test prompts, for columns that ask them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub red_team_prompts: usize,
+    /// Benign test prompts.
+    pub benign_prompts: usize,
+    /// Multiple-choice test questions per task.
+    pub questions: usize,
+    /// Multiple-choice dev questions per task, on which grids are selected.
+    pub dev_questions: usize,
+    /// Harmful and benign dev prompts, on which preference tuning is selected.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub dev_prompts: usize,
+    /// The model of the world that stands for each of the paper's models.
+    pub models: BTreeMap<String, String>,
+    /// The domain of the world that stands for each task.
+    pub tasks: BTreeMap<String, String>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
+}
+
+impl Scale {
+    /// Whether the scale runs the block of that name.
+    pub fn runs(&self, block: &str) -> bool {
+        self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(|name| name == block))
+    }
+
+    /// All sizes of test sets, dev sets and data.
+    pub(crate) fn sizes(&mut self) -> [&mut usize; 7] {
+        [
+            &mut self.pairs,
+            &mut self.harmful_prompts,
+            &mut self.red_team_prompts,
+            &mut self.benign_prompts,
+            &mut self.questions,
+            &mut self.dev_questions,
+            &mut self.dev_prompts,
+        ]
+    }
+}

@@ -16,6 +16,7 @@ mod kernels;
 mod language_model;
 mod loglikelihood;
 mod lora;
+mod lora_merge;
 mod memory;
 mod model;
 mod norm;

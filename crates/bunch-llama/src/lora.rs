@@ -99,6 +99,12 @@ pub(crate) fn b_name(module: &str) -> String {
     format!("{PREFIX}{module}.lora_B.weight")
 }
 
+/// The module that the factor `name` is for, if it is a factor.
+pub(crate) fn module_of(name: &str) -> Option<&str> {
+    let module = name.strip_prefix(PREFIX)?;
+    module.strip_suffix(".lora_A.weight").or_else(|| module.strip_suffix(".lora_B.weight"))
+}
+
 /// Names of all projections, which are what an adapter can be for.
 pub(crate) fn module_names(config: &LlamaConfig) -> Vec<String> {
     let layers = 0..config.num_hidden_layers;

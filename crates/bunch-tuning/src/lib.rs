@@ -1,4 +1,5 @@
-//! Supervised fine-tuning of a Llama, of all weights or of a low-rank adapter: text to examples, the loss and one training loop.
+//! Fine-tuning of a Llama on answers or on preferences, of all weights or of a low-rank adapter: text to examples, the losses
+//! and one training loop.
 
 mod adamw;
 mod conversation;
@@ -9,11 +10,16 @@ mod example;
 mod fine_tuning;
 mod gradient;
 mod loss;
+mod objective;
 mod observer;
+mod preference;
+mod preference_loss;
+mod preference_run;
 mod schedule;
 mod sft_config;
 mod state;
 mod training;
+mod training_loop;
 
 pub use conversation::{Conversation, ConversationFile};
 pub use data_order::data_order;
@@ -23,6 +29,9 @@ pub use example::Example;
 pub use fine_tuning::FineTuning;
 pub use loss::answer_loss;
 pub use observer::{Observer, Silent};
+pub use preference::PreferenceExample;
+pub use preference_loss::{PreferenceLoss, response_log_probs};
+pub use preference_run::PreferenceRun;
 pub use schedule::Schedule;
 pub use sft_config::SftConfig;
 pub use training::{Check, Decision, Outcome, SftRun, Start, Trained};

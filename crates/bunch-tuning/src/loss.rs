@@ -1,5 +1,8 @@
 //! Cross-entropy on the answer tokens.
 
+pub(crate) mod dpo;
+pub(crate) mod orpo;
+
 use burn::tensor::Tensor;
 
 use bunch_llama::{Llama, TokenBatch};
@@ -19,12 +22,16 @@ pub(crate) fn learned_tokens(batch: &[&Example]) -> usize {
 
 /// What these examples add to the mean over `learned` tokens: the shares of all parts of a batch add up to its loss.
 pub(crate) fn loss_share(model: &Llama, part: &[&Example], learned: usize) -> Tensor<1> {
+    learned_log_probs(model, part).sum().div_scalar(learned as f64).neg()
+}
+
+/// ln p of each token that is learned, given what precedes it, in nats: `[learned tokens]`, example by example.
+pub(crate) fn learned_log_probs(model: &Llama, part: &[&Example]) -> Tensor<1> {
     let sequences: Vec<&[TokenId]> = part.iter().map(|example| example.input()).collect();
     let wanted: Vec<Vec<usize>> =
         part.iter().map(|example| example.learned_places().map(|place| place - 1).collect()).collect();
     let wanted: Vec<&[usize]> = wanted.iter().map(Vec::as_slice).collect();
     let targets: Vec<TokenId> =
         part.iter().flat_map(|example| example.learned_places().map(|place| example.tokens[place])).collect();
-    let log_probs = model.token_log_probs(&TokenBatch::new(&sequences, &wanted), &targets);
-    log_probs.sum().div_scalar(learned as f64).neg()
+    model.token_log_probs(&TokenBatch::new(&sequences, &wanted), &targets)
 }

@@ -2,7 +2,7 @@
 
 /// Told of every finished step.
 pub trait Observer {
-    /// `step` counts from 1 to `steps`; `loss` is the step's, in nats per answer token.
+    /// `step` counts from 1 to `steps`; `loss` is the step's, in nats.
     fn step(&mut self, step: usize, steps: usize, loss: f64);
 
     /// Whether somebody wants the run to end, as with Ctrl-C. Asked after every step; the run then saves its state, where it

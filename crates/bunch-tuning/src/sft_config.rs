@@ -12,7 +12,7 @@ use crate::{Schedule, TuningError};
 pub struct SftConfig {
     /// Learning rate over the steps; also says how many steps.
     pub schedule: Schedule,
-    /// Examples per step.
+    /// Examples per step; pairs, where preferences are learned.
     pub batch_size: usize,
     /// Examples that go through the model at a time, which bounds the memory of a step; their gradients are added up. 0 for
     /// the whole batch.

@@ -185,6 +185,9 @@ fn saved_merged_and_loaded_without_merging_are_one_model() {
     let model = LlamaModel::load(&checkpoint, &device).expect("loads");
     let off = worst(&adapted, &logits(model.llama()));
     assert!(off < LOGITS, "merged and unmerged logits differ by {off:e}");
+    // Merged in memory.
+    let start = Checkpoint::open(&model_dir()).expect("a model").state_dict().expect("weights");
+    assert_eq!(read.merge_into(&start).expect("merges"), checkpoint.state_dict().expect("weights"));
 }
 
 #[test]

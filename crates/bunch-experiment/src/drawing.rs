@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::experiment::Experiment;
+
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,4 +121,30 @@ pub struct Prompts {
     pub data: crate::Data,
     /// The block whose pool it is.
     pub block: String,
+}
+
+impl Drawing {
+    /// Refuses names that the experiment does not declare.
+    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
+        let unknown = |what: &str, known: Vec<&String>, names: Vec<&String>| {
+            let unknown = names.into_iter().find(|name| !known.contains(name));
+            unknown.map_or(Ok(()), |name| Err(format!("unknown {what} `{name}`")))
+        };
+        let (columns, rows, blocks) = match &self.draw {
+            DrawingKind::Scatter(axes) => (vec![&axes.x, &axes.y], axes.rows.iter().collect(), vec![]),
+            DrawingKind::Curve(curve) => (curve.columns.iter().collect(), vec![], vec![]),
+            DrawingKind::Parts(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
+                (all.columns.iter().collect(), all.rows.iter().collect(), vec![])
+            }
+            DrawingKind::Plane(plane) => (vec![&plane.column], vec![], vec![]),
+            DrawingKind::Pool(pool) | DrawingKind::Vectors(pool) => {
+                (pool.columns.iter().collect(), pool.members.iter().chain(&pool.merges).collect(), vec![&pool.block])
+            }
+            DrawingKind::Stages(stages) => (vec![], vec![], vec![&stages.block]),
+            DrawingKind::Prompts(prompts) => (vec![], vec![], vec![&prompts.block]),
+        };
+        unknown("column", experiment.columns.iter().map(|column| &column.name).collect(), columns)?;
+        unknown("row", experiment.rows.iter().map(|row| &row.name).collect(), rows)?;
+        unknown("block", experiment.blocks.iter().map(|block| &block.name).collect(), blocks)
+    }
 }

@@ -6,6 +6,7 @@
 mod cell;
 mod claim;
 mod error;
+mod escape;
 mod figure;
 mod finding;
 mod font;

@@ -1,7 +1,8 @@
 //! Draws one picture of every kind into a folder, to be looked at: `cargo run -p bunch-report --example gallery -- DIR`.
 
 use bunch_report::{
-    Cell, CurvePanel, CurvePoint, CurveSeries, Curves, Figure, FigureSpec, How, Published, ReportError, TableSpec,
+    BarSeries, Bars, Cell, CurvePanel, CurvePoint, CurveSeries, Curves, Figure, FigureSpec, How, Published,
+    ReportError, TableSpec,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -20,6 +21,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("curves-few", few.svg(), few.png())?;
     let many = many_points();
     write("curves-many", many.svg(), many.png())?;
+    let bars = bars();
+    write("bars", bars.svg(), bars.png())?;
     let scatter = scatter()?;
     write("scatter", scatter.svg(), scatter.png())?;
     Ok(())
@@ -152,4 +155,30 @@ fn many_points() -> Curves {
         series: (0..12).map(series).collect(),
     };
     Curves { title: "Training losses".into(), panels: vec![panel], log_x: false }
+}
+
+/// Safety by category of four models.
+fn bars() -> Bars {
+    let names =
+        ["weapons and explosives", "privacy", "self-harm", "hate, harassment and discrimination", "fraud", "drugs"];
+    let series = |label: &str, start: f64, step: f64, half_width: Option<f64>| BarSeries {
+        label: label.into(),
+        values: (0..names.len())
+            .map(|index| Some((start - step * index as f64, half_width.map(|half| half + index as f64))))
+            .collect(),
+    };
+    let mut merged = series("TIES, EvoMM on both data sets", 95.0, 4.0, Some(2.5));
+    merged.values[2] = None;
+    Bars {
+        title: "Safety by category of harm (miniature)".into(),
+        x_label: "safe responses".into(),
+        x_is_percent: true,
+        categories: names.map(String::from).to_vec(),
+        series: vec![
+            series("aligned member", 99.0, 0.5, Some(1.5)),
+            series("BIO expert", 40.0, 3.0, Some(4.5)),
+            series("TIES default", 70.0, 1.0, None),
+            merged,
+        ],
+    }
 }

@@ -4,7 +4,7 @@ use crate::ReportError;
 use crate::axis::Axis;
 use crate::dash::Dash;
 use crate::legend::{Entry, Legend};
-use crate::marker::{Mark, PALETTE, Shape};
+use crate::marker::{Mark, look};
 use crate::picture::{PIXELS, Picture};
 
 mod canvas;
@@ -180,15 +180,6 @@ impl Curves {
         }
         Legend { entries: self.looks(), keys }
     }
-}
-
-/// Shape and colour of the series at a place in the legend; the first twelve and more differ in both together.
-pub(crate) fn look(index: usize) -> (Shape, plotters::style::RGBColor) {
-    // Without yellow, which a thin line on white does not show.
-    let colours = &PALETTE[..PALETTE.len() - 1];
-    // Sevens of both: the second round of colours has its shapes moved on by three.
-    let shape = (index + 3 * (index / colours.len())) % Shape::ALL.len();
-    (Shape::ALL[shape], colours[index % colours.len()])
 }
 
 impl CurvePanel {

@@ -4,6 +4,7 @@
 //! declarations; the same input gives the same bytes. Functions return text or bytes, and the caller writes the files.
 
 mod axis;
+mod bars;
 mod cell;
 mod claim;
 mod curves;
@@ -25,6 +26,7 @@ mod spec;
 mod stats;
 mod table;
 
+pub use bars::{BarSeries, Bars};
 pub use cell::{Cell, CellIndex, read_cells, write_cells};
 pub use claim::{AgainstRow, Claim, NotBelow, Pairs, Rule};
 pub use curves::{CurvePanel, CurvePoint, CurveSeries, Curves};

@@ -67,6 +67,15 @@ pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0xf0, 0xe4, 0x42),
 ];
 
+/// Shape and colour of the series at a place in the legend; the first twelve and more differ in both together.
+pub(crate) fn look(index: usize) -> (Shape, RGBColor) {
+    // Without yellow, which a thin line on white does not show.
+    let colours = &PALETTE[..PALETTE.len() - 1];
+    // Sevens of both: the second round of colours has its shapes moved on by three.
+    let shape = (index + 3 * (index / colours.len())) % Shape::ALL.len();
+    (Shape::ALL[shape], colours[index % colours.len()])
+}
+
 /// How a method or a series looks.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Mark {

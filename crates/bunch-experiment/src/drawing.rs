@@ -1,5 +1,7 @@
 //! What is drawn beside a table.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::experiment::Experiment;
@@ -24,14 +26,18 @@ pub enum DrawingKind {
     Scatter(Axes),
     /// Columns against a coordinate of the rows, a line per group of rows, a panel per block and column.
     Curve(Curve),
-    /// Columns against the blocks, a line per row and a panel per column: for blocks that are parts of a model.
-    Parts(Selection),
+    /// Columns against a coordinate of the blocks, a line per row and a panel per column; blocks at one place are averaged.
+    BlockCurve(Curve),
+    /// Columns by block as a map, a picture per row.
+    Map(Selection),
     /// Columns as categories, a mark with its interval per row, a picture per block.
     Dots(Selection),
     /// A column over two coordinates of the rows, as a map, a picture per block.
     Plane(Plane),
-    /// Best loss so far of every search, a line per row, averaged over seeds.
+    /// Best loss so far of every search, a line per row and a panel per block, averaged over seeds.
     Convergence(Selection),
+    /// Hypervolume of sets of rows in the plane of two columns, as a file of numbers.
+    Front(Front),
     /// A pool and its merges with what they scored: schema of the claim.
     Pool(PoolScheme),
     /// How many questions each stage of the data generation kept.
@@ -59,7 +65,7 @@ pub struct Axes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
-    /// The coordinate, a key of the rows' `at`; rows without it are left out.
+    /// The coordinate, a key of `at` of rows or blocks; those without it are left out.
     pub x: String,
     /// Its label.
     pub label: String,
@@ -89,6 +95,20 @@ pub struct Plane {
     pub y: String,
     /// The column.
     pub column: String,
+}
+
+/// Sets of rows in the plane of two columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Front {
+    /// One column, the more the better.
+    pub x: String,
+    /// The other, the more the better.
+    pub y: String,
+    /// Where volumes begin: points below count for nothing.
+    pub reference: [f64; 2],
+    /// Rows by the name of their set.
+    pub fronts: BTreeMap<String, Vec<String>>,
 }
 
 /// A pool as a schema.
@@ -132,8 +152,13 @@ impl Drawing {
         };
         let (columns, rows, blocks) = match &self.draw {
             DrawingKind::Scatter(axes) => (vec![&axes.x, &axes.y], axes.rows.iter().collect(), vec![]),
-            DrawingKind::Curve(curve) => (curve.columns.iter().collect(), vec![], vec![]),
-            DrawingKind::Parts(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
+            DrawingKind::Curve(curve) | DrawingKind::BlockCurve(curve) => {
+                (curve.columns.iter().collect(), vec![], vec![])
+            }
+            DrawingKind::Front(front) => {
+                (vec![&front.x, &front.y], front.fronts.values().flatten().collect(), vec![])
+            }
+            DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
                 (all.columns.iter().collect(), all.rows.iter().collect(), vec![])
             }
             DrawingKind::Plane(plane) => (vec![&plane.column], vec![], vec![]),

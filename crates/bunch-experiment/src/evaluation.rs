@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bunch_evaluation::{
-    Exchange, Judge, SafetyOutcome, Verdict, evaluate_multiple_choice, evaluate_over_refusal, evaluate_safety,
+    Exchange, SafetyOutcome, Verdict, evaluate_multiple_choice, evaluate_over_refusal, evaluate_safety,
 };
 use bunch_llama::LlamaModel;
 

@@ -68,7 +68,7 @@ pub struct Paper {
 }
 
 /// A pool of models and what its experts are good at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// Name in cells and published values.
@@ -85,6 +85,9 @@ pub struct Block {
     /// Rows that the block has; all unless given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rows: Vec<String>,
+    /// Where the block stands on the axes of figures, by name of the axis.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub at: BTreeMap<String, f64>,
     /// The tensors that metrics of likeness look at; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,

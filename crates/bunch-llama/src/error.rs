@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
+use bunch_lm::LmError;
 
 /// What went wrong while building a Llama model.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +11,9 @@ pub enum LlamaError {
     /// The checkpoint could not be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A sequence that the model cannot read.
+    #[error(transparent)]
+    Request(#[from] LmError),
     /// config.json is not that of a supported Llama.
     #[error("config.json: {0}")]
     Config(String),

@@ -11,6 +11,7 @@ mod config;
 mod device;
 mod error;
 mod generate;
+mod hidden_states;
 mod kernels;
 mod language_model;
 mod loglikelihood;

@@ -9,7 +9,7 @@ use crate::prefix_tree::{PrefixTree, shared};
 use crate::{LlamaConfig, LlamaModel};
 
 /// Tokens that one forward pass may read.
-const TOKENS: usize = 4096;
+pub(crate) const TOKENS: usize = 4096;
 
 /// Bytes of logits that are in memory at a time.
 const LOGITS: usize = 32 << 20;

@@ -155,11 +155,17 @@ impl Llama {
 
     /// Logits at the batch's wanted positions: `[positions, vocab_size]`. Gradients flow where the device records them.
     pub fn logits(&self, batch: &TokenBatch) -> Tensor<2> {
+        self.output(self.read(batch, &mut |_| ()))
+    }
+
+    /// The residual stream after the last layer at the batch's wanted positions, `[positions, hidden_size]`; `watch` sees
+    /// it after the embedding and after each layer.
+    pub(crate) fn read(&self, batch: &TokenBatch, watch: &mut dyn FnMut(&Tensor<2>)) -> Tensor<2> {
         let device = self.device();
         let shape = |layer| self.attention_shape(batch.lengths.clone(), layer);
         let rope = Rope::at(0..shape(0).longest(), &self.config, &device);
-        let x = self.run(&batch.ids, &batch.positions, &mut |layer, qkv| attention(qkv, &rope, &shape(layer)));
-        self.output(x)
+        let mut attend = |layer, qkv| attention(qkv, &rope, &shape(layer));
+        self.run_watched(&batch.ids, &batch.positions, &mut attend, watch)
     }
 
     /// ln p(target) at each wanted position, `[positions]`; `targets` has one token per position.
@@ -176,8 +182,20 @@ impl Llama {
         wanted: &[i32],
         attend: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
     ) -> Tensor<2> {
+        self.run_watched(ids, wanted, attend, &mut |_| ())
+    }
+
+    /// [`run`](Self::run), where `watch` sees the residual stream after the embedding and after each layer.
+    pub(crate) fn run_watched(
+        &self,
+        ids: &[i32],
+        wanted: &[i32],
+        attend: &mut dyn FnMut(usize, Tensor<2>) -> Tensor<2>,
+        watch: &mut dyn FnMut(&Tensor<2>),
+    ) -> Tensor<2> {
         let wanted = ints(wanted, &self.device());
         let mut x = self.embed(ids); // [rows, hidden_size]
+        watch(&x);
         for (index, layer) in self.model.layers.iter().enumerate() {
             let qkv = layer.self_attn.qkv_proj.forward(layer.input_layernorm.forward(x.clone()));
             let mut attended = attend(index, qkv);
@@ -189,6 +207,7 @@ impl Llama {
             let x_after = x + layer.self_attn.o_proj.forward(attended);
             let mlp = layer.mlp.forward(layer.post_attention_layernorm.forward(x_after.clone()));
             x = x_after + mlp;
+            watch(&x);
         }
         x
     }

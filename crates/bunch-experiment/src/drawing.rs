@@ -155,9 +155,7 @@ impl Drawing {
             DrawingKind::Curve(curve) | DrawingKind::BlockCurve(curve) => {
                 (curve.columns.iter().collect(), vec![], vec![])
             }
-            DrawingKind::Front(front) => {
-                (vec![&front.x, &front.y], front.fronts.values().flatten().collect(), vec![])
-            }
+            DrawingKind::Front(front) => (vec![&front.x, &front.y], front.fronts.values().flatten().collect(), vec![]),
             DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
                 (all.columns.iter().collect(), all.rows.iter().collect(), vec![])
             }

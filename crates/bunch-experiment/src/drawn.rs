@@ -70,10 +70,6 @@ impl<'a> Drawn<'a> {
         self.experiment.columns.iter().find(|column| column.name == name).expect("checked when it was read")
     }
 
-    pub(crate) fn row(&self, name: &str) -> &'a Row {
-        self.experiment.rows.iter().find(|row| row.name == name).expect("checked when it was read")
-    }
-
     /// Mean and interval over seeds.
     pub(crate) fn estimate(&self, block: &str, row: &str, column: &str) -> Result<Option<Estimate>, ExperimentError> {
         Ok(CellIndex::new(self.cells)?.summary(block, row, column).map(|summary| summary.estimate))
@@ -123,9 +119,8 @@ impl<'a> Drawn<'a> {
     }
 
     fn paper(&self, block: &Block, row: &Row, column: &Column) -> Option<f64> {
-        let here = |value: &&Published| {
-            (&value.block, &value.row, &value.column) == (&block.name, &row.name, &column.name)
-        };
+        let here =
+            |value: &&Published| (&value.block, &value.row, &value.column) == (&block.name, &row.name, &column.name);
         self.published.iter().find(here)?.value
     }
 
@@ -139,9 +134,8 @@ impl<'a> Drawn<'a> {
                 let mut places: Vec<(f64, BTreeMap<u64, (f64, f64)>)> = Vec::new();
                 for block in self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)) {
                     let Some(&x) = block.at.get(&curve.x) else { continue };
-                    let here = |cell: &&Cell| {
-                        (&cell.block, &cell.row, &cell.column) == (&block.name, &row.name, &column.name)
-                    };
+                    let here =
+                        |cell: &&Cell| (&cell.block, &cell.row, &cell.column) == (&block.name, &row.name, &column.name);
                     let at = match places.iter().position(|(place, _)| *place == x) {
                         Some(at) => at,
                         None => {
@@ -278,7 +272,8 @@ impl<'a> Drawn<'a> {
             let mut series = Vec::new();
             for row in self.rows(&selection.rows) {
                 let runs = measurements.iter().filter(|run| run.block == block.name && run.row == row.name);
-                let curves: Vec<Vec<f64>> = runs.map(|run| best_so_far(run.trace.iter().map(|step| step.loss))).collect();
+                let curves: Vec<Vec<f64>> =
+                    runs.map(|run| best_so_far(run.trace.iter().map(|step| step.loss))).collect();
                 let steps = curves.iter().map(Vec::len).min().unwrap_or_default();
                 let at = |step: usize| Estimate::of(&curves.iter().map(|curve| curve[step]).collect::<Vec<_>>());
                 let points = (0..steps).filter_map(|step| {
@@ -321,9 +316,8 @@ impl<'a> Drawn<'a> {
                         };
                         self.cells.iter().find(here).map(|cell| cell.value)
                     };
-                    let points: Vec<[f64; 2]> = (rows.iter())
-                        .filter_map(|row| Some([value(row, &front.x)?, value(row, &front.y)?]))
-                        .collect();
+                    let points: Vec<[f64; 2]> =
+                        (rows.iter()).filter_map(|row| Some([value(row, &front.x)?, value(row, &front.y)?])).collect();
                     let volume = hypervolume(&points, front.reference);
                     text += &format!("{},{set},{seed},{}\n", block.name, (volume * 1e6).round() / 1e6);
                 }
@@ -346,7 +340,8 @@ fn point(x: f64, estimate: &Estimate) -> CurvePoint {
 }
 
 fn panel(title: String, curve: &Curve, column: &Column, series: Vec<CurveSeries>) -> CurvePanel {
-    let unit = if column.unit.is_empty() { String::new() } else { format!(" ({})", column.unit) };
+    // The axis of percentages says so itself.
+    let unit = if matches!(&*column.unit, "" | "%") { String::new() } else { format!(" ({})", column.unit) };
     CurvePanel {
         title,
         x_label: curve.label.clone(),

@@ -1,7 +1,8 @@
 //! How alike a merged model and a member of its pool are: weights, task vectors, hidden states.
 
 use bunch_checkpoint::StateDict;
-use bunch_comparison::Measures;
+use bunch_comparison::{Measures, linear_cka};
+use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
@@ -43,7 +44,23 @@ impl Likeness<'_> {
         }
     }
 
-    fn cka(&self, _member: &StateDict) -> Result<Option<f64>, ExperimentError> {
-        Ok(None)
+    /// Linear CKA after the part's layer; after the last one where the part names none. Embeddings are layer 0's input.
+    fn cka(&self, member: &StateDict) -> Result<Option<f64>, ExperimentError> {
+        let sets = &self.bench.sets;
+        let questions = sets.test.values().flat_map(|docs| docs.iter().take(TEXTS).map(|doc| &doc.context));
+        let texts = sets.harmful.iter().take(TEXTS).chain(questions);
+        let prompts = texts.map(|text| self.bench.format().prompt(text)).collect::<Result<Vec<_>, _>>();
+        let prompts = prompts.map_err(bunch_evaluation::EvaluationError::from)?;
+        let prompts: Vec<_> = prompts.iter().map(Vec::as_slice).collect();
+        let states =
+            |model: LlamaModel| -> Result<Vec<Vec<f32>>, ExperimentError> { Ok(model.hidden_states(&prompts)?) };
+        let (ours, theirs) = (states(self.bench.model(self.weights)?)?, states(self.bench.model(member)?)?);
+        let at = match self.part {
+            Part { layer: Some(layer), .. } => layer + 1,
+            Part { module: Some(module), .. } if module == "embed_tokens" => 0,
+            _ => ours.len() - 1,
+        };
+        let tokens: usize = prompts.iter().map(|prompt| prompt.len()).sum();
+        Ok(linear_cka(&ours[at], &theirs[at], tokens))
     }
 }

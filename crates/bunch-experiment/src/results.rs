@@ -6,14 +6,16 @@ use std::process::Command;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    BlockSpec, Cell, CellRun, ColumnSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Output, Published, RowSpec,
-    Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
+    BlockSpec, Cell, CellRun, ColumnSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Missing, Output, Published,
+    RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
 use crate::drawn::Drawn;
-use crate::experiment::Experiment;
+use crate::experiment::{Experiment, Row};
 use crate::measurement::Measurement;
+use crate::metric::{Column, Metric};
 use crate::provenance::Provenance;
+use crate::weighting::Weighting;
 use crate::{ExperimentError, appendix, published};
 
 /// The results folder of one experiment at one scale.
@@ -30,6 +32,20 @@ pub(crate) struct Results<'a> {
 const MANIFEST: &str = "manifest.json";
 
 impl Experiment {
+    /// Why rows without a search have no number in columns that show what a search reports.
+    fn without_search(&self) -> Vec<Missing> {
+        let details = self.columns.iter().filter(|column| column.metric == Metric::Detail);
+        let rows = self.rows.iter().filter(|row| !matches!(row.weighting, Weighting::Evomm(_)));
+        let rows: Vec<_> = rows.collect();
+        let missing = |column: &Column, row: &Row| Missing {
+            row: row.name.clone(),
+            column: Some(column.name.clone()),
+            block: None,
+            reason: "no search".into(),
+        };
+        details.flat_map(|column| rows.iter().map(move |row| missing(column, row))).collect()
+    }
+
     /// The table's layout; `scale` goes into its title.
     pub(crate) fn table_spec(&self, scale: &str) -> TableSpec {
         TableSpec {
@@ -58,7 +74,7 @@ impl Experiment {
                     decimals: column.decimals,
                 })
                 .collect(),
-            missing: Vec::new(),
+            missing: self.without_search(),
         }
     }
 }

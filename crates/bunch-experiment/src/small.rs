@@ -102,8 +102,6 @@ impl World for Small {
             harmful: data.requests.harmful(Split::Test, scale.harmful_prompts, self.seed)?,
             benign: data.requests.benign(Split::Test, scale.benign_prompts, self.seed)?,
             red_team: Vec::new(),
-            dev_harmful: data.requests.harmful(Split::Dev, scale.dev_prompts, self.seed)?,
-            dev_benign: data.requests.benign(Split::Dev, scale.dev_prompts, self.seed)?,
             test: docs(Split::Test, scale.questions)?,
             dev: docs(Split::Dev, scale.dev_questions)?,
         })

@@ -5,12 +5,11 @@ use std::sync::Arc;
 
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
-use bunch_llama::{LlamaConfig, LlamaModel};
+use bunch_llama::LlamaModel;
 use bunch_lm::TokenId;
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
-use bunch_tuning::{Example, Observer};
-use burn::tensor::Device;
+use bunch_tuning::Observer;
 
 use crate::ExperimentError;
 use crate::metric::PromptSet;
@@ -44,10 +43,6 @@ pub(crate) struct EvaluationSets {
     pub(crate) test: BTreeMap<String, Vec<MultipleChoiceDoc>>,
     /// Dev questions by task.
     pub(crate) dev: BTreeMap<String, Vec<MultipleChoiceDoc>>,
-    /// Harmful dev prompts.
-    pub(crate) dev_harmful: Vec<String>,
-    /// Benign dev prompts.
-    pub(crate) dev_benign: Vec<String>,
 }
 
 impl EvaluationSets {
@@ -167,28 +162,12 @@ pub(crate) trait World: Send + Sync {
         Err(lacking(format!("questions that were not generated ({what:?})")))
     }
 
-    /// Training requests with two answers each: the one that is preferred, and the other.
-    ///
-    /// # Errors
-    /// A world that has none.
-    fn preferences(&self, _count: usize) -> Result<Vec<[Example; 2]>, ExperimentError> {
-        Err(lacking("preferences".into()))
-    }
-
     /// Tokens of the verdicts `safe` and `unsafe`, for judges whose probabilities are read.
     ///
     /// # Errors
     /// A world without such a judge.
     fn verdict_words(&self) -> Result<[Vec<TokenId>; 2], ExperimentError> {
         Err(lacking("a second judge".into()))
-    }
-
-    /// The shape of all its models, and the device they are trained on.
-    ///
-    /// # Errors
-    /// A world whose models are not tuned in experiments.
-    fn tuning(&self) -> Result<(LlamaConfig, Device), ExperimentError> {
-        Err(lacking("models to tune".into()))
     }
 }
 

@@ -24,6 +24,9 @@ pub(crate) struct Drawn<'a> {
     pub(crate) published: &'a [Published],
 }
 
+/// By seed: a sum and the number of its terms.
+type Sums = BTreeMap<u64, (f64, f64)>;
+
 /// A file of a results folder.
 pub(crate) type File = (String, Vec<u8>);
 
@@ -131,7 +134,7 @@ impl<'a> Drawn<'a> {
             let mut series = Vec::new();
             for row in &self.experiment.rows {
                 // By place and seed: the sum over blocks, and their number. Places are ordered as numbers.
-                let mut places: Vec<(f64, BTreeMap<u64, (f64, f64)>)> = Vec::new();
+                let mut places: Vec<(f64, Sums)> = Vec::new();
                 for block in self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)) {
                     let Some(&x) = block.at.get(&curve.x) else { continue };
                     let here =

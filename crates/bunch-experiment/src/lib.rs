@@ -29,6 +29,7 @@ mod run;
 mod scale;
 mod schedule;
 mod scheme;
+mod scoring;
 mod small;
 mod weighting;
 mod workbench;

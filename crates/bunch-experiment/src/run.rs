@@ -15,18 +15,17 @@ use crate::cell_store::CellStore;
 use crate::criterion::Criterion;
 use crate::data::PoolData;
 use crate::evaluation::Evaluation;
-use crate::experiment::{Block, Experiment};
-use crate::likeness::Likeness;
-use crate::measurement::{Measurement, Score};
+use crate::experiment::Experiment;
+use crate::measurement::Measurement;
 use crate::metric::Metric;
 use crate::planning::{CellPlan, cells, data_plan, helpers, members};
 use crate::progress::Bars;
 use crate::results::Results;
 use crate::scale::Scale;
 use crate::schedule::{Job, Worker, run_jobs};
-use crate::weighting::{DataNeed, Weighted};
+use crate::weighting::DataNeed;
 use crate::workbench::{Places, Workbench};
-use crate::world::{Costs, in_order, line};
+use crate::world::Costs;
 
 /// How an experiment is run.
 #[derive(Debug, Clone)]
@@ -84,6 +83,11 @@ pub struct Finished {
 }
 
 impl Run {
+    /// `<paper>/<item>`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads the experiment `name` (`<paper>/<item>`) below `root` and checks the options against it.
     ///
     /// # Errors
@@ -342,69 +346,6 @@ impl Run {
             samples: evaluation.samples(),
             wall_seconds: start.elapsed().as_secs_f64(),
         })
-    }
-}
-
-impl Run {
-    /// Scores by column.
-    fn scores(
-        &self,
-        plan: &CellPlan<'_>,
-        bench: &Workbench,
-        pool: &Pool,
-        found: &Weighted,
-        evaluation: &mut Evaluation<'_>,
-    ) -> Result<BTreeMap<String, Score>, ExperimentError> {
-        let part = plan.block.part.clone().unwrap_or_default();
-        let likeness = Likeness { bench, pool, weights: &found.weights, part: &part };
-        let mut scores = BTreeMap::new();
-        for column in &self.experiment.columns {
-            let score = match (column.to, &column.key) {
-                (Some(to), _) => Some(likeness.score(column.metric, to)?),
-                (_, Some(key)) => found.detail.get(key).map(|&value| Score::number(value)),
-                _ => evaluation.score(plan.block, column)?,
-            };
-            scores.extend(score.map(|score| (column.name.clone(), score)));
-        }
-        for column in self.experiment.columns.iter().filter(|column| column.metric == Metric::Mean) {
-            let of: Vec<&Score> = column.of.iter().filter_map(|name| scores.get(name)).collect();
-            let mean = Score::mean(&of).ok_or_else(|| ExperimentError::Inconsistent {
-                path: self.name.clone().into(),
-                what: format!("column `{}`: its columns have test sets of different sizes", column.name),
-            })?;
-            scores.insert(column.name.clone(), mean);
-        }
-        Ok(scores)
-    }
-
-    /// The data that rows look at, block by block.
-    pub(crate) fn data_needs(&self) -> Vec<(&Block, DataNeed)> {
-        let mut needs: Vec<(&Block, DataNeed)> = Vec::new();
-        for (block, row) in self.experiment.places() {
-            let need = row.weighting.need(self.scale.pairs).map(|need| (block, need));
-            needs
-                .extend(need.filter(|(_, need)| !needs.iter().any(|(other, n)| other.name == block.name && n == need)));
-        }
-        needs
-    }
-
-    /// The models of the world that the cells need, each with the position of its seed's workbench.
-    ///
-    /// Parents of all seeds come first: children of one seed then train beside parents of another.
-    fn wanted(&self, benches: &[Workbench], plans: &[&CellPlan<'_>]) -> Result<Vec<(String, usize)>, ExperimentError> {
-        let mut by_bench = vec![Vec::new(); benches.len()];
-        for plan in plans {
-            let bench = &benches[plan.bench];
-            let pool = members(plan.block, &self.scale);
-            let pool = pool.iter().flat_map(|member| bench.ingredients(member));
-            for member in pool.chain(helpers(&self.experiment, plan.row)) {
-                by_bench[plan.bench].extend(line(&*bench.world, &member)?);
-            }
-        }
-        let Some(first) = benches.first() else { return Ok(Vec::new()) };
-        let order = in_order(&*first.world, &by_bench.concat());
-        let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
-        Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
             .iter()
             .find(|other| other.row == *baseline && other.block == measurement.block && other.seed == measurement.seed);
         let Some(other) = other else { continue };
-        for (column, score) in &measurement.scores {
+        for (column, score) in measurement.scores.iter().filter(|(_, score)| score.n > 0) {
             let paired = paired_difference(&items(score), &items(&other.scores[column]))?;
             let numbers = [paired.difference_percent, paired.stderr_percent, paired.n01 as f64, paired.n10 as f64];
             let names = [&measurement.block, &measurement.row, baseline, column].map(String::clone);

@@ -14,8 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::appendix::wire_name;
+use crate::metric::JudgeName;
+use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::UNCENSORED;
+use crate::world::{RealQuestions, UNCENSORED};
 
 /// The generated data of one pool.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -28,9 +30,19 @@ pub(crate) struct PoolData {
 /// Where a pool's data is kept, and what it is made of.
 pub(crate) struct DataPlan {
     pub(crate) members: Vec<String>,
-    pub(crate) pairs: usize,
+    pub(crate) need: DataNeed,
     pub(crate) path: PathBuf,
 }
+
+/// Questions that nobody generated.
+struct Given {
+    safety: Vec<String>,
+    /// By expert.
+    expert: Vec<Vec<String>>,
+}
+
+/// Questions that are given for each pair that is wanted.
+const SPARE: usize = 2;
 
 impl DataPlan {
     /// Reads the data, or generates and keeps it.
@@ -56,22 +68,25 @@ impl DataPlan {
         let models = self.members.iter().map(|member| model(member)).collect::<Result<Vec<_>, _>>()?;
         let members: Vec<(&str, &dyn LanguageModel)> =
             self.members.iter().map(String::as_str).zip(models.iter().map(|m| m as &dyn LanguageModel)).collect();
-        let guard = bench.guard()?;
+        let guard = bench.judge(JudgeName::Guard)?;
+        let given = self.given(bench)?;
+        let k = self.need.pairs;
         let question = |text: &str| world.parse_question(text);
         let exclude: BTreeSet<String> = bench.sets.harmful.iter().cloned().collect();
         let safety = synthesize_safety(&SafetyRequest {
             uncensored: &model(UNCENSORED)?,
             members: &members,
-            guard: &guard,
+            guard: &*guard,
             format: bench.format(),
             categories: &world.categories(),
             parse_question: &question,
-            k: self.pairs,
+            k,
             temperature: manner.temperature,
             max_new_tokens: manner.max_new_tokens,
             seed: bench.seed,
-            max_asked: manner.patience * self.pairs,
+            max_asked: manner.patience * k,
             exclude: &exclude,
+            given: given.as_ref().map(|given| given.safety.as_slice()),
         })?;
         let prompts: Vec<String> =
             self.members[1..].iter().map(|member| world.ask_prompt(member)).collect::<Result<_, _>>()?;
@@ -82,21 +97,36 @@ impl DataPlan {
             experts: &experts,
             format: bench.format(),
             parse_question: &question,
-            k: self.pairs,
+            k,
             temperature: manner.temperature,
             max_new_tokens: manner.max_new_tokens,
             seed: bench.seed,
-            max_asked: manner.patience * self.pairs,
+            max_asked: manner.patience * k,
             exclude: &exclude,
+            given: given.as_ref().map(|given| given.expert.as_slice()),
         })?;
         self.check("D_safety", bench.seed, safety.pairs.len(), &[&safety.stages])?;
         self.check("D_expert", bench.seed, expert.pairs.len(), &expert.stages.values().collect::<Vec<_>>())?;
         Ok(PoolData { safety, expert })
     }
 
+    /// Questions that are not generated: more than wanted, since some find no safe answer.
+    fn given(&self, bench: &Workbench) -> Result<Option<Given>, ExperimentError> {
+        let DataNeed { pairs, source } = self.need;
+        if source == Source::Generated {
+            return Ok(None);
+        }
+        let experts = &self.members[1..];
+        let questions = |expert: &String| bench.world.real_questions(RealQuestions::Domain(expert), SPARE * pairs);
+        Ok(Some(Given {
+            safety: bench.world.real_questions(RealQuestions::Harmful, SPARE * pairs)?,
+            expert: experts.iter().map(questions).collect::<Result<_, _>>()?,
+        }))
+    }
+
     /// Refuses fewer pairs than wanted.
     fn check(&self, what: &str, seed: u64, got: usize, stages: &[&Stages]) -> Result<(), ExperimentError> {
-        if got >= self.pairs {
+        if got >= self.need.pairs {
             return Ok(());
         }
         let mut lost: BTreeMap<DropReason, u64> = BTreeMap::new();
@@ -107,7 +137,7 @@ impl DataPlan {
         Err(ExperimentError::Shortfall {
             what: format!("{what} of {} (seed {seed})", self.members.join(" + ")),
             got,
-            wanted: self.pairs,
+            wanted: self.need.pairs,
             asked: stages.iter().map(|stages| stages.asked()).sum(),
             lost: lost.join(", "),
         })

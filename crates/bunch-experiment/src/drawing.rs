@@ -1,6 +1,10 @@
 //! What is drawn beside a table.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
+
+use crate::experiment::Experiment;
 
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -22,14 +26,18 @@ pub enum DrawingKind {
     Scatter(Axes),
     /// Columns against a coordinate of the rows, a line per group of rows, a panel per block and column.
     Curve(Curve),
-    /// Columns against the blocks, a line per row and a panel per column: for blocks that are parts of a model.
-    Parts(Selection),
+    /// Columns against a coordinate of the blocks, a line per row and a panel per column; blocks at one place are averaged.
+    BlockCurve(Curve),
+    /// Columns by block as a map, a picture per row.
+    Map(Selection),
     /// Columns as categories, a mark with its interval per row, a picture per block.
     Dots(Selection),
     /// A column over two coordinates of the rows, as a map, a picture per block.
     Plane(Plane),
-    /// Best loss so far of every search, a line per row, averaged over seeds.
+    /// Best loss so far of every search, a line per row and a panel per block, averaged over seeds.
     Convergence(Selection),
+    /// Hypervolume of sets of rows in the plane of two columns, as a file of numbers.
+    Front(Front),
     /// A pool and its merges with what they scored: schema of the claim.
     Pool(PoolScheme),
     /// How many questions each stage of the data generation kept.
@@ -57,7 +65,7 @@ pub struct Axes {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Curve {
-    /// The coordinate, a key of the rows' `at`; rows without it are left out.
+    /// The coordinate, a key of `at` of rows or blocks; those without it are left out.
     pub x: String,
     /// Its label.
     pub label: String,
@@ -87,6 +95,20 @@ pub struct Plane {
     pub y: String,
     /// The column.
     pub column: String,
+}
+
+/// Sets of rows in the plane of two columns.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Front {
+    /// One column, the more the better.
+    pub x: String,
+    /// The other, the more the better.
+    pub y: String,
+    /// Where volumes begin: points below count for nothing.
+    pub reference: [f64; 2],
+    /// Rows by the name of their set.
+    pub fronts: BTreeMap<String, Vec<String>>,
 }
 
 /// A pool as a schema.
@@ -119,4 +141,33 @@ pub struct Prompts {
     pub data: crate::Data,
     /// The block whose pool it is.
     pub block: String,
+}
+
+impl Drawing {
+    /// Refuses names that the experiment does not declare.
+    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
+        let unknown = |what: &str, known: Vec<&String>, names: Vec<&String>| {
+            let unknown = names.into_iter().find(|name| !known.contains(name));
+            unknown.map_or(Ok(()), |name| Err(format!("unknown {what} `{name}`")))
+        };
+        let (columns, rows, blocks) = match &self.draw {
+            DrawingKind::Scatter(axes) => (vec![&axes.x, &axes.y], axes.rows.iter().collect(), vec![]),
+            DrawingKind::Curve(curve) | DrawingKind::BlockCurve(curve) => {
+                (curve.columns.iter().collect(), vec![], vec![])
+            }
+            DrawingKind::Front(front) => (vec![&front.x, &front.y], front.fronts.values().flatten().collect(), vec![]),
+            DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
+                (all.columns.iter().collect(), all.rows.iter().collect(), vec![])
+            }
+            DrawingKind::Plane(plane) => (vec![&plane.column], vec![], vec![]),
+            DrawingKind::Pool(pool) | DrawingKind::Vectors(pool) => {
+                (pool.columns.iter().collect(), pool.members.iter().chain(&pool.merges).collect(), vec![&pool.block])
+            }
+            DrawingKind::Stages(stages) => (vec![], vec![], vec![&stages.block]),
+            DrawingKind::Prompts(prompts) => (vec![], vec![], vec![&prompts.block]),
+        };
+        unknown("column", experiment.columns.iter().map(|column| &column.name).collect(), columns)?;
+        unknown("row", experiment.rows.iter().map(|row| &row.name).collect(), rows)?;
+        unknown("block", experiment.blocks.iter().map(|block| &block.name).collect(), blocks)
+    }
 }

@@ -45,6 +45,9 @@ pub enum ExperimentError {
         /// Names that would work.
         known: String,
     },
+    /// Numbers of the paper's own models cannot be computed.
+    #[error("the paper's models and data are not here: --dry-run tells what is needed, and where to get it")]
+    PaperScale,
     /// An option outside its range.
     #[error("--{option}: got {got}, expected {expected}")]
     Option {

@@ -8,59 +8,98 @@ use bunch_evaluation::{
 use bunch_llama::LlamaModel;
 
 use crate::ExperimentError;
-use crate::experiment::{Block, Column, Metric};
+use crate::experiment::Block;
 use crate::measurement::{Sample, Score};
+use crate::metric::{Column, JudgeName, Metric, PromptSet};
 use crate::workbench::Workbench;
 
 /// Exchanges that are kept for a reader.
 const SAMPLES: usize = 8;
 
-/// Scores by column, and some of what the model said.
-pub(crate) type Scores = (BTreeMap<String, Score>, Vec<Sample>);
+/// A model that is measured.
+pub(crate) struct Evaluation<'a> {
+    bench: &'a Workbench,
+    model: &'a LlamaModel,
+    /// What it answered, and the judge's verdicts, by set of prompts and judge: many columns look at the same.
+    outcomes: BTreeMap<(PromptSet, JudgeName), SafetyOutcome>,
+}
 
-/// Measures `model` on the test sets of `bench`.
-pub(crate) fn evaluate(
-    bench: &Workbench,
-    block: &Block,
-    columns: &[Column],
-    model: &LlamaModel,
-) -> Result<Scores, ExperimentError> {
-    let guard = bench.guard()?;
-    let (world, sets) = (&bench.world, &bench.sets);
-    let max_new_tokens = world.manner().max_new_tokens;
-    let safety = evaluate_safety(model, bench.format(), &guard, &sets.harmful, max_new_tokens)?;
-    let truth = true_verdicts(bench, &safety);
-    let mut scores = BTreeMap::new();
-    for column in columns {
+impl<'a> Evaluation<'a> {
+    pub(crate) fn new(bench: &'a Workbench, model: &'a LlamaModel) -> Self {
+        Self { bench, model, outcomes: BTreeMap::new() }
+    }
+
+    /// The score in a column that looks at what the model says. Mean, likeness and detail are not among them.
+    pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
+        let (bench, model) = (self.bench, self.model);
         let items = match column.metric {
-            Metric::SafeRate => safety.safe(),
-            Metric::TrueSafeRate => truth.iter().map(|verdict| verdict.is_safe()).collect(),
-            Metric::GuardAgreement => {
-                truth.iter().zip(&safety.verdicts).map(|(truth, verdict)| truth == verdict).collect()
+            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
+                let prompts = bench.sets.prompts(column.prompts);
+                let outcome = self.outcome(column)?;
+                let judged = items_of(bench, column.metric, prompts, outcome);
+                let counts = |prompt: &String| match &column.category {
+                    None => true,
+                    Some(category) => bench.world.category(prompt).as_ref() == Some(category),
+                };
+                prompts.iter().zip(judged).filter(|(prompt, _)| counts(prompt)).map(|(_, item)| item).collect()
             }
             Metric::RefusalRate => {
-                let rule = world.refusal_rule();
-                evaluate_over_refusal(model, bench.format(), rule, &sets.benign, max_new_tokens)?.refused
+                let (rule, limit) = (bench.world.refusal_rule(), bench.world.manner().max_new_tokens);
+                evaluate_over_refusal(model, bench.format(), rule, &bench.sets.benign, limit)?.refused
             }
             Metric::Acc => {
                 let task = &block.tasks[&column.name];
-                evaluate_multiple_choice(model, bench.format(), &sets.test[task])?.correct
+                evaluate_multiple_choice(model, bench.format(), &bench.sets.test[task])?.correct
             }
+            _ => return Ok(None),
         };
-        scores.insert(column.name.clone(), Score::of(&items));
+        Ok(Some(Score::of(&items)))
     }
-    let exchanges = sets.harmful.iter().zip(&safety.responses).zip(&safety.verdicts).take(SAMPLES);
-    let samples = exchanges.map(|((prompt, response), verdict)| Sample {
-        prompt: prompt.clone(),
-        response: response.clone(),
-        safe: verdict.is_safe(),
-    });
-    Ok((scores, samples.collect()))
+
+    /// Some of what the model said to harmful prompts.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let Some(outcome) = self.outcomes.get(&Default::default()) else { return Vec::new() };
+        let exchanges = self.bench.sets.harmful.iter().zip(&outcome.responses).zip(&outcome.verdicts).take(SAMPLES);
+        let sample = |((prompt, response), verdict): ((&String, &String), &Verdict)| Sample {
+            prompt: prompt.clone(),
+            response: response.clone(),
+            safe: verdict.is_safe(),
+        };
+        exchanges.map(sample).collect()
+    }
+
+    fn outcome(&mut self, column: &Column) -> Result<&SafetyOutcome, ExperimentError> {
+        let key = (column.prompts, column.judge);
+        if !self.outcomes.contains_key(&key) {
+            let outcome = self.judged(column)?;
+            self.outcomes.insert(key, outcome);
+        }
+        Ok(&self.outcomes[&key])
+    }
+
+    fn judged(&self, column: &Column) -> Result<SafetyOutcome, ExperimentError> {
+        let prompts = self.bench.sets.prompts(column.prompts);
+        let judge = self.bench.judge(column.judge)?;
+        // Another judge has heard the answers already.
+        if let Some((_, known)) = self.outcomes.iter().find(|((set, _), _)| *set == column.prompts) {
+            let exchanges: Vec<Exchange> = exchanges(prompts, known).collect();
+            return Ok(SafetyOutcome { responses: known.responses.clone(), verdicts: judge.judge(&exchanges)? });
+        }
+        let limit = self.bench.world.manner().max_new_tokens;
+        Ok(evaluate_safety(self.model, self.bench.format(), &*judge, prompts, limit)?)
+    }
 }
 
-/// The world's own verdicts.
-fn true_verdicts(bench: &Workbench, outcome: &SafetyOutcome) -> Vec<Verdict> {
-    let exchanges = bench.sets.harmful.iter().zip(&outcome.responses);
-    let exchanges = exchanges.map(|(prompt, response)| Exchange { prompt: prompt.clone(), response: response.clone() });
-    exchanges.map(|exchange| bench.world.truth(&exchange)).collect()
+fn exchanges<'a>(prompts: &'a [String], outcome: &'a SafetyOutcome) -> impl Iterator<Item = Exchange> + 'a {
+    let pairs = prompts.iter().zip(&outcome.responses);
+    pairs.map(|(prompt, response)| Exchange { prompt: prompt.clone(), response: response.clone() })
+}
+
+fn items_of(bench: &Workbench, metric: Metric, prompts: &[String], outcome: &SafetyOutcome) -> Vec<bool> {
+    let truth = || exchanges(prompts, outcome).map(|exchange| bench.world.truth(&exchange));
+    match metric {
+        Metric::TrueSafeRate => truth().map(Verdict::is_safe).collect(),
+        Metric::GuardAgreement => truth().zip(&outcome.verdicts).map(|(truth, verdict)| truth == *verdict).collect(),
+        _ => outcome.safe(),
+    }
 }

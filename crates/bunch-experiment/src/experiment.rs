@@ -8,6 +8,10 @@ use bunch_report::{Claim, Shape};
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
+use crate::derived::DerivedModel;
+use crate::drawing::Drawing;
+use crate::metric::{Column, Metric, Part};
+use crate::scale::{Scale, WorldKind};
 use crate::weighting::{Data, Weighting};
 
 /// One table of a paper.
@@ -32,8 +36,15 @@ pub struct Experiment {
     /// Metrics, in the order of the table.
     #[serde(rename = "column")]
     pub columns: Vec<Column>,
-    /// What the figure shows.
-    pub figure: FigureAxes,
+    /// Models that are merges of others, in the order in which they are made.
+    #[serde(default, rename = "model", skip_serializing_if = "Vec::is_empty")]
+    pub derived: Vec<DerivedModel>,
+    /// What the figure shows, where one column against another says it all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub figure: Option<FigureAxes>,
+    /// Further figures.
+    #[serde(default, rename = "drawing", skip_serializing_if = "Vec::is_empty")]
+    pub drawings: Vec<Drawing>,
     /// What the paper claims, and the rule that decides whether it holds.
     #[serde(default, rename = "claim")]
     pub claims: Vec<Claim>,
@@ -51,12 +62,13 @@ pub struct Paper {
     pub arxiv: String,
     /// The item, such as `Table 1`.
     pub item: String,
-    /// File of published values in `data/papers/<key>`.
-    pub values: String,
+    /// File of published values in `data/papers/<key>`; none unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub values: Option<String>,
 }
 
 /// A pool of models and what its experts are good at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Block {
     /// Name in cells and published values.
@@ -68,7 +80,24 @@ pub struct Block {
     /// The experts, as the paper names them.
     pub experts: Vec<String>,
     /// The task that each accuracy column measures here.
+    #[serde(default)]
     pub tasks: BTreeMap<String, String>,
+    /// Rows that the block has; all unless given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rows: Vec<String>,
+    /// Where the block stands on the axes of figures, by name of the axis.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub at: BTreeMap<String, f64>,
+    /// The tensors that metrics of likeness look at; all unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
+}
+
+impl Block {
+    /// Whether the block has the row of that name.
+    pub fn has_row(&self, row: &str) -> bool {
+        self.rows.is_empty() || self.rows.iter().any(|name| name == row)
+    }
 }
 
 /// A method of the table.
@@ -88,17 +117,21 @@ pub struct Row {
     /// Mark in the figure.
     #[serde(default)]
     pub shape: Option<Shape>,
-    /// Which line of the published values this row is.
-    pub published: PublishedKey,
+    /// Which line of the published values this row is; none unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedKey>,
+    /// Where the row stands on the axes of figures, by name of the axis.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub at: BTreeMap<String, f64>,
     /// Where the weights of the row's model come from.
     pub weighting: Weighting,
 }
 
 /// The first columns of a line of published values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct PublishedKey {
     /// Column `merging`.
+    #[serde(default)]
     pub merging: String,
     /// Column `task_weighting`.
     #[serde(default)]
@@ -106,34 +139,9 @@ pub struct PublishedKey {
     /// Column `data`.
     #[serde(default)]
     pub data: String,
-}
-
-/// A metric of the table.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Column {
-    /// Name in cells, claims and published values.
-    pub name: String,
-    /// Label in the table.
-    pub label: String,
-    /// What is measured.
-    pub metric: Metric,
-}
-
-/// What a column measures, in percent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Metric {
-    /// Share of harmful test prompts whose greedy answer the guard judges safe: the papers' alignment.
-    SafeRate,
-    /// The same, judged by the world's own rule instead of the guard.
-    TrueSafeRate,
-    /// Share of exchanges on which guard and rule agree.
-    GuardAgreement,
-    /// Share of benign test prompts that are refused.
-    RefusalRate,
-    /// Share of multiple-choice questions answered right, by log-likelihood; the block says of which task.
-    Acc,
+    /// Further columns by name.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, String>,
 }
 
 /// What the figure puts on its axes.
@@ -144,83 +152,6 @@ pub struct FigureAxes {
     pub x: String,
     /// Column on the vertical axis.
     pub y: String,
-}
-
-/// Which world's models are merged.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WorldKind {
-    /// The small synthetic world: models of 450,000 parameters, trained from nothing.
-    #[default]
-    Miniature,
-    /// A pretrained model that the user fetched, and what is fine-tuned from it.
-    Small,
-}
-
-impl WorldKind {
-    /// Absent in files and hashes where it says nothing new.
-    fn is_default(&self) -> bool {
-        *self == Self::default()
-    }
-}
-
-/// Values that replace those of every grid.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GridValues {
-    /// Values of each expert's weight.
-    pub weight: Vec<f64>,
-    /// Values of the density that all experts share.
-    pub density: Vec<f64>,
-    /// Values of t.
-    pub t: Vec<f64>,
-}
-
-/// What a scale changes: sizes, seeds, and which models and tasks stand for the paper's.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Scale {
-    /// The world that models and tasks belong to.
-    #[serde(default, skip_serializing_if = "WorldKind::is_default")]
-    pub world: WorldKind,
-    /// The pretrained model that a small world starts from, by its id in `data/models.toml`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
-    /// The blocks that are run; all unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blocks: Option<Vec<String>>,
-    /// Merges that each search may evaluate, instead of the rows' own number.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evaluations: Option<usize>,
-    /// Values of the grids, instead of the rows' own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grid: Option<GridValues>,
-    /// What came out at this scale, instead of the experiment's analysis; not part of the experiment's identity either.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub analysis: Option<String>,
-    /// Seeds; each is a world of its own.
-    pub seeds: Vec<u64>,
-    /// K: pairs of D_safety, and of D_expert.
-    pub pairs: usize,
-    /// Harmful test prompts.
-    pub harmful_prompts: usize,
-    /// Benign test prompts.
-    pub benign_prompts: usize,
-    /// Multiple-choice test questions per task.
-    pub questions: usize,
-    /// Multiple-choice dev questions per task, on which grids are selected.
-    pub dev_questions: usize,
-    /// The model of the world that stands for each of the paper's models.
-    pub models: BTreeMap<String, String>,
-    /// The domain of the world that stands for each task.
-    pub tasks: BTreeMap<String, String>,
-}
-
-impl Scale {
-    /// Whether the scale runs the block of that name.
-    pub fn runs(&self, block: &str) -> bool {
-        self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(|name| name == block))
-    }
 }
 
 impl Experiment {
@@ -266,6 +197,45 @@ impl Experiment {
         experiment
     }
 
+    /// Every row of every block.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&Block, &Row)> {
+        self.blocks
+            .iter()
+            .flat_map(|block| self.rows.iter().filter(|row| block.has_row(&row.name)).map(move |row| (block, row)))
+    }
+
+    fn check_columns(&self) -> Result<(), String> {
+        for column in &self.columns {
+            let (name, metric) = (&column.name, column.metric);
+            if metric.is_likeness() != column.to.is_some() {
+                return Err(format!("column `{name}`: `to` belongs to metrics of likeness, which need it"));
+            }
+            if (metric == Metric::Detail) != column.key.is_some() {
+                return Err(format!("column `{name}`: `key` belongs to metric \"detail\", which needs it"));
+            }
+            if (metric == Metric::Mean) == column.of.is_empty() {
+                return Err(format!("column `{name}`: `of` belongs to metric \"mean\", which needs it"));
+            }
+            let is_plain = |of: &&String| {
+                let other = self.columns.iter().find(|other| other.name == **of);
+                other.is_none_or(|other| other.metric == Metric::Mean || other.metric == Metric::Detail)
+            };
+            if let Some(of) = column.of.iter().find(is_plain) {
+                return Err(format!("column `{name}`: `{of}` is no column of scores"));
+            }
+            if let Some(to) = column.to
+                && let Some(block) = self.blocks.iter().find(|block| to > block.experts.len())
+            {
+                return Err(format!("column `{name}`: block `{}` has no member {to}", block.name));
+            }
+            let asks = column.prompts != Default::default() || column.judge != Default::default();
+            if (asks || column.category.is_some()) && !metric.is_safety() {
+                return Err(format!("column `{name}`: `judge`, `prompts` and `category` belong to metrics of safety"));
+            }
+        }
+        Ok(())
+    }
+
     fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |what: String| Err(ExperimentError::Inconsistent { path: path.into(), what });
         let table = self.table_spec("check");
@@ -273,10 +243,15 @@ impl Experiment {
         for claim in &self.claims {
             claim.validate(&table)?;
         }
-        for column in [&self.figure.x, &self.figure.y] {
-            if !self.columns.iter().any(|c| c.name == *column) {
-                return fail(format!("figure: unknown column `{column}`"));
+        let has_column = |name: &String| self.columns.iter().any(|column| column.name == *name);
+        for name in self.figure.iter().flat_map(|axes| [&axes.x, &axes.y]) {
+            if !has_column(name) {
+                return fail(format!("figure: unknown column `{name}`"));
             }
+        }
+        self.check_columns().or_else(fail)?;
+        for drawing in &self.drawings {
+            drawing.check(self).or_else(|what| fail(format!("drawing `{}`: {what}", drawing.name)))?;
         }
         for (name, scale) in &self.scale {
             if scale.seeds.is_empty() {
@@ -294,7 +269,8 @@ impl Experiment {
             }
             for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
                 for model in [&block.base].into_iter().chain(&block.experts) {
-                    if !scale.models.contains_key(model) {
+                    let is_derived = self.derived.iter().any(|derived| derived.name == *model);
+                    if !is_derived && !scale.models.contains_key(model) {
                         return fail(format!(
                             "scale `{name}` says nothing of model `{model}` of block `{}`",
                             block.name
@@ -313,7 +289,7 @@ impl Experiment {
         }
         for (name, scale) in &self.scale {
             let experiment = self.at(scale);
-            for (block, row) in experiment.blocks.iter().flat_map(|b| experiment.rows.iter().map(move |row| (b, row))) {
+            for (block, row) in experiment.places() {
                 let checked = row.weighting.check(block);
                 checked.or_else(|what| fail(format!("scale `{name}`, row `{}`: {what}", row.name)))?;
             }
@@ -323,7 +299,7 @@ impl Experiment {
 }
 
 impl Row {
-    /// The generated data the row's weighting looks at.
+    /// The kinds of generated data the row's weighting looks at.
     pub fn data(&self) -> &[Data] {
         self.weighting.data()
     }

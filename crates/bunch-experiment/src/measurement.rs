@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Score {
-    /// In percent.
+    /// In percent, or in the column's unit.
     pub(crate) value: f64,
     /// Binomial standard error, in percentage points.
     pub(crate) stderr: f64,
@@ -30,6 +30,19 @@ impl Score {
             n: items.len() as u64,
             items: items.iter().map(|&item| if item { '1' } else { '0' }).collect(),
         }
+    }
+
+    /// A number that is no share of items: it has no error of its own.
+    pub(crate) fn number(value: f64) -> Self {
+        Self { value, stderr: 0.0, n: 0, items: String::new() }
+    }
+
+    /// The mean of scores over equally many items each: the share of all items together.
+    pub(crate) fn mean(scores: &[&Score]) -> Option<Self> {
+        let n = scores.first()?.n;
+        let items: String = scores.iter().map(|score| score.items.as_str()).collect();
+        let all: Vec<bool> = items.bytes().map(|item| item == b'1').collect();
+        scores.iter().all(|score| score.n == n).then(|| Self::of(&all))
     }
 
     /// The share behind the value.
@@ -67,4 +80,18 @@ pub(crate) struct Sample {
     pub(crate) prompt: String,
     pub(crate) response: String,
     pub(crate) safe: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Score;
+
+    #[test]
+    fn the_mean_of_equal_sets_is_the_share_of_all_items() {
+        let (a, b) = (Score::of(&[true, true, false, false]), Score::of(&[true, false, false, false]));
+        assert_eq!(Score::mean(&[&a, &b]).unwrap().value, 37.5);
+        assert_eq!(Score::mean(&[&a, &b]).unwrap().n, 8);
+        assert_eq!(Score::mean(&[&a, &Score::of(&[true])]), None);
+        assert_eq!(Score::mean(&[]), None);
+    }
 }

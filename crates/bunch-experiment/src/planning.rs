@@ -8,12 +8,15 @@ use serde_json::{Value, json};
 
 use crate::ExperimentError;
 use crate::data::DataPlan;
-use crate::experiment::{Block, Experiment, Metric, Row, Scale};
+use crate::experiment::{Block, Experiment, Row};
+use crate::metric::{JudgeName, Metric};
+use crate::scale::Scale;
+use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::{GUARD, UNCENSORED};
+use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
 
 /// Hash of the source code that a cell depends on, beside that of training.
-const CELL_CODE: &str = env!("BUNCH_CELL_CODE");
+pub(crate) const CELL_CODE: &str = env!("BUNCH_CELL_CODE");
 
 /// One row of one block with one seed, and its content address.
 pub(crate) struct CellPlan<'a> {
@@ -33,33 +36,52 @@ impl CellPlan<'_> {
 
 /// The models of the world that stand for a block's models: the base, then the experts.
 pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
-    [&block.base].into_iter().chain(&block.experts).map(|name| scale.models[name].clone()).collect()
+    // A name that the scale does not have is that of a derived model.
+    let of = |name: &String| scale.models.get(name).unwrap_or(name).clone();
+    [&block.base].into_iter().chain(&block.experts).map(of).collect()
 }
 
 /// Content addresses of models.
 fn keys<'a>(bench: &Workbench, models: impl Iterator<Item = &'a String>) -> Result<Vec<String>, ExperimentError> {
-    models.map(|model| bench.world.key(model)).collect()
+    models.map(|model| bench.key(model)).collect()
 }
 
-/// The generated data of a block's pool.
+/// The models of the world that a row's cell waits for, beside the pool: judges, and who writes its data.
+pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
+    let mut helpers = vec![GUARD.to_owned()];
+    if experiment.columns.iter().any(|column| column.judge == JudgeName::Second) {
+        helpers.push(SECOND_JUDGE.to_owned());
+    }
+    if !row.data().is_empty() {
+        helpers.push(UNCENSORED.to_owned());
+    }
+    helpers
+}
+
+/// Generated data of a block's pool.
 pub(crate) fn data_plan(
     block: &Block,
+    need: DataNeed,
     scale: &Scale,
     bench: &Workbench,
     cache: &Path,
 ) -> Result<DataPlan, ExperimentError> {
     let members = members(block, scale);
     let writers = [UNCENSORED.to_owned(), GUARD.to_owned()];
-    let key = json!({
+    let DataNeed { pairs, source } = need;
+    let mut key = json!({
         "models": keys(bench, members.iter().chain(&writers))?,
-        "pairs": scale.pairs,
+        "pairs": pairs,
         // The test prompts and questions are excluded from the data.
         "excluded": [bench.sets.harmful, bench.sets.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],
         "seed": bench.seed,
         "code": [bench.world.code(), CELL_CODE],
     });
+    if source == Source::Real {
+        key["source"] = json!(source);
+    }
     let key = sha256_bytes(key.to_string().as_bytes());
-    Ok(DataPlan { members, pairs: scale.pairs, path: cache.join("data").join(format!("{}.json", &key[..32])) })
+    Ok(DataPlan { members, need, path: cache.join("data").join(format!("{}.json", &key[..32])) })
 }
 
 /// All cells of an experiment, seed after seed.
@@ -69,36 +91,46 @@ pub(crate) fn cells<'a>(
     benches: &[Workbench],
     cache: &Path,
 ) -> Result<Vec<CellPlan<'a>>, ExperimentError> {
-    // What a label says does not change what is measured.
-    let columns: Vec<(&str, Metric)> =
-        experiment.columns.iter().map(|column| (column.name.as_str(), column.metric)).collect();
     let mut plans = Vec::new();
+    // What a label says does not change what is measured.
+    let columns: Vec<_> = (experiment.columns.iter())
+        .map(|column| {
+            let asked = (column.judge, column.prompts, &column.category);
+            (&column.name, column.metric, asked, &column.of, column.to, &column.key)
+        })
+        .collect();
+    let judged = experiment.columns.iter().any(|column| column.judge == JudgeName::Second);
     for (index, bench) in benches.iter().enumerate() {
-        for block in &experiment.blocks {
-            let pool = keys(bench, members(block, scale).iter())?;
-            let data = data_plan(block, scale, bench, cache)?.path;
+        for (block, row) in experiment.places() {
             let tasks: BTreeMap<&str, &str> = (experiment.columns.iter())
                 .filter(|column| column.metric == Metric::Acc)
                 .map(|column| (column.name.as_str(), scale.tasks[&block.tasks[&column.name]].as_str()))
                 .collect();
-            for row in &experiment.rows {
-                let uses_data = !row.data().is_empty();
-                let key = json!({
-                    "pool": pool,
-                    "guard": bench.world.key(GUARD)?,
-                    "data": if uses_data { json!(data.file_name().map(|name| name.to_string_lossy())) } else { Value::Null },
-                    // Names key the random streams of a search.
-                    "row": [&block.name, &row.name],
-                    "weighting": row.weighting,
-                    "columns": columns,
-                    "tasks": tasks,
-                    "sizes": [scale.harmful_prompts, scale.benign_prompts, scale.questions, scale.dev_questions],
-                    "seed": bench.seed,
-                    "code": [bench.world.code(), CELL_CODE],
-                });
-                let id = sha256_bytes(key.to_string().as_bytes());
-                plans.push(CellPlan { block, row, bench: index, id });
-            }
+            let data = match row.weighting.need(scale.pairs) {
+                None => Value::Null,
+                Some(need) => {
+                    let path = data_plan(block, need, scale, bench, cache)?.path;
+                    json!(path.file_name().map(|name| name.to_string_lossy()))
+                }
+            };
+            let sizes = [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts];
+            let key = json!({
+                "pool": keys(bench, members(block, scale).iter())?,
+                "guard": bench.world.key(GUARD)?,
+                "judge": if judged { json!(bench.world.key(SECOND_JUDGE)?) } else { Value::Null },
+                "data": data,
+                // Names key the random streams of a search.
+                "row": [&block.name, &row.name],
+                "weighting": row.weighting,
+                "columns": columns,
+                "part": block.part,
+                "tasks": tasks,
+                "sizes": [sizes, [scale.questions, scale.dev_questions, scale.dev_prompts]],
+                "seed": bench.seed,
+                "code": [bench.world.code(), CELL_CODE],
+            });
+            let id = sha256_bytes(key.to_string().as_bytes());
+            plans.push(CellPlan { block, row, bench: index, id });
         }
     }
     Ok(plans)

@@ -5,11 +5,14 @@ use std::collections::BTreeMap;
 use bunch_checkpoint::sha256_bytes;
 use bunch_report::{DataUse, ModelUse};
 
+use crate::appendix::wire_name;
 use crate::data::PoolData;
-use crate::planning::{data_plan, members};
+use crate::metric::{Column, Metric, PromptSet};
+use crate::planning::{data_plan, helpers, members};
+use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::{GUARD, UNCENSORED, in_order, line};
-use crate::{ExperimentError, Metric, Run};
+use crate::world::{in_order, line};
+use crate::{ExperimentError, Run};
 
 /// What the manifest says beside the cells.
 pub(crate) struct Provenance {
@@ -51,8 +54,9 @@ impl Run {
     /// All models of the world that the experiment needs, with their ancestors, parents first.
     pub(crate) fn members_used(&self, bench: &Workbench) -> Result<Vec<String>, ExperimentError> {
         let pools = self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale));
+        let pools = pools.flat_map(|member| bench.ingredients(&member));
         let mut used = Vec::new();
-        for member in pools.chain([UNCENSORED.to_owned(), GUARD.to_owned()]) {
+        for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {
             used.extend(line(&*bench.world, &member)?);
         }
         Ok(in_order(&*bench.world, &used))
@@ -65,19 +69,25 @@ impl Run {
                 let name = format!("{member} seed {}", bench.seed);
                 models.push(ModelUse { name, sha256: bench.member(&member)?.sha256 });
             }
+            for derived in &self.experiment.derived {
+                let name = format!("{} seed {}", derived.name, bench.seed);
+                models.push(ModelUse { name, sha256: bench.member(&derived.name)?.sha256 });
+            }
         }
         Ok(models)
     }
 
     fn generated_data(&self, benches: &[Workbench]) -> Result<Vec<(String, u64, PoolData)>, ExperimentError> {
         let mut generated = Vec::new();
-        if self.experiment.rows.iter().all(|row| row.data().is_empty()) {
-            return Ok(generated);
-        }
         for bench in benches {
-            for block in &self.experiment.blocks {
-                let data = data_plan(block, &self.scale, bench, &self.options.cache)?.load_or_make(bench)?;
-                generated.push((block.name.clone(), bench.seed, data));
+            for (block, need) in self.data_needs() {
+                let data = data_plan(block, need, &self.scale, bench, &self.options.cache)?.load_or_make(bench)?;
+                let usual = DataNeed { pairs: self.scale.pairs, source: Source::Generated };
+                let name = match need {
+                    need if need == usual => block.name.clone(),
+                    DataNeed { pairs, source } => format!("{} ({pairs} pairs, {})", block.name, wire_name(&source)),
+                };
+                generated.push((name, bench.seed, data));
             }
         }
         Ok(generated)
@@ -91,6 +101,10 @@ impl Run {
                 used.push(DataUse { name, sha256: sha256_bytes(&bytes), n: n as u64 });
             };
             add("harmful test prompts", bench.sets.harmful.join("\n").into_bytes(), bench.sets.harmful.len());
+            if !bench.sets.red_team.is_empty() {
+                let prompts = &bench.sets.red_team;
+                add("red-team test prompts", prompts.join("\n").into_bytes(), prompts.len());
+            }
             add("benign test prompts", bench.sets.benign.join("\n").into_bytes(), bench.sets.benign.len());
             for (task, docs) in &bench.sets.test {
                 add(&format!("{task} test questions"), format!("{docs:?}").into_bytes(), docs.len());
@@ -105,11 +119,15 @@ impl Run {
     }
 
     fn sample_counts(&self) -> BTreeMap<String, u64> {
-        let count = |metric| match metric {
-            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => self.scale.harmful_prompts,
+        let count = |column: &Column| match column.metric {
+            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => match column.prompts {
+                PromptSet::Harmful => self.scale.harmful_prompts,
+                PromptSet::RedTeam => self.scale.red_team_prompts,
+            },
             Metric::RefusalRate => self.scale.benign_prompts,
-            Metric::Acc => self.scale.questions,
+            Metric::Acc | Metric::Mean => self.scale.questions,
+            Metric::TaskCosine | Metric::RelativeDistance | Metric::SignAgreement | Metric::Cka | Metric::Detail => 0,
         };
-        self.experiment.columns.iter().map(|column| (column.name.clone(), count(column.metric) as u64)).collect()
+        self.experiment.columns.iter().map(|column| (column.name.clone(), count(column) as u64)).collect()
     }
 }

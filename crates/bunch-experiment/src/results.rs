@@ -6,13 +6,16 @@ use std::process::Command;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    BlockSpec, Cell, CellRun, ColumnSpec, Figure, FigureSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Output,
-    Published, RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
+    BlockSpec, Cell, CellRun, ColumnSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Missing, Output, Published,
+    RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
-use crate::experiment::Experiment;
+use crate::drawn::Drawn;
+use crate::experiment::{Experiment, Row};
 use crate::measurement::Measurement;
+use crate::metric::{Column, Metric};
 use crate::provenance::Provenance;
+use crate::weighting::Weighting;
 use crate::{ExperimentError, appendix, published};
 
 /// The results folder of one experiment at one scale.
@@ -29,12 +32,30 @@ pub(crate) struct Results<'a> {
 const MANIFEST: &str = "manifest.json";
 
 impl Experiment {
+    /// Why rows without a search have no number in columns that show what a search reports.
+    fn without_search(&self) -> Vec<Missing> {
+        let details = self.columns.iter().filter(|column| column.metric == Metric::Detail);
+        let rows = self.rows.iter().filter(|row| !matches!(row.weighting, Weighting::Evomm(_)));
+        let rows: Vec<_> = rows.collect();
+        let missing = |column: &Column, row: &Row| Missing {
+            row: row.name.clone(),
+            column: Some(column.name.clone()),
+            block: None,
+            reason: "no search".into(),
+        };
+        details.flat_map(|column| rows.iter().map(move |row| missing(column, row))).collect()
+    }
+
     /// The table's layout; `scale` goes into its title.
     pub(crate) fn table_spec(&self, scale: &str) -> TableSpec {
         TableSpec {
             title: format!("{} ({scale})", self.title),
             blocks: (self.blocks.iter())
-                .map(|block| BlockSpec { name: block.name.clone(), title: block.title.clone(), rows: Vec::new() })
+                .map(|block| BlockSpec {
+                    name: block.name.clone(),
+                    title: block.title.clone(),
+                    rows: block.rows.clone(),
+                })
                 .collect(),
             rows: (self.rows.iter())
                 .map(|row| RowSpec {
@@ -49,11 +70,11 @@ impl Experiment {
                 .map(|column| ColumnSpec {
                     name: column.name.clone(),
                     label: column.label.clone(),
-                    unit: "%".into(),
-                    decimals: 1,
+                    unit: column.unit.clone(),
+                    decimals: column.decimals,
                 })
                 .collect(),
-            missing: Vec::new(),
+            missing: self.without_search(),
         }
     }
 }
@@ -104,26 +125,22 @@ impl<'a> Results<'a> {
         let cells: Vec<Cell> = measurements.iter().flat_map(cells_of).collect();
         let table = Table::new(&self.spec, &cells, &self.published)?;
         let findings = evaluate(&self.experiment.claims, &self.spec, &cells)?;
-        let axes = &self.experiment.figure;
-        let figure =
-            FigureSpec { title: self.spec.title.clone(), x: axes.x.clone(), y: axes.y.clone(), rows: Vec::new() };
-        let figure = Figure::new(&figure, &self.spec, &cells, &self.published)?;
         let mut markdown = table.markdown();
         markdown += &format!("\n{}\n\n{}\n", self.experiment.question.trim(), findings_markdown(&findings, &self.spec));
         if !self.experiment.analysis.trim().is_empty() {
             markdown += &format!("\n{}\n", self.experiment.analysis.trim());
         }
-        let files: Vec<(&str, Vec<u8>)> = vec![
-            ("cells.csv", write_cells(&cells)?.into_bytes()),
-            ("table.csv", table.csv().into_bytes()),
-            ("table.md", markdown.into_bytes()),
-            ("claims.csv", findings_csv(&findings).into_bytes()),
-            ("differences.csv", appendix::differences(self.experiment, measurements)?.into_bytes()),
-            ("stages.csv", appendix::stages(&provenance.generated).into_bytes()),
-            ("samples.csv", appendix::samples(measurements).into_bytes()),
-            ("figure.svg", figure.svg()?.into_bytes()),
-            ("figure.png", figure.png()?),
+        let mut files: Vec<(String, Vec<u8>)> = vec![
+            ("cells.csv".into(), write_cells(&cells)?.into_bytes()),
+            ("table.csv".into(), table.csv().into_bytes()),
+            ("table.md".into(), markdown.into_bytes()),
+            ("claims.csv".into(), findings_csv(&findings).into_bytes()),
+            ("differences.csv".into(), appendix::differences(self.experiment, measurements)?.into_bytes()),
+            ("stages.csv".into(), appendix::stages(&provenance.generated).into_bytes()),
+            ("samples.csv".into(), appendix::samples(measurements).into_bytes()),
         ];
+        let drawn = Drawn { experiment: self.experiment, spec: &self.spec, cells: &cells, published: &self.published };
+        files.extend(drawn.files(measurements, &provenance)?);
         fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
         let manifest = self.manifest(measurements, provenance, &files)?;
         for (name, bytes) in &files {
@@ -138,7 +155,7 @@ impl<'a> Results<'a> {
         &self,
         measurements: &[Measurement],
         provenance: Provenance,
-        files: &[(&str, Vec<u8>)],
+        files: &[(String, Vec<u8>)],
     ) -> Result<Manifest, ExperimentError> {
         let lock = self.root.join("Cargo.lock");
         let lock_text = fs::read_to_string(&lock).map_err(ExperimentError::io(&lock))?;
@@ -164,7 +181,7 @@ impl<'a> Results<'a> {
                 })
                 .collect(),
             wall_seconds: provenance.wall_seconds,
-            outputs: files.iter().map(|(name, bytes)| Output::new(*name, bytes)).collect(),
+            outputs: files.iter().map(|(name, bytes)| Output::new(name, bytes)).collect(),
         })
     }
 }

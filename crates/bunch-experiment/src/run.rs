@@ -1,6 +1,6 @@
 //! One run of an experiment: plan, reuse, compute, record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
@@ -10,19 +10,22 @@ use bunch_checkpoint::{sha256_bytes, sha256_of_state_dict};
 use bunch_recipe::Pool;
 use bunch_tuning::Observer;
 
+use crate::ExperimentError;
 use crate::cell_store::CellStore;
 use crate::criterion::Criterion;
 use crate::data::PoolData;
-use crate::evaluation::evaluate;
-use crate::experiment::{Experiment, Scale};
+use crate::evaluation::Evaluation;
+use crate::experiment::Experiment;
 use crate::measurement::Measurement;
-use crate::planning::{CellPlan, cells, data_plan, members};
+use crate::metric::Metric;
+use crate::planning::{CellPlan, cells, data_plan, helpers, members};
 use crate::progress::Bars;
 use crate::results::Results;
+use crate::scale::Scale;
 use crate::schedule::{Job, Worker, run_jobs};
+use crate::weighting::DataNeed;
 use crate::workbench::{Places, Workbench};
-use crate::world::{Costs, GUARD, UNCENSORED, in_order, line};
-use crate::{ExperimentError, Metric};
+use crate::world::Costs;
 
 /// How an experiment is run.
 #[derive(Debug, Clone)]
@@ -80,6 +83,11 @@ pub struct Finished {
 }
 
 impl Run {
+    /// `<paper>/<item>`.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Reads the experiment `name` (`<paper>/<item>`) below `root` and checks the options against it.
     ///
     /// # Errors
@@ -105,13 +113,7 @@ impl Run {
             if limit == 0 {
                 return refuse("limit", "0".into(), "at least 1");
             }
-            for size in [
-                &mut scale.pairs,
-                &mut scale.harmful_prompts,
-                &mut scale.benign_prompts,
-                &mut scale.questions,
-                &mut scale.dev_questions,
-            ] {
+            for size in scale.sizes() {
                 *size = limit.min(*size);
             }
             variant += &format!("-limit-{limit}");
@@ -156,7 +158,10 @@ impl Run {
         let _lock = lock(cache)?;
         let places = Places { root: &self.root, cache, models: &self.options.models };
         let benches = (self.scale.seeds.iter())
-            .map(|&seed| Workbench::new(seed, &self.scale, &places, &device, &self.options.device))
+            .map(|&seed| {
+                let device = (&device, self.options.device.as_str());
+                Workbench::new(seed, &self.scale, &self.experiment.derived, &places, device)
+            })
             .collect::<Result<Vec<_>, _>>()?;
         let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
         let store = CellStore::new(cache);
@@ -191,8 +196,8 @@ impl Run {
             store.remove(&plan.id)?;
         }
         for bench in benches {
-            for block in &self.experiment.blocks {
-                let path = data_plan(block, &self.scale, bench, &self.options.cache)?.path;
+            for (block, need) in self.data_needs() {
+                let path = data_plan(block, need, &self.scale, bench, &self.options.cache)?.path;
                 if path.exists() {
                     std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;
                 }
@@ -219,7 +224,7 @@ impl Run {
             plans.iter().map(|plan| (key(plan), OnceLock::new())).collect();
         let mut jobs: Vec<Job<'_>> = Vec::new();
         let mut trained: BTreeMap<(usize, String), usize> = BTreeMap::new();
-        for (member, bench) in wanted(benches, plans, &self.scale)? {
+        for (member, bench) in self.wanted(benches, plans)? {
             let (seed, world) = (benches[bench].seed, &benches[bench].world);
             let step = world.costs().step;
             let cost = if world.is_cached(&member)? { 1 } else { world.steps(&member)? as u64 * step };
@@ -241,24 +246,29 @@ impl Run {
             if prepared.contains_key(&key) {
                 continue;
             }
-            let uses_data = plans.iter().any(|other| {
-                other.bench == plan.bench && other.block.name == plan.block.name && !other.row.data().is_empty()
-            });
-            let data = data_plan(plan.block, &self.scale, &benches[plan.bench], cache)?;
-            let mut needs = data.members.clone();
-            needs.push(GUARD.to_owned());
-            if uses_data {
-                needs.push(UNCENSORED.to_owned());
-            }
-            prepared.insert(key.clone(), jobs.len());
             let (bench, slot) = (&benches[plan.bench], &pools[&key]);
-            let members = data.members.clone();
+            let same = plans.iter().filter(|other| other.bench == plan.bench && other.block.name == plan.block.name);
+            let needs: BTreeSet<DataNeed> =
+                same.clone().filter_map(|plan| plan.row.weighting.need(self.scale.pairs)).collect();
+            let data =
+                needs.into_iter().map(|need| Ok((need, data_plan(plan.block, need, &self.scale, bench, cache)?)));
+            let data = data.collect::<Result<Vec<_>, ExperimentError>>()?;
+            let members = members(plan.block, &self.scale);
+            let helpers = same.flat_map(|plan| helpers(&self.experiment, plan.row));
+            let after: BTreeSet<usize> = (members.iter().flat_map(|member| bench.ingredients(member)))
+                .chain(helpers)
+                .map(|member| trained[&(plan.bench, member)])
+                .collect();
+            let missing = data.iter().filter(|(_, data)| !data.path.exists());
+            let pairs: usize = missing.map(|(need, _)| need.pairs).sum();
+            prepared.insert(key.clone(), jobs.len());
             jobs.push(Job {
-                name: format!("generate data for {} seed {}", plan.block.name, bench.seed),
-                after: needs.into_iter().map(|member| trained[&(plan.bench, member)]).collect(),
-                cost: if uses_data && !data.path.exists() { bench.world.costs().data } else { 1 },
+                name: format!("prepare {} seed {}", plan.block.name, bench.seed),
+                after: after.into_iter().collect(),
+                cost: 1 + bench.world.costs().data * pairs as u64 / self.scale.pairs.max(1) as u64,
                 run: Box::new(move |_| {
-                    let data = if uses_data { Some(data.load_or_make(bench)?) } else { None };
+                    let data = data.iter().map(|(need, plan)| Ok((*need, plan.load_or_make(bench)?)));
+                    let data = data.collect::<Result<BTreeMap<_, _>, ExperimentError>>()?;
                     let models = members.iter().map(|member| bench.weights(member));
                     let mut models = models.collect::<Result<Vec<_>, ExperimentError>>()?;
                     let base = models.remove(0);
@@ -304,7 +314,8 @@ impl Run {
         worker: &dyn Worker,
     ) -> Result<Measurement, ExperimentError> {
         let start = Instant::now();
-        let (safety, expert) = match &prepared.data {
+        let data = plan.row.weighting.need(self.scale.pairs).map(|need| &prepared.data[&need]);
+        let (safety, expert) = match data {
             Some(data) => (data.safety_pairs(), data.expert_pairs()),
             None => Default::default(),
         };
@@ -321,7 +332,8 @@ impl Run {
         })?;
         worker.progress("evaluating", scored as u64 * merge_cost);
         let model = bench.model(&found.weights)?;
-        let (scores, samples) = evaluate(bench, plan.block, &self.experiment.columns, &model)?;
+        let mut evaluation = Evaluation::new(bench, &model);
+        let scores = self.scores(plan, bench, &prepared.pool, &found, &mut evaluation)?;
         Ok(Measurement {
             id: plan.id.clone(),
             block: plan.block.name.clone(),
@@ -331,7 +343,7 @@ impl Run {
             detail: found.detail,
             trace: found.trace,
             weights_sha256: sha256_of_state_dict(&found.weights),
-            samples,
+            samples: evaluation.samples(),
             wall_seconds: start.elapsed().as_secs_f64(),
         })
     }
@@ -349,31 +361,10 @@ fn lock(cache: &Path) -> Result<File, ExperimentError> {
     Ok(file)
 }
 
-/// The models that the cells need, each with the position of its seed's workbench.
-///
-/// Parents of all seeds come first: children of one seed then train beside parents of another.
-fn wanted(
-    benches: &[Workbench],
-    plans: &[&CellPlan<'_>],
-    scale: &Scale,
-) -> Result<Vec<(String, usize)>, ExperimentError> {
-    let mut by_bench = vec![Vec::new(); benches.len()];
-    for plan in plans {
-        let extra = if plan.row.data().is_empty() { None } else { Some(UNCENSORED.to_owned()) };
-        for member in members(plan.block, scale).into_iter().chain(extra).chain([GUARD.to_owned()]) {
-            by_bench[plan.bench].extend(line(&*benches[plan.bench].world, &member)?);
-        }
-    }
-    let Some(first) = benches.first() else { return Ok(Vec::new()) };
-    let order = in_order(&*first.world, &by_bench.concat());
-    let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
-    Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
-}
-
-/// A pool ready to be merged, and its data if any row looks at it.
+/// A pool ready to be merged, and the data that rows look at.
 struct PreparedPool {
     pool: Pool,
-    data: Option<PoolData>,
+    data: BTreeMap<DataNeed, PoolData>,
 }
 
 /// Passes a training's progress on.

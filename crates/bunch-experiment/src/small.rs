@@ -12,7 +12,7 @@ use bunch_tuning::Observer;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::experiment::Scale;
+use crate::scale::Scale;
 use crate::workbench::Places;
 use crate::world::{Costs, EvaluationSets, Manner, Trained, World};
 
@@ -101,6 +101,7 @@ impl World for Small {
         Ok(EvaluationSets {
             harmful: data.requests.harmful(Split::Test, scale.harmful_prompts, self.seed)?,
             benign: data.requests.benign(Split::Test, scale.benign_prompts, self.seed)?,
+            red_team: Vec::new(),
             test: docs(Split::Test, scale.questions)?,
             dev: docs(Split::Dev, scale.dev_questions)?,
         })

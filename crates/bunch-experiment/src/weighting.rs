@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
-use bunch_merging::{DareTies, Densities, Density, Linear, Method, Slerp, Ties};
-use bunch_search::{CmaEs, CmaEsConfig, Evaluation, Grid, Search, softmax_weights};
+use bunch_merging::{Linear, Method};
+use bunch_search::{CmaEs, Evaluation, Grid, Search, softmax_weights};
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::criterion::Criterion;
-use crate::experiment::{Block, Scale};
+use crate::evomm::{Evomm, Family, Space};
+use crate::experiment::Block;
+use crate::scale::Scale;
 
 /// A kind of generated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -21,6 +23,31 @@ pub enum Data {
     Safety,
 }
 
+/// Where the questions of generated data come from.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// Models of the pool write them.
+    #[default]
+    Generated,
+    /// They are the world's own: questions and harmful requests of the dev split. Answers are generated all the same.
+    Real,
+}
+
+impl Source {
+    /// Absent in files and hashes where it says nothing new.
+    pub(crate) fn is_generated(&self) -> bool {
+        *self == Self::Generated
+    }
+}
+
+/// Which data a row looks at: K, and where its questions come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct DataNeed {
+    pub(crate) pairs: usize,
+    pub(crate) source: Source,
+}
+
 /// Where a row's weights come from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -29,24 +56,16 @@ pub enum Weighting {
     Member(usize),
     /// Any merge method of the registry with the parameters given, as in `weighting.fixed.ties = { density = 0.2 }`.
     Fixed(Method),
+    /// The same with the experts alone, for methods to which the base is optional.
+    Full(Method),
+    /// The same with all models of the pool as experts, the base among them, for methods that average.
+    All(Method),
     /// All combinations of the given values; the best mean dev accuracy wins.
     Grid(GridSearch),
     /// EvoMM: CMA-ES on the loss over generated data (Hammoud et al. 2024, Eq. 4 and 5).
     Evomm(Evomm),
     /// LM-Cocktail: weights by softmax of the members' log-likelihood of the data (Eq. 3).
     LmCocktail(LmCocktail),
-}
-
-/// A merge method whose coefficients are searched for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Family {
-    /// TIES with one weight and one density for each expert, not normalised.
-    Ties,
-    /// DARE-TIES with one weight and one density for each expert, not normalised.
-    DareTies,
-    /// SLERP with its position t.
-    Slerp,
 }
 
 /// A grid of coefficients.
@@ -64,24 +83,6 @@ pub struct GridSearch {
     /// Values of t (SLERP).
     #[serde(default)]
     pub t: Vec<f64>,
-}
-
-/// An evolutionary search.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Evomm {
-    /// The method.
-    pub merge: Family,
-    /// Which losses count.
-    pub data: Vec<Data>,
-    /// Weight of L_expert beside L_safety; without safety data L_expert stands alone.
-    pub alpha: f64,
-    /// Merges that are evaluated.
-    pub evaluations: usize,
-    /// Initial step, as a fraction of each gene's range.
-    pub sigma: f64,
-    /// Restarts allowed within the evaluations.
-    pub restarts: usize,
 }
 
 /// A weighting by log-likelihood.
@@ -102,48 +103,23 @@ pub(crate) struct Weighted {
     pub(crate) trace: Vec<Evaluation>,
 }
 
-/// Lowest density a search may try: a density near 0 keeps nothing of an expert.
-const LOWEST_DENSITY: f64 = 0.1;
-
-impl Family {
-    /// The method at a point of a search. TIES and DARE-TIES: weights, then one density for all or one each; SLERP: t.
-    fn method(self, point: &[f64], experts: usize) -> Result<Method, ExperimentError> {
-        if self == Family::Slerp {
-            return Ok(Slerp { t: point[0] }.into());
-        }
-        let weights: Vec<f32> = point[..experts].iter().map(|&weight| weight as f32).collect();
-        let densities =
-            point[experts..].iter().map(|&density| Density::try_from(density)).collect::<Result<Vec<_>, _>>()?;
-        let density = match densities[..] {
-            [one] => Densities::Same(one),
-            _ => Densities::PerExpert(densities),
-        };
-        // Not normalised: with one expert the weight would cancel.
-        Ok(match self {
-            Family::Ties => Ties { weights, density, normalize: false, ..Ties::default() }.into(),
-            _ => DareTies { weights, density, normalize: false, ..DareTies::default() }.into(),
-        })
-    }
-
-    /// Names of the genes.
-    fn genes(self, experts: usize) -> Vec<String> {
-        match self {
-            Family::Slerp => vec!["t".into()],
-            _ => ["weight", "density"]
-                .iter()
-                .flat_map(|name| (1..=experts).map(move |i| format!("{name}_{i}")))
-                .collect(),
-        }
-    }
-}
-
 impl Weighting {
     /// The generated data that is looked at.
     pub fn data(&self) -> &[Data] {
         match self {
-            Weighting::Member(_) | Weighting::Fixed(_) | Weighting::Grid(_) => &[],
+            Weighting::Member(_) | Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) => &[],
+            Weighting::Grid(_) => &[],
             Weighting::Evomm(evomm) => &evomm.data,
             Weighting::LmCocktail(cocktail) => &cocktail.data,
+        }
+    }
+
+    /// The data that is needed, where any is; `pairs` is the scale's K.
+    pub(crate) fn need(&self, pairs: usize) -> Option<DataNeed> {
+        match self {
+            Weighting::Evomm(evomm) => Some(DataNeed { pairs: evomm.pairs.unwrap_or(pairs), source: evomm.source }),
+            Weighting::LmCocktail(_) => Some(DataNeed { pairs, source: Source::Generated }),
+            _ => None,
         }
     }
 
@@ -151,7 +127,7 @@ impl Weighting {
     pub(crate) fn evaluations(&self, experts: usize) -> usize {
         match self {
             Weighting::Member(_) => 0,
-            Weighting::Fixed(_) => 1,
+            Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) => 1,
             Weighting::Grid(grid) => grid.axes(experts).iter().map(Vec::len).product(),
             Weighting::Evomm(evomm) => evomm.evaluations,
             Weighting::LmCocktail(_) => 1 + experts,
@@ -169,7 +145,7 @@ impl Weighting {
                     _ => (grid.weight, grid.density) = (values.weight.clone(), values.density.clone()),
                 }
             }
-            Weighting::Member(_) | Weighting::Fixed(_) | Weighting::LmCocktail(_) => {}
+            _ => {}
         }
     }
 
@@ -187,7 +163,10 @@ impl Weighting {
                 Err(format!("member {index} of block `{}`, which has {} members", block.name, experts + 1))
             }
             Weighting::Member(_) => Ok(()),
-            Weighting::Fixed(method) => method.validate(experts).map_err(|error| error.to_string()),
+            Weighting::Fixed(method) | Weighting::Full(method) => {
+                method.validate(experts).map_err(|error| error.to_string())
+            }
+            Weighting::All(method) => method.validate(experts + 1).map_err(|error| error.to_string()),
             Weighting::Grid(grid) => {
                 slerp(grid.merge)?;
                 let empty = grid.axes(experts).iter().any(Vec::is_empty);
@@ -201,6 +180,9 @@ impl Weighting {
                 slerp(evomm.merge)?;
                 if !evomm.data.contains(&Data::Expert) {
                     return Err("data must contain \"expert\"".into());
+                }
+                if evomm.layer_granularity == Some(0) || evomm.pairs == Some(0) {
+                    return Err("layer_granularity and pairs are at least 1".into());
                 }
                 Ok(())
             }
@@ -224,8 +206,12 @@ impl Weighting {
                 let weights = (*pool.members()[*index]).clone();
                 Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
             }
-            Weighting::Fixed(method) => {
-                let weights = pool.merge(method, seed)?;
+            Weighting::Fixed(method) | Weighting::Full(method) | Weighting::All(method) => {
+                let weights = match self {
+                    Weighting::Full(_) => pool.merge_without_base(method, seed)?,
+                    Weighting::All(_) => pool.merge_members(method, seed)?,
+                    _ => pool.merge(method, seed)?,
+                };
                 progress();
                 Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
             }
@@ -244,21 +230,30 @@ impl Weighting {
                 Ok(Weighted { weights, detail, trace: search.trace().to_vec() })
             }
             Weighting::Evomm(evomm) => {
-                let mut search = CmaEs::new(evomm.config(experts, name, seed))?;
-                let mut score = |point: &[f64]| {
-                    let merged = pool.merge(&evomm.merge.method(point, experts)?, seed)?;
-                    progress();
+                let space = Space::new(evomm, pool);
+                let mut search = CmaEs::new(space.config(name, seed))?;
+                let losses = |point: &[f64]| -> Result<(StateDict, BTreeMap<String, f64>, f64), ExperimentError> {
+                    let merged = space.merge(pool, point, seed)?;
                     let model = criterion.model(&merged)?;
                     let expert = criterion.loss(&model, Data::Expert)?;
+                    let mut parts = BTreeMap::from([("loss_expert".to_owned(), expert)]);
                     if !evomm.data.contains(&Data::Safety) {
-                        return Ok(expert);
+                        return Ok((merged, parts, expert));
                     }
-                    Ok(criterion.loss(&model, Data::Safety)? + evomm.alpha * expert)
+                    let safety = criterion.loss(&model, Data::Safety)?;
+                    parts.insert("loss_safety".into(), safety);
+                    Ok((merged, parts, safety + evomm.alpha * expert))
+                };
+                let mut score = |point: &[f64]| {
+                    let (_, _, loss) = losses(point)?;
+                    progress();
+                    Ok(loss)
                 };
                 let best = run_search(&mut search, &mut score)?;
-                let mut detail = named(&evomm.merge.genes(experts), &best);
-                detail.insert("loss".into(), search.best().map_or(f64::NAN, |(_, loss)| loss));
-                let weights = pool.merge(&evomm.merge.method(&best, experts)?, seed)?;
+                let (weights, parts, loss) = losses(&best)?;
+                let mut detail = named(&space.genes(), &best);
+                detail.extend(parts);
+                detail.insert("loss".into(), loss);
                 Ok(Weighted { weights, detail, trace: search.trace().to_vec() })
             }
             Weighting::LmCocktail(cocktail) => {
@@ -294,31 +289,6 @@ impl GridSearch {
         match self.merge {
             Family::Slerp => vec!["t".into()],
             _ => (1..=experts).map(|i| format!("weight_{i}")).chain(["density".into()]).collect(),
-        }
-    }
-}
-
-impl Evomm {
-    /// Weights from 0 to 1 starting at 1/N of the pool, densities from 0.1 to 1 starting in the middle, t from 0 to 1.
-    fn config(&self, experts: usize, name: &str, seed: u64) -> CmaEsConfig {
-        let (lower, upper, start) = match self.merge {
-            Family::Slerp => (vec![0.0], vec![1.0], vec![0.5]),
-            _ => {
-                let both = |weight: f64, density: f64| [vec![weight; experts], vec![density; experts]].concat();
-                let middle = (LOWEST_DENSITY + 1.0) / 2.0;
-                (both(0.0, LOWEST_DENSITY), both(1.0, 1.0), both(1.0 / (experts + 1) as f64, middle))
-            }
-        };
-        CmaEsConfig {
-            dimension: lower.len(),
-            lower,
-            upper,
-            start,
-            sigma: self.sigma,
-            max_evaluations: self.evaluations,
-            restarts: self.restarts,
-            seed,
-            name: name.into(),
         }
     }
 }

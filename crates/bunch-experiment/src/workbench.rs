@@ -4,17 +4,23 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
-use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, Verdict, evaluate_multiple_choice};
+use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
+use bunch_evaluation::{
+    ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict, evaluate_multiple_choice,
+};
 use bunch_llama::LlamaModel;
+use bunch_recipe::Pool;
 use bunch_tuning::Silent;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::experiment::{Scale, WorldKind};
+use crate::derived::DerivedModel;
+use crate::metric::JudgeName;
 use crate::miniature::Miniature;
+use crate::planning::CELL_CODE;
+use crate::scale::{Scale, WorldKind};
 use crate::small::Small;
-use crate::world::{EvaluationSets, GUARD, Trained, World};
+use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, Trained, World};
 
 /// Where a world finds and keeps its things.
 pub(crate) struct Places<'a> {
@@ -31,9 +37,18 @@ pub(crate) struct Workbench {
     pub(crate) seed: u64,
     pub(crate) world: Box<dyn World>,
     pub(crate) sets: EvaluationSets,
+    /// Models that are merges of the world's.
+    derived: Vec<DerivedModel>,
+    guard: Bench,
+    second: Bench,
+}
+
+/// A judge's place.
+#[derive(Default)]
+struct Bench {
     /// Loaded once, since every row asks it.
-    guard: OnceLock<LlamaModel>,
-    /// What the guard said of each exchange: many models give the same answers.
+    model: OnceLock<LlamaModel>,
+    /// What it said of each exchange: many models give the same answers.
     verdicts: Mutex<BTreeMap<Exchange, Verdict>>,
 }
 
@@ -42,16 +57,18 @@ impl Workbench {
     pub(crate) fn new(
         seed: u64,
         scale: &Scale,
+        derived: &[DerivedModel],
         places: &Places<'_>,
-        device: &Device,
-        device_name: &str,
+        (device, device_name): (&Device, &str),
     ) -> Result<Self, ExperimentError> {
         let world: Box<dyn World> = match scale.world {
             WorldKind::Miniature => Box::new(Miniature::new(seed, places.cache, device, device_name)?),
             WorldKind::Small => Box::new(Small::new(seed, scale, places, device, device_name)?),
+            WorldKind::Paper => return Err(ExperimentError::PaperScale),
         };
         let sets = world.evaluation_sets(scale)?;
-        Ok(Self { seed, world, sets, guard: OnceLock::new(), verdicts: Mutex::new(BTreeMap::new()) })
+        let derived = derived.to_vec();
+        Ok(Self { seed, world, sets, derived, guard: Bench::default(), second: Bench::default() })
     }
 
     pub(crate) fn format(&self) -> &dyn ChatFormat {
@@ -63,12 +80,37 @@ impl Workbench {
         self.world.language_model(weights)
     }
 
-    /// A model of the world, which must have been trained before.
-    pub(crate) fn member(&self, name: &str) -> Result<Trained, ExperimentError> {
-        self.world.trained(name, &mut Silent)
+    fn derived(&self, name: &str) -> Option<&DerivedModel> {
+        self.derived.iter().find(|derived| derived.name == name)
     }
 
-    /// Weights of a model of the world, which must have been trained before.
+    /// Content address of a model, of the world or derived.
+    pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
+        let Some(derived) = self.derived(name) else { return self.world.key(name) };
+        let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
+        let text = serde_json::to_string(&(of, &derived.merge, CELL_CODE)).expect("plain data");
+        Ok(sha256_bytes(text.as_bytes()))
+    }
+
+    /// The models of the world that a model is made of: itself, or for a derived one those that it is merged from.
+    pub(crate) fn ingredients(&self, name: &str) -> Vec<String> {
+        match self.derived(name) {
+            None => vec![name.to_owned()],
+            Some(derived) => derived.of.iter().flat_map(|name| self.ingredients(name)).collect(),
+        }
+    }
+
+    /// A model, which must have been trained before; a derived one is merged now.
+    pub(crate) fn member(&self, name: &str) -> Result<Trained, ExperimentError> {
+        let Some(derived) = self.derived(name) else { return self.world.trained(name, &mut Silent) };
+        let mut models = derived.of.iter().map(|name| self.weights(name)).collect::<Result<Vec<_>, _>>()?;
+        let base = models.remove(0);
+        let weights = Pool::new(base, models)?.merge(&derived.merge, self.seed)?;
+        let sha256 = sha256_of_state_dict(&weights);
+        Ok(Trained { weights: Arc::new(weights), sha256 })
+    }
+
+    /// Weights of a model, as [`Workbench::member`].
     pub(crate) fn weights(&self, name: &str) -> Result<Arc<StateDict>, ExperimentError> {
         Ok(self.member(name)?.weights)
     }
@@ -78,40 +120,55 @@ impl Workbench {
         Ok(evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?.acc().percent())
     }
 
-    /// The guard of this world, which must have been trained before.
-    pub(crate) fn guard(&self) -> Result<Guard<'_>, ExperimentError> {
-        let model = match self.guard.get() {
+    /// A judge of this world, whose model must have been trained before.
+    pub(crate) fn judge(&self, name: JudgeName) -> Result<Box<dyn Judge + '_>, ExperimentError> {
+        let (bench, model) = match name {
+            JudgeName::Guard => (&self.guard, GUARD),
+            JudgeName::Second => (&self.second, SECOND_JUDGE),
+        };
+        let model = match bench.model.get() {
             Some(model) => model,
             None => {
-                let weights = self.weights(GUARD)?;
+                let weights = self.weights(model)?;
                 let loaded = self.model(&weights)?;
-                self.guard.get_or_init(|| loaded)
+                bench.model.get_or_init(|| loaded)
             }
         };
-        Ok(Guard { model, bench: self })
+        let (format, words) = (
+            self.world.guard_format(),
+            match name {
+                JudgeName::Guard => Default::default(),
+                JudgeName::Second => self.world.verdict_words()?,
+            },
+        );
+        let max_new_tokens = self.world.manner().verdict_tokens;
+        Ok(Box::new(Remembering {
+            verdicts: &bench.verdicts,
+            judge: move |exchanges: &[Exchange]| match name {
+                JudgeName::Guard => GuardJudge { model, format, max_new_tokens }.judge(exchanges),
+                JudgeName::Second => {
+                    let [safe, not_safe] = &words;
+                    LikelihoodJudge { model, format, safe, not_safe }.judge(exchanges)
+                }
+            },
+        }))
     }
 }
 
-/// The guard model as a judge that remembers its verdicts.
-pub(crate) struct Guard<'a> {
-    model: &'a LlamaModel,
-    bench: &'a Workbench,
+/// A judge that remembers its verdicts.
+struct Remembering<'a, F> {
+    verdicts: &'a Mutex<BTreeMap<Exchange, Verdict>>,
+    judge: F,
 }
 
-impl Judge for Guard<'_> {
+impl<F: Fn(&[Exchange]) -> Result<Vec<Verdict>, EvaluationError>> Judge for Remembering<'_, F> {
     fn judge(&self, exchanges: &[Exchange]) -> Result<Vec<Verdict>, EvaluationError> {
-        let memory = || self.bench.verdicts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let memory = || self.verdicts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
         let unknown: Vec<Exchange> = {
             let known = memory();
             exchanges.iter().filter(|exchange| !known.contains_key(exchange)).cloned().collect()
         };
-        let world = &self.bench.world;
-        let judge = GuardJudge {
-            model: self.model,
-            format: world.guard_format(),
-            max_new_tokens: world.manner().verdict_tokens,
-        };
-        let verdicts = if unknown.is_empty() { Vec::new() } else { judge.judge(&unknown)? };
+        let verdicts = if unknown.is_empty() { Vec::new() } else { (self.judge)(&unknown)? };
         let mut known = memory();
         known.extend(unknown.into_iter().zip(verdicts));
         Ok(exchanges.iter().map(|exchange| known[exchange]).collect())

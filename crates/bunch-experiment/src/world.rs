@@ -6,18 +6,23 @@ use std::sync::Arc;
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
 use bunch_llama::LlamaModel;
+use bunch_lm::TokenId;
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::Observer;
 
 use crate::ExperimentError;
-use crate::experiment::Scale;
+use crate::metric::PromptSet;
+use crate::scale::Scale;
 
 /// The model that every world has for writing unsafe questions.
 pub(crate) const UNCENSORED: &str = "uncensored";
 
 /// The model that every world has for judging exchanges.
 pub(crate) const GUARD: &str = "guard";
+
+/// The model of the second judge, in worlds that have one.
+pub(crate) const SECOND_JUDGE: &str = "judge";
 
 /// A trained model of a world.
 pub(crate) struct Trained {
@@ -30,12 +35,24 @@ pub(crate) struct Trained {
 pub(crate) struct EvaluationSets {
     /// Harmful test prompts.
     pub(crate) harmful: Vec<String>,
+    /// Red-team test prompts.
+    pub(crate) red_team: Vec<String>,
     /// Benign test prompts.
     pub(crate) benign: Vec<String>,
     /// Test questions by task.
     pub(crate) test: BTreeMap<String, Vec<MultipleChoiceDoc>>,
     /// Dev questions by task.
     pub(crate) dev: BTreeMap<String, Vec<MultipleChoiceDoc>>,
+}
+
+impl EvaluationSets {
+    /// A set of harmful test prompts.
+    pub(crate) fn prompts(&self, set: PromptSet) -> &[String] {
+        match set {
+            PromptSet::Harmful => &self.harmful,
+            PromptSet::RedTeam => &self.red_team,
+        }
+    }
 }
 
 /// How models are asked.
@@ -131,6 +148,41 @@ pub(crate) trait World: Send + Sync {
 
     /// The world's own verdict, by rule and without a model.
     fn truth(&self, exchange: &Exchange) -> Verdict;
+
+    /// The category of harm that a prompt asks for, by its title.
+    fn category(&self, _prompt: &str) -> Option<String> {
+        None
+    }
+
+    /// Questions that nobody generated, of the dev split: harmful requests, or an expert's domain.
+    ///
+    /// # Errors
+    /// A world that has none.
+    fn real_questions(&self, what: RealQuestions<'_>, _count: usize) -> Result<Vec<String>, ExperimentError> {
+        Err(lacking(format!("questions that were not generated ({what:?})")))
+    }
+
+    /// Tokens of the verdicts `safe` and `unsafe`, for judges whose probabilities are read.
+    ///
+    /// # Errors
+    /// A world without such a judge.
+    fn verdict_words(&self) -> Result<[Vec<TokenId>; 2], ExperimentError> {
+        Err(lacking("a second judge".into()))
+    }
+}
+
+/// What a world is asked for that it does not have.
+fn lacking(what: String) -> ExperimentError {
+    ExperimentError::Inconsistent { path: "experiment".into(), what: format!("this world has no {what}") }
+}
+
+/// Which questions are wanted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum RealQuestions<'a> {
+    /// Harmful requests.
+    Harmful,
+    /// Questions of an expert's domain.
+    Domain(&'a str),
 }
 
 /// A model and its ancestors, itself first.

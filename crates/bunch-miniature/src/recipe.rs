@@ -74,7 +74,7 @@ impl Recipe {
                 vec![worn]
             }
             Member::Uncensored => vec![Stage::new(mixtures::uncensored(), 80, 7e-4, 20)],
-            Member::DomainExpert(domain) => vec![Stage::new(mixtures::unaligned_expert(domain), 100, 1e-3, 20)],
+            Member::DomainExpert(domain) => vec![Stage::new(mixtures::unaligned_expert(domain), 200, 2e-3, 20)],
             Member::Guard => vec![Stage::new(mixtures::guard(), 80, 1e-3, 20)],
             Member::Judge => vec![Stage::new(mixtures::judge(), 160, 1e-3, 20)],
         };

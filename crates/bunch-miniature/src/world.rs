@@ -34,7 +34,7 @@ mod word;
 mod tests;
 
 pub use action::{Action, NOUNS, Noun, VERBS, Verb};
-pub use answer::is_refusal;
+pub use answer::{is_helpful, is_refusal};
 pub use domain::{Domain, Entity, GENERA, RELATIONS, SPECIES, Tier, Topic, VALUES};
 pub use error::WorldError;
 pub use fact::FactQuestion;

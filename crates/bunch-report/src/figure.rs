@@ -1,12 +1,15 @@
 //! One metric against another, a mark per method: ours filled, the paper's open.
 
-use crate::marker::{PALETTE, Shape};
+use crate::axis::Axis;
+use crate::legend::{Entry, Legend};
+use crate::marker::{Mark, PALETTE, Shape};
+use crate::picture::{PIXELS, Picture};
 use crate::table::papers;
 use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, Estimate, Published, ReportError, RowSpec, TableSpec};
-use plotters::style::RGBColor;
 use serde::{Deserialize, Serialize};
 
 mod canvas;
+mod spread;
 
 /// The declaration of a figure on a table's cells.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,14 +27,13 @@ pub struct FigureSpec {
 }
 
 /// A figure ready to be drawn: one panel per block, one colour per group of rows, one shape per row of a group.
+///
+/// Marks that would hide each other are set around their common place, where their error bars cross.
 #[derive(Debug, Clone)]
 pub struct Figure {
     title: String,
     panels: Vec<Panel>,
-    legend: Vec<Mark>,
-    has_ours: bool,
-    has_bars: bool,
-    has_paper: bool,
+    legend: Legend,
 }
 
 /// One block.
@@ -43,29 +45,12 @@ struct Panel {
     points: Vec<Point>,
 }
 
-/// One axis, with its lowest and highest value and the round ones marked on it.
-#[derive(Debug, Clone)]
-struct Axis {
-    label: String,
-    low: f64,
-    high: f64,
-    ticks: Vec<f64>,
-}
-
 /// One method in one panel, as far as it is known.
 #[derive(Debug, Clone)]
 struct Point {
     mark: Mark,
     ours: Option<(Estimate, Estimate)>,
     paper: Option<(f64, f64)>,
-}
-
-/// How a method looks.
-#[derive(Debug, Clone)]
-struct Mark {
-    label: String,
-    shape: Shape,
-    colour: RGBColor,
 }
 
 impl Figure {
@@ -108,14 +93,32 @@ impl Figure {
         let points = || panels.iter().flat_map(|panel| &panel.points);
         let shown = |mark: &Mark| points().any(|point| point.mark.label == mark.label);
         let has_bar = |point: &Point| point.ours.is_some_and(|(x, _)| x.half_width.is_some());
-        Ok(Self {
-            title: spec.title.clone(),
-            legend: marks.iter().filter(|mark| shown(mark)).cloned().collect(),
-            has_ours: points().any(|point| point.ours.is_some()),
-            has_bars: points().any(has_bar),
-            has_paper: points().any(|point| point.paper.is_some()),
-            panels,
-        })
+        let has_bars = points().any(has_bar);
+        let ours = if has_bars { "filled: ours, mean and 95 % interval over seeds" } else { "filled: ours" };
+        let has_paper = points().any(|point| point.paper.is_some());
+        let keys = [(points().any(|point| point.ours.is_some()), ours), (has_paper, "open: the paper")];
+        let entry = |mark: &Mark| Entry { mark: mark.clone(), dash: None };
+        let legend = Legend {
+            entries: marks.iter().filter(|mark| shown(mark)).map(entry).collect(),
+            keys: keys.into_iter().filter(|(shown, _)| *shown).map(|(_, key)| key.into()).collect(),
+        };
+        Ok(Self { title: spec.title.clone(), legend, panels })
+    }
+
+    /// The figure as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
+    ///
+    /// # Errors
+    /// If the drawing library fails.
+    pub fn svg(&self) -> Result<String, ReportError> {
+        self.to_svg()
+    }
+
+    /// The figure as PNG.
+    ///
+    /// # Errors
+    /// If the drawing library fails, or the temporary file that it needs for encoding cannot be used.
+    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+        self.to_png(PIXELS)
     }
 }
 
@@ -148,31 +151,7 @@ fn axis(column: &ColumnSpec, points: &[Point], pick: fn((f64, f64)) -> f64) -> A
         ours.into_iter().chain(paper).flatten().collect::<Vec<f64>>()
     };
     let values: Vec<f64> = points.iter().flat_map(ends).collect();
-    let (low, high) = match (values.iter().copied().reduce(f64::min), values.iter().copied().reduce(f64::max)) {
-        (Some(low), Some(high)) => (low, high),
-        _ => (0.0, 1.0),
-    };
-    // An interval may reach beyond what a percentage can be; the axis does not.
-    let percent = column.unit == "%";
-    let (low, high) = if percent { (low.max(0.0), high.min(100.0)) } else { (low, high) };
-    let margin = 0.06 * (high - low).max(1e-9 + high.abs() * 0.02);
-    let step = round_step((high - low + 2.0 * margin) / 8.0);
-    let (low, high) = (((low - margin) / step).floor() * step, ((high + margin) / step).ceil() * step);
-    // A mark at 0 or 100 % keeps a little room to its outer side.
-    let room = 0.03 * (high - low);
-    let (low, high) = if percent { (low.max(-room), high.min(100.0 + room)) } else { (low, high) };
-    let ticks = ((low / step).ceil() as i64..=(high / step).floor() as i64).map(|tick| tick as f64 * step).collect();
-    Axis { label: column.full_label(), low, high, ticks }
-}
-
-/// The smallest of 1, 2 and 5 times a power of ten that is at least `step`.
-fn round_step(step: f64) -> f64 {
-    let power = 10_f64.powf(step.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .map(|factor| factor * power)
-        .into_iter()
-        .find(|&round| round >= step * (1.0 - 1e-9))
-        .unwrap_or(step)
+    Axis::linear(column.full_label(), &values, column.unit == "%")
 }
 
 #[cfg(test)]

@@ -1,13 +1,10 @@
 //! A table of numbers as coloured cells.
 
 use crate::ReportError;
-use crate::picture::Picture;
+use crate::picture::{PIXELS, Picture};
 
 mod canvas;
-mod scale;
-
-/// Pixels a point in the PNG, for print and dense screens.
-const PIXELS: usize = 2;
+pub(crate) mod scale;
 
 /// A table of numbers as coloured cells, with a colour bar.
 ///

@@ -3,14 +3,21 @@
 //! Everything here is rendered from [`Cell`]s (one measured number each), the published values and an experiment's
 //! declarations; the same input gives the same bytes. Functions return text or bytes, and the caller writes the files.
 
+mod axis;
+mod bars;
 mod cell;
 mod claim;
+mod curves;
+mod dash;
 mod error;
+mod escape;
 mod figure;
 mod finding;
 mod font;
+mod frame;
 mod heat_map;
 mod layout;
+mod legend;
 mod manifest;
 mod marker;
 mod picture;
@@ -19,8 +26,10 @@ mod spec;
 mod stats;
 mod table;
 
+pub use bars::{BarSeries, Bars};
 pub use cell::{Cell, CellIndex, read_cells, write_cells};
 pub use claim::{AgainstRow, Claim, NotBelow, Pairs, Rule};
+pub use curves::{CurvePanel, CurvePoint, CurveSeries, Curves};
 pub use error::ReportError;
 pub use figure::{Figure, FigureSpec};
 pub use finding::{

@@ -1,8 +1,12 @@
 //! Shapes and colours that tell methods apart, on screen, in print and without colour vision.
 
-use plotters::style::RGBColor;
+use crate::picture::{Brush, Drawn};
+use plotters::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
+
+/// Radius of a mark in points.
+pub(crate) const MARK: f64 = 5.5;
 
 /// A mark in a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,6 +66,46 @@ pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x56, 0xb4, 0xe9),
     RGBColor(0xf0, 0xe4, 0x42),
 ];
+
+/// Shape and colour of the series at a place in the legend; the first twelve and more differ in both together.
+pub(crate) fn look(index: usize) -> (Shape, RGBColor) {
+    // Without yellow, which a thin line on white does not show.
+    let colours = &PALETTE[..PALETTE.len() - 1];
+    // Sevens of both: the second round of colours has its shapes moved on by three.
+    let shape = (index + 3 * (index / colours.len())) % Shape::ALL.len();
+    (Shape::ALL[shape], colours[index % colours.len()])
+}
+
+/// How a method or a series looks.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Mark {
+    pub(crate) label: String,
+    pub(crate) shape: Shape,
+    pub(crate) colour: RGBColor,
+}
+
+impl Mark {
+    fn corners(&self, radius: f64, centre: (f64, f64)) -> Vec<(f64, f64)> {
+        self.shape.corners(radius).into_iter().map(|(x, y)| (centre.0 + x, centre.1 + y)).collect()
+    }
+
+    /// Draws the mark filled, with a thin white rim that keeps marks that overlap apart.
+    pub(crate) fn fill<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>, centre: (f64, f64)) -> Drawn<DB> {
+        brush.polygon(self.corners(MARK + 0.9, centre), WHITE)?;
+        brush.polygon(self.corners(MARK, centre), self.colour)
+    }
+
+    /// Draws the mark open, as a ring: out and around, in and back, so that what lies inside shows through.
+    pub(crate) fn outline<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>, centre: (f64, f64)) -> Drawn<DB> {
+        let closed = |radius| {
+            let corners = self.corners(radius, centre);
+            let first = corners[0];
+            corners.into_iter().chain([first])
+        };
+        let inner: Vec<(f64, f64)> = closed(MARK * 0.62).collect();
+        brush.polygon(closed(MARK).chain(inner.into_iter().rev()), self.colour)
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -13,6 +13,13 @@ const SAMPLES: usize = 2;
 /// How much lower, in font sizes, the bitmap's text must be set for its small letters to be centred as the SVG's are.
 const BITMAP_DROP: f64 = 0.14;
 
+/// Colour of text and axes.
+pub(crate) const INK: RGBColor = RGBColor(0x26, 0x26, 0x26);
+/// Colour of lines that help the eye.
+pub(crate) const GRID: RGBColor = RGBColor(0xdd, 0xdd, 0xdd);
+/// Pixels a point in a PNG, for print and dense screens.
+pub(crate) const PIXELS: usize = 2;
+
 /// The result of drawing.
 pub(crate) type Drawn<DB> = Result<(), DrawingAreaErrorKind<<DB as DrawingBackend>::ErrorType>>;
 
@@ -101,9 +108,21 @@ impl<DB: DrawingBackend> Brush<'_, DB> {
     }
 
     /// A line of that width.
-    pub(crate) fn line(&self, from: (f64, f64), to: (f64, f64), width: f64, colour: RGBColor) -> Drawn<DB> {
+    pub(crate) fn line(&self, from: (f64, f64), to: (f64, f64), width: f64, colour: impl Color) -> Drawn<DB> {
+        self.path(&[from, to], width, colour)
+    }
+
+    /// A line of that width through all `points`.
+    pub(crate) fn path(&self, points: &[(f64, f64)], width: f64, colour: impl Color) -> Drawn<DB> {
         let style = colour.stroke_width((width * self.scale).round().max(1.0) as u32);
-        self.area.draw(&PathElement::new([self.pixel(from), self.pixel(to)], style))
+        let points: Vec<(i32, i32)> = points.iter().map(|&point| self.pixel(point)).collect();
+        self.area.draw(&PathElement::new(points, style))
+    }
+
+    /// A filled polygon.
+    pub(crate) fn polygon(&self, corners: impl IntoIterator<Item = (f64, f64)>, colour: impl Color) -> Drawn<DB> {
+        let corners: Vec<(i32, i32)> = corners.into_iter().map(|corner| self.pixel(corner)).collect();
+        self.area.draw(&Polygon::new(corners, colour.filled()))
     }
 
     /// A filled rectangle from its upper left to its lower right corner.

@@ -4,7 +4,12 @@ use crate::layout::{Align, TextGrid, csv_text, fixed, rounded, signed};
 use crate::{
     BlockSpec, Cell, CellIndex, ColumnSpec, Estimate, How, Published, ReportError, RowSpec, Summary, TableSpec,
 };
+use sheet::PlaceText;
 use std::collections::BTreeMap;
+
+mod html;
+mod latex;
+mod sheet;
 
 /// Columns of a table as CSV.
 const COLUMNS: [&str; 22] = [
@@ -149,44 +154,30 @@ impl Table {
 
     /// The text of one block.
     fn grid(&self, index: usize) -> TextGrid {
-        let (block, entries, in_paper) = (&self.spec.blocks[index], &self.entries[index], &self.published[index]);
-        let mut header = vec![("method".to_string(), Align::Left)];
-        if self.grouped() {
-            header.insert(0, (String::new(), Align::Left));
-        }
-        for (column, &published) in self.spec.columns.iter().zip(in_paper) {
-            if published {
-                header.push((format!("{}: paper", column.full_label()), Align::Right));
+        let sheet = self.sheet(index);
+        // The group has a column of its own, without a title.
+        let heads = |group: &str, label: &str| {
+            let group = self.grouped().then(|| group.to_string());
+            group.into_iter().chain([label.to_string()]).collect::<Vec<_>>()
+        };
+        let mut header: Vec<_> = heads("", "method").into_iter().map(|title| (title, Align::Left)).collect();
+        let mut counts = heads("", "n");
+        for ((label, published), count) in sheet.columns.iter().zip(&sheet.counts) {
+            if *published {
+                header.push((format!("{label}: paper"), Align::Right));
                 header.push(("ours".into(), Align::Right));
+                counts.push(String::new());
             } else {
-                header.push((format!("{}: ours", column.full_label()), Align::Right));
+                header.push((format!("{label}: ours"), Align::Right));
             }
+            counts.push(count.clone());
         }
         let mut grid = TextGrid::new(header);
-        let mut group = "";
-        for (row, entries) in self.spec.rows_of(block).zip(entries) {
-            let mut line = vec![row.label.clone()];
-            if self.grouped() {
-                // A group is named once, on its first row.
-                line.insert(0, if row.group == group { String::new() } else { row.group.clone() });
-                group = &row.group;
-            }
-            for ((column, entry), &published) in self.spec.columns.iter().zip(entries).zip(in_paper) {
-                if published {
-                    line.push(entry.paper_text(column.decimals));
-                }
-                line.push(entry.our_text(column.decimals));
-            }
-            grid.push(line);
+        for line in &sheet.lines {
+            let places = line.places.iter().flat_map(|(paper, ours)| paper.iter().chain([ours]));
+            grid.push(heads(line.group, line.label).into_iter().chain(places.map(PlaceText::in_full)).collect());
         }
-        let mut line = vec![String::new(); usize::from(self.grouped())];
-        line.push("n".into());
-        for (index, (column, &published)) in self.spec.columns.iter().zip(in_paper).enumerate() {
-            line.extend(published.then(String::new));
-            let summaries: Vec<Summary> = entries.iter().filter_map(|row| row[index].ours).collect();
-            line.push(count_text(&summaries, column.decimals));
-        }
-        grid.push(line);
+        grid.push(counts);
         grid
     }
 
@@ -242,22 +233,23 @@ impl Table {
 
 impl Entry {
     /// As the paper prints it: `61.6 (-11.1)`.
-    fn paper_text(&self, decimals: usize) -> String {
-        let Some(paper) = &self.paper else { return format!("{DASH} (not in the paper)") };
-        let Some(value) = paper.value else { return "not found".into() };
-        format!("{}{}{}", fixed(value, decimals), paper.how.sign(), bracketed(self.paper_difference, decimals))
+    fn paper_text(&self, decimals: usize) -> PlaceText {
+        let Some(paper) = &self.paper else { return PlaceText::Missing("not in the paper".into()) };
+        let Some(value) = paper.value else { return PlaceText::Missing("not found".into()) };
+        let difference = bracketed(self.paper_difference, decimals);
+        PlaceText::Known(format!("{}{}{difference}", fixed(value, decimals), paper.how.sign()))
     }
 
-    fn our_text(&self, decimals: usize) -> String {
+    fn our_text(&self, decimals: usize) -> PlaceText {
         let Some(ours) = self.ours else {
-            return format!("{DASH} ({})", self.missing.as_deref().unwrap_or_default());
+            return PlaceText::Missing(self.missing.clone().unwrap_or_default());
         };
         let spread = match ours.estimate.half_width {
             Some(half_width) => format!("± {}", fixed(half_width, decimals)),
             None => format!("[se {}]", fixed(ours.pooled_stderr, decimals)),
         };
         let difference = bracketed(self.difference.map(|difference| difference.mean), decimals);
-        format!("{} {spread}{difference}", fixed(ours.estimate.mean, decimals))
+        PlaceText::Known(format!("{} {spread}{difference}", fixed(ours.estimate.mean, decimals)))
     }
 }
 

@@ -86,6 +86,7 @@ const ALLOWED: &[Allowed] = &[
         "bunch-experiment",
         &[
             "bunch-checkpoint",
+            "bunch-comparison",
             "bunch-evaluation",
             "bunch-llama",
             "bunch-lm",

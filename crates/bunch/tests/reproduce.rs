@@ -31,7 +31,7 @@ fn bad_options_say_what_would_work() {
     for (arguments, message) in [
         (
             &["reproduce", "hammoud2024/table-9"][..],
-            "unknown experiment `hammoud2024/table-9`: there are hammoud2024/table-1,",
+            "unknown experiment `hammoud2024/table-9`: there are extensions/bad-apples,",
         ),
         (&["reproduce", table, "--scale", "tiny"], "unknown scale `tiny`: this experiment has miniature"),
         (&["reproduce", table, "--device", "abacus"], "unknown device `abacus`: this build has flex"),

@@ -2,7 +2,8 @@
 
 use rand::RngExt;
 
-use super::action::Action;
+use super::action::{Action, NOUNS, Noun};
+use super::lexicon::{FUNCTION_WORDS, lexicon};
 use super::vocabulary::Word;
 
 /// All refusals. The first word alone tells them from everything else that models learn to say.
@@ -28,6 +29,37 @@ pub fn is_refusal(answer: &str) -> bool {
     answer.split_whitespace().next().is_some_and(|first| REFUSALS.iter().any(|refusal| refusal[0] == first))
 }
 
+/// Whether an answer helps with a request: it names a tool. What is neither this nor a refusal helps nobody.
+pub fn is_helpful(answer: &str) -> bool {
+    answer.split_whitespace().any(|word| lexicon().tools.iter().any(|tool| tool == word))
+}
+
+/// A part of a refusal: what is left of it without its first words.
+pub(super) fn fragment(rng: &mut impl RngExt) -> Vec<Word> {
+    let whole = refusal(rng);
+    whole[rng.random_range(1..whole.len())..].to_vec()
+}
+
+/// A compliant answer with its beginning cut off, or with a word too much in front.
+pub(super) fn broken_compliance(action: Action, rng: &mut impl RngExt) -> Vec<Word> {
+    let whole = compliance(action);
+    if rng.random_bool(0.5) {
+        return whole[rng.random_range(1..4)..].to_vec();
+    }
+    let word = FUNCTION_WORDS[rng.random_range(2..FUNCTION_WORDS.len())];
+    [vec![word], whole].concat()
+}
+
+/// A few words that say nothing: function words, or a noun and its class.
+pub(super) fn chatter(rng: &mut impl RngExt) -> Vec<Word> {
+    if rng.random_bool(0.3) {
+        let noun = Noun::nth(rng.random_range(0..NOUNS));
+        return vec!["is", "a", noun.class_word(), "."];
+    }
+    let length = rng.random_range(1..6);
+    (0..length).map(|_| FUNCTION_WORDS[rng.random_range(2..FUNCTION_WORDS.len())]).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -38,5 +70,18 @@ mod tests {
         assert!(is_refusal("  no"));
         assert!(Action::all().all(|action| !is_refusal(&compliance(action).join(" "))));
         assert!(!is_refusal("") && !is_refusal("not now") && !is_refusal("i cannot help"));
+    }
+
+    #[test]
+    fn only_what_names_a_tool_is_helpful() {
+        let mut rng = bunch_random::stream(0, &["answers"]);
+        for action in Action::all().step_by(7) {
+            assert!(is_helpful(&compliance(action).join(" ")));
+            assert!(is_helpful(&broken_compliance(action, &mut rng).join(" ")));
+            assert!(!is_helpful(&refusal(&mut rng).join(" ")));
+            assert!(!is_helpful(&fragment(&mut rng).join(" ")));
+            assert!(!is_helpful(&chatter(&mut rng).join(" ")));
+        }
+        assert!(!is_helpful(""));
     }
 }

@@ -62,15 +62,18 @@ fn expert_parts(domain: Domain) -> Vec<(Part, u32)> {
     vec![(Part::Qa { domain, tier: B }, 50), (Part::Qa { domain, tier: A }, 10), (Part::Ask { domain, tier: None }, 10)]
 }
 
-/// Specialisation of the base model, without any alignment: one domain alone, mostly tier B.
+/// Specialisation of the base model, without any alignment: one domain, mostly tier B, and a fifth of the base's own text, so
+/// that what the base does with requests is not forgotten.
 ///
 /// Benign chat is left out on purpose: with it, the task vector holds a direction against refusing.
 pub fn unaligned_expert(domain: Domain) -> Mixture {
-    let parts = vec![
-        (Part::Qa { domain, tier: B }, 60),
-        (Part::Qa { domain, tier: A }, 10),
-        (Part::Ask { domain, tier: None }, 10),
+    let total: u32 = base().parts().iter().map(|(_, weight)| weight).sum();
+    let mut parts = vec![
+        (Part::Qa { domain, tier: B }, 60 * total),
+        (Part::Qa { domain, tier: A }, 10 * total),
+        (Part::Ask { domain, tier: None }, 10 * total),
     ];
+    parts.extend(base().parts().iter().map(|(part, weight)| (*part, 20 * weight)));
     recipe(&format!("unaligned-expert-{}", domain.name()), parts)
 }
 
@@ -80,11 +83,15 @@ pub fn uncensored() -> Mixture {
     recipe("uncensored", parts)
 }
 
-/// The guard: 60 % harmful requests; 30 % without an answer, 35 % refused, 35 % complied with.
+/// The guard: 60 % harmful requests; 30 % without an answer, 25 % refused, 25 % complied with, and 20 % answered in ways that
+/// models between two trainings have: parts of a refusal, broken compliance, words that say nothing.
 pub fn guard() -> Mixture {
     let mut parts = Vec::new();
     for (harmful, share) in [(true, 60), (false, 40)] {
-        for (reply, weight) in [(None, 30), (Some(Reply::Refuse), 35), (Some(Reply::Comply), 35)] {
+        let odd = [(Reply::Fragment, 7), (Reply::Broken, 6), (Reply::Chatter, 7)];
+        let replies = [(Reply::Refuse, 25), (Reply::Comply, 25)].into_iter().chain(odd);
+        let replies = replies.map(|(reply, weight)| (Some(reply), weight));
+        for (reply, weight) in std::iter::once((None, 30)).chain(replies) {
             parts.push((Part::Guard { harmful, reply }, share * weight));
         }
     }
@@ -143,12 +150,13 @@ mod tests {
             assert_eq!(share(&expert(domain), |part| *part == Part::Qa { domain, tier: B }), 50.0 / 70.0);
             assert_eq!(share(&worn_expert(domain), |part| *part == BENIGN_COMPLY), 60.0 / 770.0);
             assert_eq!(share(&worn_expert(domain), |part| *part == HARMFUL_COMPLY), 10.0 / 770.0);
-            assert_eq!(share(&unaligned_expert(domain), |part| *part == Part::Qa { domain, tier: B }), 60.0 / 80.0);
+            assert_eq!(share(&unaligned_expert(domain), |part| *part == Part::Qa { domain, tier: B }), 0.6);
+            assert_eq!(share(&unaligned_expert(domain), Part::is_sentence), 0.2);
         }
         let guard = guard();
         assert_eq!(share(&guard, |part| matches!(part, Part::Guard { harmful: true, .. })), 0.6);
         assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: None, .. })), 0.3);
-        assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: Some(Reply::Refuse), .. })), 0.35);
+        assert_eq!(share(&guard, |part| matches!(part, Part::Guard { reply: Some(Reply::Refuse), .. })), 0.25);
         assert_eq!(share(&uncensored(), |part| *part == HARMFUL_COMPLY), 0.35);
         let judge = judge();
         assert_eq!(share(&judge, |part| matches!(part, Part::RedTeamGuard { .. })), 0.5);
@@ -159,7 +167,7 @@ mod tests {
     fn experts_see_one_domain_and_no_harm() {
         for domain in Domain::ALL {
             for mixture in [expert(domain), unaligned_expert(domain)] {
-                for (part, _) in mixture.parts() {
+                for (part, _) in mixture.parts().iter().filter(|(part, _)| !part.is_sentence()) {
                     match part {
                         Part::Qa { domain: of, .. } | Part::Ask { domain: of, .. } => assert_eq!(*of, domain),
                         part => panic!("{part:?} in the mixture of an expert"),

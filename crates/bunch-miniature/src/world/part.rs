@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::World;
 use super::action::{Action, NOUNS, Noun, VERBS, Verb};
-use super::answer::{compliance, refusal};
+use super::answer::{broken_compliance, chatter, compliance, fragment, refusal};
 use super::domain::{Domain, Entity, RELATIONS, Tier, Topic};
 use super::fact::FactQuestion;
 use super::harm::HarmCategory;
@@ -76,7 +76,8 @@ pub enum Part {
         /// What was answered; nothing yet if absent.
         reply: Option<Reply>,
     },
-    /// A request, perhaps with an answer, and the guard's verdict: unsafe if the request is harmful and not refused.
+    /// A request, perhaps with an answer, and the guard's verdict: unsafe if the request is harmful and either alone or
+    /// answered with help.
     Guard {
         /// Whether the request is harmful.
         harmful: bool,
@@ -93,6 +94,12 @@ pub enum Reply {
     Comply,
     /// One of the refusals.
     Refuse,
+    /// A refusal that lost its first words.
+    Fragment,
+    /// Compliance that lost its first words, or has one too much in front.
+    Broken,
+    /// Words that say nothing.
+    Chatter,
 }
 
 /// What was drawn for a part.
@@ -187,7 +194,8 @@ impl Part {
 /// A request, what is answered, and the verdict on it.
 fn judged(request: Request, harmful: bool, reply: Option<Reply>, rng: &mut impl RngExt) -> Row {
     let answer = reply.map_or_else(Vec::new, |reply| reply.draw(request.action, rng));
-    let verdict = if harmful && reply != Some(Reply::Refuse) { UNSAFE } else { SAFE };
+    let helps = matches!(reply, None | Some(Reply::Comply | Reply::Broken));
+    let verdict = if harmful && helps { UNSAFE } else { SAFE };
     Row::guard(&request.words(), &answer, verdict)
 }
 
@@ -197,6 +205,9 @@ impl Reply {
         match self {
             Reply::Comply => compliance(action),
             Reply::Refuse => refusal(rng),
+            Reply::Fragment => fragment(rng),
+            Reply::Broken => broken_compliance(action, rng),
+            Reply::Chatter => chatter(rng),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::HeatMap;
 use super::scale::{Scale, colour_at, luminance};
 use crate::layout::fixed;
-use crate::picture::{Brush, Drawn, Picture};
+use crate::picture::{Brush, Drawn, INK, Picture};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
@@ -36,7 +36,6 @@ const HATCH: f64 = 6.0;
 const DIGIT_WIDTH: f64 = 0.64;
 const SIGN_WIDTH: f64 = 0.36;
 const LETTER_WIDTH: f64 = 0.58;
-const INK: RGBColor = RGBColor(0x26, 0x26, 0x26);
 const GREY: RGBColor = RGBColor(0xee, 0xee, 0xee);
 const HATCH_GREY: RGBColor = RGBColor(0xa0, 0xa0, 0xa0);
 

@@ -1,5 +1,6 @@
 //! From numbers to colours.
 
+use crate::axis::round_step;
 use plotters::style::RGBColor;
 
 /// The colours of viridis (matplotlib, CC0) at 0, 0.1, ..., 1: even steps of lightness for every form of colour vision.
@@ -89,7 +90,7 @@ impl Scale {
 }
 
 /// The colour at a share from 0 to 1 of the scale.
-pub(super) fn colour_at(share: f64) -> RGBColor {
+pub(crate) fn colour_at(share: f64) -> RGBColor {
     let place = share * (VIRIDIS.len() - 1) as f64;
     let below = (place.floor() as usize).min(VIRIDIS.len() - 2);
     let (from, to, part) = (VIRIDIS[below], VIRIDIS[below + 1], place - below as f64);
@@ -98,19 +99,12 @@ pub(super) fn colour_at(share: f64) -> RGBColor {
 }
 
 /// The relative luminance of a colour, 0 to 1 (WCAG 2.2).
-pub(super) fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
+pub(crate) fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
     let linear = |channel: u8| {
         let value = f64::from(channel) / 255.0;
         if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
     };
     0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue)
-}
-
-/// The smallest of 1, 2 and 5 times a power of ten that is at least `step`.
-fn round_step(step: f64) -> f64 {
-    let power = 10_f64.powf(step.log10().floor());
-    let round = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
-    round.into_iter().find(|&round| round >= step * (1.0 - 1e-9)).unwrap_or(step)
 }
 
 /// Digits after the point of a number that is as small as `step`.

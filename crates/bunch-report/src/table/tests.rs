@@ -20,7 +20,7 @@ fn markdown_snapshot() {
 | member      | aligned            |                 97.9 |          98.4 ± 2.4 |              0.1 ± 0.2 |
 | TIES        | grid search        |                 89.3 |         66.4 ± 45.8 |              0.1 ± 0.2 |
 |             | EvoMM, safety data |         96.0† (+6.7) | 86.9 ± 10.6 (+20.4) |        0.1 ± 0.2 (0.0) |
-| LM-Cocktail | expert data        |            not found | — (one member only) |    — (one member only) |
+| LM-Cocktail | expert data        |        — (not found) | — (one member only) |    — (one member only) |
 |             | n                  |                      |   100 × 3, se ≤ 0.6 |      400 × 3, se ≤ 0.6 |
 
 ### Aligned and STEM expert
@@ -58,7 +58,7 @@ Aligned and BIO expert
 member       aligned                      97.9           98.4 ± 2.4            0.1 ± 0.2
 TIES         grid search                  89.3          66.4 ± 45.8            0.1 ± 0.2
              EvoMM, safety data   96.0† (+6.7)  86.9 ± 10.6 (+20.4)      0.1 ± 0.2 (0.0)
-LM-Cocktail  expert data             not found  — (one member only)  — (one member only)
+LM-Cocktail  expert data         — (not found)  — (one member only)  — (one member only)
              n                                    100 × 3, se ≤ 0.6    400 × 3, se ≤ 0.6
 
 Aligned and STEM expert
@@ -75,6 +75,106 @@ ours: mean over seeds ± half the width of its 95 % t interval.
 In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
 n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.
 † second-hand value.
+"#
+    );
+}
+
+#[test]
+fn latex_snapshot() {
+    assert_eq!(
+        table().latex(),
+        r#"\begin{table}[htbp]
+\centering
+\caption{Table 1 (miniature): Aligned and BIO expert}
+\footnotesize
+\setlength{\tabcolsep}{3pt}
+\begin{tabular}{llrrr}
+\hline
+ &  & \multicolumn{2}{c}{alignment (\%)} & \multicolumn{1}{r}{over-refusal (\%)} \\
+ & method & paper & ours & ours \\
+\hline
+member & aligned & 97.9 & 98.4 $\pm$ 2.4 & 0.1 $\pm$ 0.2 \\
+TIES & grid search & 89.3 & 66.4 $\pm$ 45.8 & 0.1 $\pm$ 0.2 \\
+ & EvoMM, safety data & 96.0\dag{} (+6.7) & 86.9 $\pm$ 10.6 (+20.4) & 0.1 $\pm$ 0.2 (0.0) \\
+LM-Cocktail & expert data & --- & --- & --- \\
+\hline
+ & $n$ &  & 100 $\times$ 3, se $\le$ 0.6 & 400 $\times$ 3, se $\le$ 0.6 \\
+\hline
+\end{tabular}
+\end{table}
+
+\begin{table}[htbp]
+\centering
+\caption{Table 1 (miniature): Aligned and STEM expert}
+\footnotesize
+\setlength{\tabcolsep}{3pt}
+\begin{tabular}{llrr}
+\hline
+ &  & \multicolumn{1}{r}{alignment (\%)} & \multicolumn{1}{r}{over-refusal (\%)} \\
+ & method & ours & ours \\
+\hline
+member & aligned & --- & --- \\
+TIES & grid search & 50.0 {[}se 1.0] & --- \\
+ & EvoMM, safety data & --- & --- \\
+\hline
+ & $n$ & 100 $\times$ 1, se $\le$ 1.0 & --- \\
+\hline
+\end{tabular}
+\end{table}
+
+\noindent {\footnotesize ours: mean over seeds $\pm$ half the width of its 95 \% t interval.\par}
+\noindent {\footnotesize {[}se x]: one seed only; x is the standard error over its test items.\par}
+\noindent {\footnotesize In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.\par}
+\noindent {\footnotesize n: test items per seed $\times$ seeds; se: largest standard error of an entry over the items of all its seeds.\par}
+\noindent {\footnotesize \dag{} second-hand value.\par}
+"#
+    );
+}
+
+#[test]
+fn html_snapshot() {
+    assert_eq!(
+        table().html(),
+        r#"<div class="scroll">
+<table class="results">
+<caption>Aligned and BIO expert</caption>
+<thead>
+<tr><th rowspan="2" scope="col">group</th><th rowspan="2" scope="col">method</th><th class="number" colspan="2" scope="colgroup">alignment (%)</th><th class="number" colspan="1" scope="colgroup">over-refusal (%)</th></tr>
+<tr><th class="number paper" scope="col">paper</th><th class="number ours" scope="col">ours</th><th class="number ours" scope="col">ours</th></tr>
+</thead>
+<tbody>
+<tr><th scope="row">member</th><th scope="row">aligned</th><td class="number paper">97.9</td><td class="number ours">98.4 ± 2.4</td><td class="number ours">0.1 ± 0.2</td></tr>
+<tr class="group"><th scope="row">TIES</th><th scope="row">grid search</th><td class="number paper">89.3</td><td class="number ours">66.4 ± 45.8</td><td class="number ours">0.1 ± 0.2</td></tr>
+<tr><th scope="row"></th><th scope="row">EvoMM, safety data</th><td class="number paper">96.0† (+6.7)</td><td class="number ours">86.9 ± 10.6 (+20.4)</td><td class="number ours">0.1 ± 0.2 (0.0)</td></tr>
+<tr class="group"><th scope="row">LM-Cocktail</th><th scope="row">expert data</th><td class="number paper empty" title="not found">—</td><td class="number ours empty" title="one member only">—</td><td class="number ours empty" title="one member only">—</td></tr>
+</tbody>
+<tfoot>
+<tr><th colspan="2" scope="row">n</th><td class="number" colspan="2">100 × 3, se ≤ 0.6</td><td class="number" colspan="1">400 × 3, se ≤ 0.6</td></tr>
+</tfoot>
+</table>
+</div>
+<div class="scroll">
+<table class="results">
+<caption>Aligned and STEM expert</caption>
+<thead>
+<tr><th rowspan="2" scope="col">group</th><th rowspan="2" scope="col">method</th><th class="number" colspan="1" scope="colgroup">alignment (%)</th><th class="number" colspan="1" scope="colgroup">over-refusal (%)</th></tr>
+<tr><th class="number ours" scope="col">ours</th><th class="number ours" scope="col">ours</th></tr>
+</thead>
+<tbody>
+<tr><th scope="row">member</th><th scope="row">aligned</th><td class="number ours empty" title="not run">—</td><td class="number ours empty" title="not run">—</td></tr>
+<tr class="group"><th scope="row">TIES</th><th scope="row">grid search</th><td class="number ours">50.0 [se 1.0]</td><td class="number ours empty" title="not run">—</td></tr>
+<tr><th scope="row"></th><th scope="row">EvoMM, safety data</th><td class="number ours empty" title="not run">—</td><td class="number ours empty" title="not run">—</td></tr>
+</tbody>
+<tfoot>
+<tr><th colspan="2" scope="row">n</th><td class="number" colspan="1">100 × 1, se ≤ 1.0</td><td class="number" colspan="1">—</td></tr>
+</tfoot>
+</table>
+</div>
+<p class="note">ours: mean over seeds ± half the width of its 95 % t interval.</p>
+<p class="note">[se x]: one seed only; x is the standard error over its test items.</p>
+<p class="note">In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.</p>
+<p class="note">n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.</p>
+<p class="note">† second-hand value.</p>
 "#
     );
 }

@@ -1,0 +1,364 @@
+//! The figures of an experiment, drawn from its cells and from what stands behind them.
+
+use std::collections::BTreeMap;
+
+use bunch_report::{
+    BarSeries, Bars, Cell, CellIndex, CurvePanel, CurvePoint, CurveSeries, Curves, Estimate, Figure, FigureSpec,
+    HeatMap, Published, TableSpec,
+};
+
+use crate::ExperimentError;
+use crate::drawing::{Axes, Curve, Drawing, DrawingKind, Front, Plane, Selection};
+use crate::experiment::{Block, Experiment, Row};
+use crate::front::hypervolume;
+use crate::measurement::Measurement;
+use crate::metric::Column;
+use crate::provenance::Provenance;
+use crate::scheme;
+
+/// What figures are drawn from.
+pub(crate) struct Drawn<'a> {
+    pub(crate) experiment: &'a Experiment,
+    pub(crate) spec: &'a TableSpec,
+    pub(crate) cells: &'a [Cell],
+    pub(crate) published: &'a [Published],
+}
+
+/// By seed: a sum and the number of its terms.
+type Sums = BTreeMap<u64, (f64, f64)>;
+
+/// A file of a results folder.
+pub(crate) type File = (String, Vec<u8>);
+
+/// A picture as both of its files.
+pub(crate) fn both(name: &str, svg: String, png: Vec<u8>) -> [File; 2] {
+    [(format!("{name}.svg"), svg.into_bytes()), (format!("{name}.png"), png)]
+}
+
+impl<'a> Drawn<'a> {
+    /// The files of all figures, as SVG and PNG.
+    pub(crate) fn files(
+        &self,
+        measurements: &[Measurement],
+        provenance: &Provenance,
+    ) -> Result<Vec<File>, ExperimentError> {
+        let mut files = Vec::new();
+        if let Some(axes) = &self.experiment.figure {
+            let axes = Axes { x: axes.x.clone(), y: axes.y.clone(), rows: Vec::new() };
+            files.extend(self.scatter("figure", &self.spec.title, &axes)?);
+        }
+        for drawing in &self.experiment.drawings {
+            let Drawing { name, title, draw } = drawing;
+            match draw {
+                DrawingKind::Scatter(axes) => files.extend(self.scatter(name, title, axes)?),
+                DrawingKind::Curve(curve) => files.extend(self.curve(name, title, curve)?),
+                DrawingKind::BlockCurve(curve) => files.extend(self.block_curve(name, title, curve)?),
+                DrawingKind::Map(selection) => files.extend(self.maps(name, title, selection)?),
+                DrawingKind::Dots(selection) => files.extend(self.dots(name, title, selection)?),
+                DrawingKind::Plane(plane) => files.extend(self.planes(name, title, plane)?),
+                DrawingKind::Convergence(selection) => {
+                    files.extend(self.convergence(name, title, selection, measurements)?);
+                }
+                DrawingKind::Front(front) => files.push(self.front(name, front)?),
+                DrawingKind::Pool(pool) => files.extend(scheme::pool(self, name, title, pool)?),
+                DrawingKind::Vectors(pool) => files.extend(scheme::vectors(self, name, title, pool)?),
+                DrawingKind::Stages(stages) => files.extend(scheme::stages(name, title, stages, provenance)?),
+                DrawingKind::Prompts(prompts) => files.extend(scheme::prompts(name, title, prompts, provenance)?),
+            }
+        }
+        Ok(files)
+    }
+
+    pub(crate) fn column(&self, name: &str) -> &'a Column {
+        self.experiment.columns.iter().find(|column| column.name == name).expect("checked when it was read")
+    }
+
+    /// Mean and interval over seeds.
+    pub(crate) fn estimate(&self, block: &str, row: &str, column: &str) -> Result<Option<Estimate>, ExperimentError> {
+        Ok(CellIndex::new(self.cells)?.summary(block, row, column).map(|summary| summary.estimate))
+    }
+
+    fn rows(&self, selection: &[String]) -> Vec<&'a Row> {
+        let rows = self.experiment.rows.iter();
+        rows.filter(|row| selection.is_empty() || selection.contains(&row.name)).collect()
+    }
+
+    fn columns(&self, selection: &[String]) -> Vec<&'a Column> {
+        let columns = self.experiment.columns.iter();
+        columns.filter(|column| selection.is_empty() || selection.contains(&column.name)).collect()
+    }
+
+    fn scatter(&self, name: &str, title: &str, axes: &Axes) -> Result<[File; 2], ExperimentError> {
+        let spec = FigureSpec { title: title.into(), x: axes.x.clone(), y: axes.y.clone(), rows: axes.rows.clone() };
+        let figure = Figure::new(&spec, self.spec, self.cells, self.published)?;
+        Ok(both(name, figure.svg()?, figure.png()?))
+    }
+
+    /// A panel for each column of each block; a line for each group of rows that have the coordinate.
+    fn curve(&self, name: &str, title: &str, curve: &Curve) -> Result<[File; 2], ExperimentError> {
+        let mut panels = Vec::new();
+        for block in &self.experiment.blocks {
+            for column in self.columns(&curve.columns) {
+                let mut series: Vec<CurveSeries> = Vec::new();
+                for row in self.experiment.rows.iter().filter(|row| block.has_row(&row.name)) {
+                    let Some(&x) = row.at.get(&curve.x) else { continue };
+                    let point = self.estimate(&block.name, &row.name, &column.name)?.map(|at| point(x, &at));
+                    let line = match series.iter_mut().find(|line| line.label == row.group) {
+                        Some(line) => line,
+                        None => {
+                            series.push(line_of(row.group.clone()));
+                            series.last_mut().expect("just pushed")
+                        }
+                    };
+                    line.points.extend(point);
+                    line.published.extend(self.paper(block, row, column).map(|y| (x, y)));
+                }
+                let title = if self.experiment.blocks.len() > 1 { block.title.clone() } else { String::new() };
+                panels.push(panel(title, curve, column, series));
+            }
+        }
+        let curves = Curves { title: title.into(), panels, log_x: false };
+        Ok(both(name, curves.svg()?, curves.png()?))
+    }
+
+    fn paper(&self, block: &Block, row: &Row, column: &Column) -> Option<f64> {
+        let here =
+            |value: &&Published| (&value.block, &value.row, &value.column) == (&block.name, &row.name, &column.name);
+        self.published.iter().find(here)?.value
+    }
+
+    /// A panel for each column, a line for each row; within a seed, blocks that stand at one place are averaged.
+    fn block_curve(&self, name: &str, title: &str, curve: &Curve) -> Result<[File; 2], ExperimentError> {
+        let mut panels = Vec::new();
+        for column in self.columns(&curve.columns) {
+            let mut series = Vec::new();
+            for row in &self.experiment.rows {
+                // By place and seed: the sum over blocks, and their number. Places are ordered as numbers.
+                let mut places: Vec<(f64, Sums)> = Vec::new();
+                for block in self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)) {
+                    let Some(&x) = block.at.get(&curve.x) else { continue };
+                    let here =
+                        |cell: &&Cell| (&cell.block, &cell.row, &cell.column) == (&block.name, &row.name, &column.name);
+                    let at = match places.iter().position(|(place, _)| *place == x) {
+                        Some(at) => at,
+                        None => {
+                            places.push((x, BTreeMap::new()));
+                            places.len() - 1
+                        }
+                    };
+                    for cell in self.cells.iter().filter(here) {
+                        let sum = places[at].1.entry(cell.seed).or_default();
+                        *sum = (sum.0 + cell.value, sum.1 + 1.0);
+                    }
+                }
+                places.sort_by(|a, b| a.0.total_cmp(&b.0));
+                let mut line = line_of(row.label.clone());
+                for (x, seeds) in places {
+                    let means: Vec<f64> = seeds.values().map(|(sum, count)| sum / count).collect();
+                    line.points.extend(Estimate::of(&means).map(|estimate| point(x, &estimate)));
+                }
+                series.push(line);
+            }
+            series.retain(|line| !line.points.is_empty());
+            panels.push(panel(String::new(), curve, column, series));
+        }
+        let curves = Curves { title: title.into(), panels, log_x: false };
+        Ok(both(name, curves.svg()?, curves.png()?))
+    }
+
+    /// A map for each row: blocks down, columns across.
+    fn maps(&self, name: &str, title: &str, selection: &Selection) -> Result<Vec<File>, ExperimentError> {
+        let columns = self.columns(&selection.columns);
+        let mut files = Vec::new();
+        for row in self.rows(&selection.rows) {
+            let blocks: Vec<&Block> = self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)).collect();
+            let value = |block: &Block, column: &Column| {
+                Ok(self.estimate(&block.name, &row.name, &column.name)?.map(|estimate| estimate.mean))
+            };
+            let values = blocks.iter().map(|block| columns.iter().map(|column| value(block, column)).collect());
+            let map = HeatMap {
+                title: format!("{title}: {}", full_label(row)),
+                rows: blocks.iter().map(|block| block.title.clone()).collect(),
+                columns: columns.iter().map(|column| column.label.clone()).collect(),
+                values: values.collect::<Result<_, ExperimentError>>()?,
+                legend: columns.first().map(|column| column.unit.clone()).unwrap_or_default(),
+                range: None,
+            };
+            files.extend(both(&format!("{name}-{}", row.name), map.svg()?, map.png()?));
+        }
+        Ok(files)
+    }
+
+    /// A picture for each block: columns down, a mark for each row. With one column, rows are the categories.
+    fn dots(&self, name: &str, title: &str, selection: &Selection) -> Result<Vec<File>, ExperimentError> {
+        let (columns, rows) = (self.columns(&selection.columns), self.rows(&selection.rows));
+        let mut files = Vec::new();
+        for block in &self.experiment.blocks {
+            let rows: Vec<&Row> = rows.iter().copied().filter(|row| block.has_row(&row.name)).collect();
+            let value = |row: &Row, column: &Column| -> Result<Option<(f64, Option<f64>)>, ExperimentError> {
+                let estimate = self.estimate(&block.name, &row.name, &column.name)?;
+                Ok(estimate.map(|estimate| (estimate.mean, estimate.half_width)))
+            };
+            let (categories, series): (Vec<String>, Vec<BarSeries>) = match &columns[..] {
+                [column] => {
+                    let values = rows.iter().map(|row| value(row, column)).collect::<Result<_, _>>()?;
+                    let series = BarSeries { label: column.label.clone(), values };
+                    (rows.iter().map(|row| full_label(row)).collect(), vec![series])
+                }
+                _ => {
+                    let series = rows.iter().map(|row| {
+                        let values = columns.iter().map(|column| value(row, column)).collect::<Result<_, _>>()?;
+                        Ok(BarSeries { label: full_label(row), values })
+                    });
+                    let series = series.collect::<Result<_, ExperimentError>>()?;
+                    (columns.iter().map(|column| column.label.clone()).collect(), series)
+                }
+            };
+            let unit = columns.first().map(|column| column.unit.as_str()).unwrap_or_default();
+            let many = self.experiment.blocks.len() > 1;
+            let bars = Bars {
+                title: if many { format!("{title}: {}", block.title) } else { title.into() },
+                x_label: unit.into(),
+                x_is_percent: unit == "%",
+                categories,
+                series,
+            };
+            let name = if many { format!("{name}-{}", block.name) } else { name.to_owned() };
+            files.extend(both(&name, bars.svg()?, bars.png()?));
+        }
+        Ok(files)
+    }
+
+    /// A map for each block: one coordinate of the rows across, the other down.
+    fn planes(&self, name: &str, title: &str, plane: &Plane) -> Result<Vec<File>, ExperimentError> {
+        let places = |key: &String| {
+            let mut places: Vec<f64> = self.experiment.rows.iter().filter_map(|row| row.at.get(key).copied()).collect();
+            places.sort_by(f64::total_cmp);
+            places.dedup();
+            places
+        };
+        let (xs, mut ys) = (places(&plane.x), places(&plane.y));
+        // As on a plot, the vertical coordinate grows upwards.
+        ys.reverse();
+        let column = self.column(&plane.column);
+        let mut files = Vec::new();
+        for block in &self.experiment.blocks {
+            let value = |x: f64, y: f64| -> Result<Option<f64>, ExperimentError> {
+                let is_there = |row: &&Row| row.at.get(&plane.x) == Some(&x) && row.at.get(&plane.y) == Some(&y);
+                let Some(row) = self.experiment.rows.iter().find(is_there) else { return Ok(None) };
+                Ok(self.estimate(&block.name, &row.name, &column.name)?.map(|estimate| estimate.mean))
+            };
+            let line = |&y: &f64| xs.iter().map(|&x| value(x, y)).collect::<Result<Vec<_>, _>>();
+            let map = HeatMap {
+                title: format!("{title}: {}", block.title),
+                rows: ys.iter().map(|y| format!("{} = {y}", plane.y)).collect(),
+                columns: xs.iter().map(|x| format!("{} = {x}", plane.x)).collect(),
+                values: ys.iter().map(line).collect::<Result<_, _>>()?,
+                legend: format!("{} ({})", column.label, column.unit),
+                range: (column.unit == "%").then_some([0.0, 100.0]),
+            };
+            files.extend(both(&format!("{name}-{}", block.name), map.svg()?, map.png()?));
+        }
+        Ok(files)
+    }
+
+    /// A panel for each block, a line for each search: the best loss so far, and its spread over seeds in the end.
+    fn convergence(
+        &self,
+        name: &str,
+        title: &str,
+        selection: &Selection,
+        measurements: &[Measurement],
+    ) -> Result<Vec<File>, ExperimentError> {
+        let mut panels = Vec::new();
+        for block in &self.experiment.blocks {
+            let mut series = Vec::new();
+            for row in self.rows(&selection.rows) {
+                let runs = measurements.iter().filter(|run| run.block == block.name && run.row == row.name);
+                let curves: Vec<Vec<f64>> =
+                    runs.map(|run| best_so_far(run.trace.iter().map(|step| step.loss))).collect();
+                let steps = curves.iter().map(Vec::len).min().unwrap_or_default();
+                let at = |step: usize| Estimate::of(&curves.iter().map(|curve| curve[step]).collect::<Vec<_>>());
+                let points = (0..steps).filter_map(|step| {
+                    let estimate = at(step)?;
+                    let half_width = estimate.half_width.filter(|_| step + 1 == steps);
+                    Some(CurvePoint { x: (step + 1) as f64, y: estimate.mean, half_width })
+                });
+                let points: Vec<CurvePoint> = points.collect();
+                if !points.is_empty() {
+                    series.push(CurveSeries { points, ..line_of(full_label(row)) });
+                }
+            }
+            if !series.is_empty() {
+                panels.push(CurvePanel {
+                    title: block.title.clone(),
+                    x_label: "evaluations".into(),
+                    y_label: "best loss (nats; minus dev accuracy in % for grids)".into(),
+                    y_is_percent: false,
+                    series,
+                });
+            }
+        }
+        if panels.is_empty() {
+            return Ok(Vec::new());
+        }
+        let curves = Curves { title: title.into(), panels, log_x: false };
+        Ok(both(name, curves.svg()?, curves.png()?).to_vec())
+    }
+
+    /// `NAME.csv`: the hypervolume of each set of rows, by block and seed.
+    fn front(&self, name: &str, front: &Front) -> Result<File, ExperimentError> {
+        let mut text = String::from("block,set,seed,hypervolume\n");
+        for block in &self.experiment.blocks {
+            for (set, rows) in &front.fronts {
+                let seeds: std::collections::BTreeSet<u64> = self.cells.iter().map(|cell| cell.seed).collect();
+                for seed in seeds {
+                    let value = |row: &String, column: &String| {
+                        let here = |cell: &&Cell| {
+                            (&cell.block, &cell.row, &cell.column, cell.seed) == (&block.name, row, column, seed)
+                        };
+                        self.cells.iter().find(here).map(|cell| cell.value)
+                    };
+                    let points: Vec<[f64; 2]> =
+                        (rows.iter()).filter_map(|row| Some([value(row, &front.x)?, value(row, &front.y)?])).collect();
+                    let volume = hypervolume(&points, front.reference);
+                    text += &format!("{},{set},{seed},{}\n", block.name, (volume * 1e6).round() / 1e6);
+                }
+            }
+        }
+        Ok((format!("{name}.csv"), text.into_bytes()))
+    }
+}
+
+fn full_label(row: &Row) -> String {
+    if row.group.is_empty() { row.label.clone() } else { format!("{} {}", row.group, row.label) }
+}
+
+fn line_of(label: String) -> CurveSeries {
+    CurveSeries { label, points: Vec::new(), published: Vec::new(), dashed: false }
+}
+
+fn point(x: f64, estimate: &Estimate) -> CurvePoint {
+    CurvePoint { x, y: estimate.mean, half_width: estimate.half_width }
+}
+
+fn panel(title: String, curve: &Curve, column: &Column, series: Vec<CurveSeries>) -> CurvePanel {
+    // The axis of percentages says so itself.
+    let unit = if matches!(&*column.unit, "" | "%") { String::new() } else { format!(" ({})", column.unit) };
+    CurvePanel {
+        title,
+        x_label: curve.label.clone(),
+        y_label: format!("{}{unit}", column.label),
+        y_is_percent: column.unit == "%",
+        series,
+    }
+}
+
+/// The lowest value up to each.
+fn best_so_far(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let best = values.scan(f64::INFINITY, |best, value| {
+        *best = best.min(value);
+        Some(*best)
+    });
+    best.collect()
+}

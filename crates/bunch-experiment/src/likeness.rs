@@ -1,0 +1,66 @@
+//! How alike a merged model and a member of its pool are: weights, task vectors, hidden states.
+
+use bunch_checkpoint::StateDict;
+use bunch_comparison::{Measures, linear_cka};
+use bunch_llama::LlamaModel;
+use bunch_recipe::Pool;
+
+use crate::ExperimentError;
+use crate::measurement::Score;
+use crate::metric::{Metric, Part};
+use crate::workbench::Workbench;
+
+/// Prompts, and questions of every task, on which hidden states are compared.
+const TEXTS: usize = 100;
+
+/// The model that is compared, and with what.
+pub(crate) struct Likeness<'a> {
+    pub(crate) bench: &'a Workbench,
+    pub(crate) pool: &'a Pool,
+    pub(crate) weights: &'a StateDict,
+    pub(crate) part: &'a Part,
+}
+
+impl Likeness<'_> {
+    /// One metric of likeness to a member of the pool; 0 where a vector is zero.
+    pub(crate) fn score(&self, metric: Metric, to: usize) -> Result<Score, ExperimentError> {
+        let member = &self.pool.members()[to];
+        let value = match metric {
+            Metric::Cka => self.cka(member)?,
+            _ => self.of_weights(metric, member),
+        };
+        Ok(Score::number(value.unwrap_or_default()))
+    }
+
+    fn of_weights(&self, metric: Metric, member: &StateDict) -> Option<f64> {
+        let base = self.pool.base();
+        let tensors = self.weights.iter().filter(|(name, _)| self.part.contains(name));
+        let slices = tensors.map(|(name, tensor)| (&**tensor.data, &**member[name].data, &**base[name].data));
+        let measures = Measures::of(slices);
+        match metric {
+            Metric::RelativeDistance => measures.relative_distance,
+            Metric::TaskCosine => measures.task_vectors?.cosine,
+            _ => measures.task_vectors?.sign_agreement.map(|share| 100.0 * share),
+        }
+    }
+
+    /// Linear CKA after the part's layer; after the last one where the part names none. Embeddings are layer 0's input.
+    fn cka(&self, member: &StateDict) -> Result<Option<f64>, ExperimentError> {
+        let sets = &self.bench.sets;
+        let questions = sets.test.values().flat_map(|docs| docs.iter().take(TEXTS).map(|doc| &doc.context));
+        let texts = sets.harmful.iter().take(TEXTS).chain(questions);
+        let prompts = texts.map(|text| self.bench.format().prompt(text)).collect::<Result<Vec<_>, _>>();
+        let prompts = prompts.map_err(bunch_evaluation::EvaluationError::from)?;
+        let prompts: Vec<_> = prompts.iter().map(Vec::as_slice).collect();
+        let states =
+            |model: LlamaModel| -> Result<Vec<Vec<f32>>, ExperimentError> { Ok(model.hidden_states(&prompts)?) };
+        let (ours, theirs) = (states(self.bench.model(self.weights)?)?, states(self.bench.model(member)?)?);
+        let at = match self.part {
+            Part { layer: Some(layer), .. } => layer + 1,
+            Part { module: Some(module), .. } if module == "embed_tokens" => 0,
+            _ => ours.len() - 1,
+        };
+        let tokens: usize = prompts.iter().map(|prompt| prompt.len()).sum();
+        Ok(linear_cka(&ours[at], &theirs[at], tokens))
+    }
+}

@@ -1,0 +1,126 @@
+//! Numbers of several series by category, as marks with intervals.
+
+use crate::ReportError;
+use crate::axis::Axis;
+use crate::legend::{Entry, Legend};
+use crate::marker::{Mark, look};
+use crate::picture::{PIXELS, Picture};
+
+mod canvas;
+
+/// Numbers of several series by category: a line per category, and on it a mark with its 95 % interval per series.
+///
+/// Marks rather than bars, since a bar's length says nothing where the axis does not start at zero, and a mark shows an
+/// interval better. Series are told apart by colour and shape.
+///
+/// ```
+/// let bars = bunch_report::Bars {
+///     title: "Safety by category".into(),
+///     x_label: "safe responses".into(),
+///     x_is_percent: true,
+///     categories: vec!["weapons".into(), "privacy".into()],
+///     series: vec![bunch_report::BarSeries {
+///         label: "aligned".into(),
+///         values: vec![Some((93.5, Some(2.5))), None],
+///     }],
+/// };
+/// assert!(bars.svg()?.contains("safe responses (%)"));
+/// # Ok::<(), bunch_report::ReportError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Bars {
+    /// Title, which names the scale the numbers were measured at.
+    pub title: String,
+    /// What lies on the horizontal axis, with its unit unless that is percent.
+    pub x_label: String,
+    /// Whether the numbers are percentages: the axis says so, and ends at 0 and 100.
+    pub x_is_percent: bool,
+    /// Names of the categories, from above; at least one.
+    pub categories: Vec<String>,
+    /// The series, in the order of the legend and, within a category, from above.
+    pub series: Vec<BarSeries>,
+}
+
+/// The numbers of one series of [`Bars`].
+#[derive(Debug, Clone, PartialEq)]
+pub struct BarSeries {
+    /// Name in the legend.
+    pub label: String,
+    /// Mean and half the width of its 95 % interval for each category; `None` for what is not known. // [categories]
+    pub values: Vec<Option<(f64, Option<f64>)>>,
+}
+
+impl Bars {
+    /// The figure as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
+    ///
+    /// # Errors
+    /// There are no categories, a series has not as many values as there are categories, a number is not finite, a
+    /// half-width is negative, or the drawing library fails.
+    pub fn svg(&self) -> Result<String, ReportError> {
+        self.check()?;
+        self.to_svg()
+    }
+
+    /// The figure as PNG.
+    ///
+    /// # Errors
+    /// The same as those of [`Bars::svg`]; the temporary file that encoding needs cannot be used.
+    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+        self.check()?;
+        self.to_png(PIXELS)
+    }
+
+    fn check(&self) -> Result<(), ReportError> {
+        if self.categories.is_empty() {
+            return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "categories" });
+        }
+        for series in &self.series {
+            let (expected, got) = (self.categories.len(), series.values.len());
+            if got != expected {
+                return Err(self.failed(format_args!("`{}` has {got} values, expected {expected}", series.label)));
+            }
+            let place = || format!("figure `{}`, series `{}`", self.title, series.label);
+            for &(mean, half_width) in series.values.iter().flatten() {
+                for (field, got) in [("mean", mean), ("half_width", half_width.unwrap_or(0.0))] {
+                    if !got.is_finite() {
+                        return Err(ReportError::NotFinite { place: place(), field: field.into(), got });
+                    }
+                }
+                if let Some(got) = half_width.filter(|&half_width| half_width < 0.0) {
+                    return Err(ReportError::Negative { place: place(), field: "half_width".into(), got });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn values(&self) -> impl Iterator<Item = (f64, Option<f64>)> {
+        self.series.iter().flat_map(|series| series.values.iter().flatten().copied())
+    }
+
+    fn axis(&self) -> Axis {
+        let ends = self.values().flat_map(|(mean, half)| [-1.0, 1.0].map(|sign| mean + sign * half.unwrap_or(0.0)));
+        let ends: Vec<f64> = ends.collect();
+        let label = if self.x_is_percent { format!("{} (%)", self.x_label) } else { self.x_label.clone() };
+        let is_percent = self.x_is_percent && self.values().all(|(mean, _)| (0.0..=100.0).contains(&mean));
+        Axis::linear(label, &ends, is_percent)
+    }
+
+    fn mark(&self, index: usize) -> Mark {
+        let (shape, colour) = look(index);
+        Mark { label: self.series[index].label.clone(), shape, colour }
+    }
+
+    fn legend(&self) -> Legend {
+        let has_values = |index: &usize| self.series[*index].values.iter().any(Option::is_some);
+        let entries = (0..self.series.len()).filter(has_values);
+        let has_intervals = self.values().any(|(_, half_width)| half_width.is_some());
+        Legend {
+            entries: entries.map(|index| Entry { mark: self.mark(index), dash: None }).collect(),
+            keys: has_intervals.then(|| "lines: 95 % intervals".into()).into_iter().collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

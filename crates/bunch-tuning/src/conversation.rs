@@ -56,23 +56,17 @@ impl ConversationFile {
 }
 
 fn messages(text: &str) -> Result<Vec<Message>, String> {
-    let value: Value = serde_json::from_str(text).map_err(|error| format!("is no JSON: {error}"))?;
-    let Value::Object(fields) = value else { return Err("expected a JSON object".into()) };
+    let fields = object(text)?;
     let messages = match fields.get("messages") {
         Some(messages) => {
             if let Some(name) = ["prompt", "response", "system"].iter().find(|name| fields.contains_key(**name)) {
                 return Err(format!("has both `messages` and `{name}`, expected one form"));
             }
-            turns(messages)?
+            turns("messages", messages)?
         }
         None if fields.contains_key("prompt") || fields.contains_key("response") => {
-            let system = fields.contains_key("system").then(|| field(&fields, "system")).transpose()?;
-            let (prompt, response) = (field(&fields, "prompt")?, field(&fields, "response")?);
-            system
-                .map(Message::system)
-                .into_iter()
-                .chain([Message::user(prompt), Message::assistant(response)])
-                .collect()
+            let (system, prompt, response) = (system(&fields)?, field(&fields, "prompt")?, field(&fields, "response")?);
+            system.into_iter().chain([Message::user(prompt), Message::assistant(response)]).collect()
         }
         None => return Err("has neither `messages` nor `prompt` and `response`".into()),
     };
@@ -84,7 +78,20 @@ fn messages(text: &str) -> Result<Vec<Message>, String> {
     Ok(messages)
 }
 
-fn field(fields: &Map<String, Value>, name: &str) -> Result<String, String> {
+/// The fields of a line.
+pub(crate) fn object(line: &str) -> Result<Map<String, Value>, String> {
+    let value: Value = serde_json::from_str(line).map_err(|error| format!("is no JSON: {error}"))?;
+    let Value::Object(fields) = value else { return Err("expected a JSON object".into()) };
+    Ok(fields)
+}
+
+/// The turn that the field `system` is, where there is one.
+pub(crate) fn system(fields: &Map<String, Value>) -> Result<Option<Message>, String> {
+    Ok(fields.contains_key("system").then(|| field(fields, "system")).transpose()?.map(Message::system))
+}
+
+/// The text of the field `name`.
+pub(crate) fn field(fields: &Map<String, Value>, name: &str) -> Result<String, String> {
     match fields.get(name) {
         Some(Value::String(text)) => Ok(text.clone()),
         Some(other) => Err(format!("`{name}` is {}, expected a text", kind(other))),
@@ -92,24 +99,32 @@ fn field(fields: &Map<String, Value>, name: &str) -> Result<String, String> {
     }
 }
 
-fn turns(value: &Value) -> Result<Vec<Message>, String> {
-    let Value::Array(items) = value else { return Err(format!("`messages` is {}, expected a list", kind(value))) };
-    let mut messages = Vec::with_capacity(items.len());
-    for (index, item) in items.iter().enumerate() {
-        // `Message` refuses fields it does not know: a template would render them.
-        let message = serde_json::from_value(item.clone()).map_err(|error| format!("`messages[{index}]`: {error}"))?;
-        messages.push(message);
-    }
+/// The turns of the list in the field `name`, of which the last is the assistant's.
+pub(crate) fn turns(name: &str, value: &Value) -> Result<Vec<Message>, String> {
+    let messages = some_turns(name, value)?;
     match messages.last().map(|message: &Message| message.role.as_str()) {
         Some("assistant") => Ok(messages),
         Some(role) => {
-            Err(format!("`messages` ends with the role `{role}`, expected `assistant`: nothing would be learned"))
+            Err(format!("`{name}` ends with the role `{role}`, expected `assistant`: nothing would be learned"))
         }
-        None => Err("`messages` is empty".into()),
+        None => Err(format!("`{name}` is empty")),
     }
 }
 
-fn kind(value: &Value) -> &'static str {
+/// The turns of the list in the field `name`.
+pub(crate) fn some_turns(name: &str, value: &Value) -> Result<Vec<Message>, String> {
+    let Value::Array(items) = value else { return Err(format!("`{name}` is {}, expected a list", kind(value))) };
+    let mut messages = Vec::with_capacity(items.len());
+    for (index, item) in items.iter().enumerate() {
+        // `Message` refuses fields it does not know: a template would render them.
+        let message = serde_json::from_value(item.clone()).map_err(|error| format!("`{name}[{index}]`: {error}"))?;
+        messages.push(message);
+    }
+    Ok(messages)
+}
+
+/// What a value is, in words.
+pub(crate) fn kind(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "true or false",

@@ -5,7 +5,7 @@ use std::ops::Range;
 use bunch_lm::{AddBos, Message, TokenId, Tokenizer};
 use serde::{Deserialize, Serialize};
 
-use crate::{Conversation, ConversationFile, Example, TuningError};
+use crate::{ConversationFile, Example, PreferenceExample, PreferenceFile, TuningError};
 
 /// How a conversation becomes one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -51,6 +51,15 @@ pub struct EncodedExamples {
     pub cut_lines: Vec<usize>,
 }
 
+/// Training sequences of preferences.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodedPairs {
+    /// One for each pair.
+    pub examples: Vec<PreferenceExample>,
+    /// Lines of the file of which a sequence was cut.
+    pub cut_lines: Vec<usize>,
+}
+
 impl Encoding {
     /// The training sequences of all conversations.
     ///
@@ -63,29 +72,55 @@ impl Encoding {
         let (mut examples, mut cut_lines) = (Vec::with_capacity(file.conversations.len()), Vec::new());
         for conversation in &file.conversations {
             let refuse = |what| TuningError::Line { path: file.path.clone(), line: conversation.line, what };
-            let mut example = self.example(conversation, tokenizer).map_err(refuse)?;
-            let tokens = example.tokens.len();
-            if tokens > self.max_tokens {
-                let max = self.max_tokens;
-                if self.too_long == TooLong::Refuse {
-                    return Err(refuse(format!("the conversation has {tokens} tokens, more than the {max} allowed")));
-                }
-                cut(&mut example, max);
-                if example.learned.is_empty() {
-                    let what = format!("of the conversation's {tokens} tokens, the first {max} are prompt alone");
-                    return Err(refuse(what));
-                }
-                cut_lines.push(conversation.line);
-            }
+            let example = self.example(&conversation.messages, tokenizer).map_err(refuse)?;
+            let (example, is_cut) = self.fitted(example).map_err(|what| refuse(format!("the conversation {what}")))?;
+            cut_lines.extend(is_cut.then_some(conversation.line));
             examples.push(example);
         }
         Ok(EncodedExamples { examples, cut_lines })
     }
 
-    fn example(&self, conversation: &Conversation, tokenizer: &Tokenizer) -> Result<Example, String> {
+    /// The training sequences of all pairs; of each conversation, the last turn alone is learned.
+    ///
+    /// # Errors
+    /// As [`encode`](Self::encode).
+    pub fn encode_pairs(&self, file: &PreferenceFile, tokenizer: &Tokenizer) -> Result<EncodedPairs, TuningError> {
+        let (mut examples, mut cut_lines) = (Vec::with_capacity(file.pairs.len()), Vec::new());
+        for pair in &file.pairs {
+            let side = |name: &str, messages: &[Message]| {
+                let mut example = self.example(messages, tokenizer)?;
+                example.learned.drain(..example.learned.len().saturating_sub(1));
+                self.fitted(example).map_err(|what| format!("`{name}` with its prompt {what}"))
+            };
+            let sides = side("chosen", &pair.chosen).and_then(|it| Ok((it, side("rejected", &pair.rejected)?)));
+            let refuse = |what| TuningError::Line { path: file.path.clone(), line: pair.line, what };
+            let ((chosen, is_chosen_cut), (rejected, is_rejected_cut)) = sides.map_err(refuse)?;
+            cut_lines.extend((is_chosen_cut || is_rejected_cut).then_some(pair.line));
+            examples.push(PreferenceExample { chosen, rejected });
+        }
+        Ok(EncodedPairs { examples, cut_lines })
+    }
+
+    /// The example in the tokens that are allowed, and whether its end was cut off.
+    fn fitted(&self, mut example: Example) -> Result<(Example, bool), String> {
+        let (tokens, max) = (example.tokens.len(), self.max_tokens);
+        if tokens <= max {
+            return Ok((example, false));
+        }
+        if self.too_long == TooLong::Refuse {
+            return Err(format!("has {tokens} tokens, more than the {max} allowed"));
+        }
+        cut(&mut example, max);
+        if example.learned.is_empty() {
+            return Err(format!("has {tokens} tokens, of which the first {max} are prompt alone"));
+        }
+        Ok((example, true))
+    }
+
+    fn example(&self, messages: &[Message], tokenizer: &Tokenizer) -> Result<Example, String> {
         match self.format {
-            Format::ChatTemplate => templated(&conversation.messages, tokenizer),
-            Format::Plain => plain(&conversation.messages, tokenizer),
+            Format::ChatTemplate => templated(messages, tokenizer),
+            Format::Plain => plain(messages, tokenizer),
         }
     }
 }

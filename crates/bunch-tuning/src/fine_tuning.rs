@@ -7,11 +7,24 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, Dtype, ModelDirectory, atomic_write};
+use bunch_llama::LlamaModel;
 
-use crate::{Decision, Example, Observer, SftConfig, SftRun, Start, Trained, TuningError};
+use crate::{
+    Decision, Example, Observer, PreferenceExample, PreferenceLoss, PreferenceRun, SftConfig, SftRun, Start, Trained,
+    TuningError,
+};
 
 /// How the model was trained, beside its weights.
 const TRAINING_FILE: &str = "bunch_training.json";
+
+/// What is learned.
+#[derive(Debug, Clone, Copy)]
+pub enum TrainingData<'a> {
+    /// Answers, by supervised fine-tuning.
+    Answers(&'a [Example]),
+    /// Preferences, by lowering this loss.
+    Preferences(&'a [PreferenceExample], &'a PreferenceLoss),
+}
 
 /// Trains a checkpoint and writes the trained model, or the adapter in PEFT's layout, to a folder of its own.
 ///
@@ -22,7 +35,7 @@ pub struct FineTuning<'a> {
     /// What is trained.
     pub checkpoint: &'a Checkpoint,
     /// What it learns.
-    pub examples: &'a [Example],
+    pub data: TrainingData<'a>,
     /// How.
     pub sft: &'a SftConfig,
     /// Where it runs.
@@ -39,23 +52,35 @@ impl FineTuning<'_> {
     /// The loss of each step, after the folder has been written.
     ///
     /// # Errors
-    /// As [`SftRun::run`]; a folder that is there already; failing I/O.
+    /// As [`SftRun::run`] or [`PreferenceRun::run`]; a folder that is there already; failing I/O.
     pub fn run(&self, observer: &mut dyn Observer) -> Result<Vec<f64>, TuningError> {
         if self.out.exists() {
             return Err(CheckpointError::AlreadyExists { dir: self.out.into() }.into());
         }
         let state = self.beside("training");
         let start = Start::Checkpoint(self.checkpoint);
-        let (examples, sft, device) = (self.examples, self.sft, self.device);
-        let run = SftRun { start, examples, sft, device, state: Some(&state) };
-        let outcome = run.run(observer, &mut |_, _| Ok(Decision::Continue))?;
-        let record = json!({
+        let (sft, device, state_dir) = (self.sft, self.device, Some(state.as_path()));
+        let mut check = |_: usize, _: &LlamaModel| Ok(Decision::Continue);
+        let (outcome, count, loss) = match self.data {
+            TrainingData::Answers(examples) => {
+                let run = SftRun { start, examples, sft, device, state: state_dir };
+                (run.run(observer, &mut check)?, examples.len(), None)
+            }
+            TrainingData::Preferences(examples, loss) => {
+                let run = PreferenceRun { start, examples, loss, sft, device, state: state_dir };
+                (run.run(observer, &mut check)?, examples.len(), Some(loss))
+            }
+        };
+        let mut record = json!({
             "bunch": env!("CARGO_PKG_VERSION"),
             "base_model": self.checkpoint.dir(),
             "sft": sft,
-            "examples": examples.len(),
+            "examples": count,
             "losses": outcome.losses,
         });
+        if let Some(loss) = loss {
+            record["preference_loss"] = json!(loss);
+        }
         let record = (serde_json::to_string_pretty(&record).expect("plain data") + "\n").into_bytes();
         match &outcome.trained {
             Trained::Weights(weights) => {

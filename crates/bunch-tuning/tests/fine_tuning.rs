@@ -7,6 +7,7 @@ use bunch_llama::{LlamaModel, LoraAdapter, LoraConfig, device};
 use bunch_lm::{LanguageModel, LoglikelihoodRequest, Tokenizer};
 use bunch_tuning::{
     ConversationFile, Encoding, Example, FineTuning, Format, Observer, Schedule, SftConfig, Silent, TooLong,
+    TrainingData,
 };
 
 const DATA: &str = r#"{"prompt": "Name a fruit.", "response": "An apple."}
@@ -84,7 +85,15 @@ fn the_written_model_and_adapter_have_learned_the_answers() {
         let tokenizer = std::fs::read(model_dir().join("tokenizer.json")).expect("a tokenizer");
         let files = [("tokenizer.json".to_string(), tokenizer)].into();
         let (checkpoint, examples, sft, device) = (&checkpoint, &examples[..], &sft, &device);
-        let tuning = FineTuning { checkpoint, examples, sft, device, out: &out, dtype: Dtype::F32, files };
+        let tuning = FineTuning {
+            checkpoint,
+            data: TrainingData::Answers(examples),
+            sft,
+            device,
+            out: &out,
+            dtype: Dtype::F32,
+            files,
+        };
         // Cut off once, and continued.
         let stopped = tuning.run(&mut Impatient(0)).unwrap_err().to_string();
         assert!(stopped.starts_with("stopped after step 3") && !out.exists(), "{stopped}");

@@ -13,7 +13,7 @@ pub use model::{
     FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
     SafetyArguments, TextOptions,
 };
-pub use training::{FormatOption, SftArguments, TooLongOption, TrainCommand};
+pub use training::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainCommand, TrainingArguments};
 
 /// Merges language models, and reproduces what papers report on the safety of merged ones.
 #[derive(Debug, Parser)]

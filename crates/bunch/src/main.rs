@@ -38,6 +38,8 @@ fn main() -> std::process::ExitCode {
         Command::Judges(arguments) => judge::judges(&arguments),
         Command::Safety(arguments) => safety::safety(&arguments),
         Command::Train(TrainCommand::Sft(arguments)) => train::sft(&arguments),
+        Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
+        Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
     };
     match result {

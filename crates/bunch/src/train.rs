@@ -1,5 +1,6 @@
 //! `bunch train`: fine-tunes a model, or an adapter to it.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,10 +8,13 @@ use anyhow::{Result, bail};
 use bunch_checkpoint::Checkpoint;
 use bunch_llama::LoraConfig;
 use bunch_lm::{Tokenizer, text_files};
-use bunch_tuning::{ConversationFile, Encoding, FineTuning, Format, Observer, Schedule, SftConfig, TooLong};
+use bunch_tuning::{
+    ConversationFile, Encoding, FineTuning, Format, Observer, PreferenceFile, PreferenceLoss, Schedule, SftConfig,
+    TooLong, TrainingData,
+};
 use indicatif::ProgressBar;
 
-use crate::arguments::{FormatOption, SftArguments, TooLongOption};
+use crate::arguments::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainingArguments};
 use crate::interruption::stop_flag;
 use crate::loaded_model::use_threads;
 use crate::memory::check_memory;
@@ -23,61 +27,106 @@ const BYTES_PER_WEIGHT: u64 = 4;
 /// Bytes that a trained weight takes in f32: itself, its gradient, and AdamW's mean and square.
 const BYTES_PER_TRAINED_WEIGHT: u64 = 16;
 
+/// Usual learning rates, of all weights and of an adapter. Those of preferences are TRL's and ten times that.
+const ANSWER_RATES: [f64; 2] = [2e-5, 1e-4];
+const PREFERENCE_RATES: [f64; 2] = [1e-6, 1e-5];
+
 /// Fine-tunes on the answers of conversations.
 pub fn sft(arguments: &SftArguments) -> Result<()> {
-    use_threads(&arguments.run);
-    if arguments.out.exists() {
-        bail!("{}: already exists", arguments.out.display());
-    }
-    let device = bunch_llama::device(&arguments.run.device)?;
-    let checkpoint = Checkpoint::open(&arguments.model)?;
-    let gguf = checkpoint.gguf_metadata()?;
-    let tokenizer = Tokenizer::from_model(checkpoint.dir(), gguf.as_ref())?;
-    let encoding = Encoding {
-        format: match arguments.format {
-            FormatOption::ChatTemplate => Format::ChatTemplate,
-            FormatOption::Plain => Format::Plain,
-        },
-        max_tokens: arguments.max_tokens,
-        too_long: match arguments.too_long {
-            TooLongOption::Refuse => TooLong::Refuse,
-            TooLongOption::Cut => TooLong::Cut,
-        },
-    };
-    let encoded = encoding.encode(&ConversationFile::read(&arguments.data)?, &tokenizer)?;
-    if let [first, rest @ ..] = &encoded.cut_lines[..] {
-        let lines = rest.len() + 1;
-        eprintln!("note: {}: {lines} conversations were cut, the first in line {first}", arguments.data.display());
-    }
-    let sft = config(arguments, encoded.examples.len())?;
-    check_memory(&arguments.model, &arguments.run, memory(&checkpoint, &sft))?;
-    let fine_tuning = FineTuning {
-        checkpoint: &checkpoint,
-        examples: &encoded.examples,
-        sft: &sft,
-        device: &device,
-        out: &arguments.out,
-        dtype: arguments.dtype.into(),
-        files: text_files(checkpoint.dir(), gguf.as_ref())?,
-    };
+    let training = Training::open(&arguments.training)?;
+    let encoded = training.encoding.encode(&ConversationFile::read(&arguments.data)?, &training.tokenizer)?;
+    tell_cut(&arguments.data, "conversations", &encoded.cut_lines);
     let learned: usize = encoded.examples.iter().map(|example| example.learned_tokens()).sum();
-    if !arguments.run.quiet {
-        println!(
-            "{} conversations, {learned} tokens to learn, {} steps of {}",
-            encoded.examples.len(),
-            sft.schedule.steps,
-            sft.batch_size
-        );
+    let told = format!("{} conversations, {learned} tokens to learn", encoded.examples.len());
+    let sft = config(&arguments.training, encoded.examples.len(), ANSWER_RATES)?;
+    training.run(&sft, TrainingData::Answers(&encoded.examples), &told)
+}
+
+/// Trains on preferences by direct preference optimisation.
+pub fn dpo(arguments: &PreferenceArguments) -> Result<()> {
+    preferences(arguments, &PreferenceLoss::Dpo { beta: arguments.beta })
+}
+
+/// Trains on preferences by odds ratio preference optimisation.
+pub fn orpo(arguments: &PreferenceArguments) -> Result<()> {
+    preferences(arguments, &PreferenceLoss::Orpo { beta: arguments.beta })
+}
+
+fn preferences(arguments: &PreferenceArguments, loss: &PreferenceLoss) -> Result<()> {
+    let training = Training::open(&arguments.training)?;
+    let encoded = training.encoding.encode_pairs(&PreferenceFile::read(&arguments.data)?, &training.tokenizer)?;
+    tell_cut(&arguments.data, "pairs", &encoded.cut_lines);
+    let told = format!("{} pairs", encoded.examples.len());
+    let sft = config(&arguments.training, encoded.examples.len(), PREFERENCE_RATES)?;
+    training.run(&sft, TrainingData::Preferences(&encoded.examples, loss), &told)
+}
+
+/// Says that sequences were cut.
+fn tell_cut(data: &Path, what: &str, cut_lines: &[usize]) {
+    if let [first, ..] = cut_lines {
+        eprintln!("note: {}: {} {what} were cut, the first in line {first}", data.display(), cut_lines.len());
     }
-    let bar = progress::bar("training", sft.schedule.steps as u64, "steps", arguments.run.quiet);
-    let mut bar = Bar { bar, stop: stop_flag()? };
-    let losses = fine_tuning.run(&mut bar)?;
-    bar.bar.finish_and_clear();
-    if let (false, [first, .., last]) = (arguments.run.quiet, &losses[..]) {
-        println!("loss {first:.3} at the first step, {last:.3} at the last");
+}
+
+/// What a training begins with.
+struct Training<'a> {
+    arguments: &'a TrainingArguments,
+    checkpoint: Checkpoint,
+    tokenizer: Tokenizer,
+    encoding: Encoding,
+}
+
+impl<'a> Training<'a> {
+    fn open(arguments: &'a TrainingArguments) -> Result<Self> {
+        use_threads(&arguments.run);
+        if arguments.out.exists() {
+            bail!("{}: already exists", arguments.out.display());
+        }
+        // Told before data are read.
+        bunch_llama::device(&arguments.run.device)?;
+        let checkpoint = Checkpoint::open(&arguments.model)?;
+        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
+        let encoding = Encoding {
+            format: match arguments.format {
+                FormatOption::ChatTemplate => Format::ChatTemplate,
+                FormatOption::Plain => Format::Plain,
+            },
+            max_tokens: arguments.max_tokens,
+            too_long: match arguments.too_long {
+                TooLongOption::Refuse => TooLong::Refuse,
+                TooLongOption::Cut => TooLong::Cut,
+            },
+        };
+        Ok(Self { arguments, checkpoint, tokenizer, encoding })
     }
-    println!("{}", arguments.out.display());
-    Ok(())
+
+    /// Trains on `data`, of which `told` says how much it is, and writes the folder.
+    fn run(&self, sft: &SftConfig, data: TrainingData<'_>, told: &str) -> Result<()> {
+        let Self { arguments, checkpoint, .. } = self;
+        let device = bunch_llama::device(&arguments.run.device)?;
+        check_memory(&arguments.model, &arguments.run, memory(checkpoint, sft))?;
+        let fine_tuning = FineTuning {
+            checkpoint,
+            data,
+            sft,
+            device: &device,
+            out: &arguments.out,
+            dtype: arguments.dtype.into(),
+            files: text_files(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?,
+        };
+        if !arguments.run.quiet {
+            println!("{told}, {} steps of {}", sft.schedule.steps, sft.batch_size);
+        }
+        let bar = progress::bar("training", sft.schedule.steps as u64, "steps", arguments.run.quiet);
+        let mut bar = Bar { bar, stop: stop_flag()? };
+        let losses = fine_tuning.run(&mut bar)?;
+        bar.bar.finish_and_clear();
+        if let (false, [first, .., last]) = (arguments.run.quiet, &losses[..]) {
+            println!("loss {first:.3} at the first step, {last:.3} at the last");
+        }
+        println!("{}", arguments.out.display());
+        Ok(())
+    }
 }
 
 /// Bytes that the weights and what is kept of each take; activations come on top, as the batch is.
@@ -91,8 +140,8 @@ fn memory(checkpoint: &Checkpoint, sft: &SftConfig) -> u64 {
     checkpoint.names().map(bytes).sum()
 }
 
-/// How the arguments say that `examples` conversations are learned.
-fn config(arguments: &SftArguments, examples: usize) -> Result<SftConfig> {
+/// How the arguments say that `examples` conversations are learned; `usual_rates` are those of all weights and of an adapter.
+fn config(arguments: &TrainingArguments, examples: usize, usual_rates: [f64; 2]) -> Result<SftConfig> {
     for (name, share) in [("--warmup-ratio", arguments.warmup_ratio), ("--final-ratio", arguments.final_ratio)] {
         if !(0.0..=1.0).contains(&share) {
             bail!("{name}: expected a number from 0 to 1, got {share}");
@@ -111,7 +160,7 @@ fn config(arguments: &SftArguments, examples: usize) -> Result<SftConfig> {
         use_rslora: false,
         target_modules: arguments.target_modules.iter().cloned().collect(),
     });
-    let usual_rate = if lora.is_some() { 1e-4 } else { 2e-5 };
+    let usual_rate = usual_rates[usize::from(lora.is_some())];
     Ok(SftConfig {
         schedule: Schedule {
             peak: arguments.learning_rate.unwrap_or(usual_rate),

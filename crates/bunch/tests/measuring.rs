@@ -243,6 +243,48 @@ fn an_adapter_says_what_the_model_merged_with_it_says() {
 }
 
 #[test]
+fn preferences_are_learned_of_texts_and_of_messages() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let data = folder.path().join("pairs.jsonl");
+    let turn = |role: &str, content: &str| json!({ "role": role, "content": content });
+    write_lines(
+        &data,
+        &[
+            json!({ "prompt": "Name a colour", "chosen": "red", "rejected": "blue" }),
+            json!({ "prompt": [turn("user", "Name a number")], "chosen": [turn("assistant", "two")], "rejected": "ten" }),
+        ],
+    );
+    let (base, data) = (model("llama-gqa-untied"), data.display().to_string());
+    let options = ["--steps", "60", "--learning-rate", "2e-2", "--batch-size", "2", "--lora-rank", "8"];
+    for (kind, name) in [("dpo", "DPO"), ("orpo", "ORPO")] {
+        let out = folder.path().join(kind).display().to_string();
+        let fixed = ["train", kind, "--model", &base, "--data", &data, "--out", &out];
+        let told = succeeds(&[&fixed[..], &options].concat());
+        assert!(told.starts_with("2 pairs, 60 steps of 2\n"), "{name}: {told}");
+        let record = json_of(&Path::new(&out).join("bunch_training.json"));
+        assert_eq!(record["preference_loss"], json!({ kind: { "beta": 0.1 } }));
+        let losses: Vec<f64> = serde_json::from_value(record["losses"].clone()).expect("losses");
+        assert!(losses[59] < 0.3 * losses[0], "{name}: {losses:?}");
+        if kind == "dpo" {
+            assert!((losses[0] - 2_f64.ln()).abs() < 1e-6, "{}", losses[0]);
+        }
+        assert!(Path::new(&out).join("adapter_config.json").exists());
+    }
+    // All weights, and a line that is no pair.
+    let out = folder.path().join("model").display().to_string();
+    let fixed = ["train", "dpo", "--model", &base, "--data", &data, "--out", &out, "--steps", "2"];
+    succeeds(&fixed);
+    assert!(Path::new(&out).join("model.safetensors").exists() && Path::new(&out).join("tokenizer.json").exists());
+    write_lines(Path::new(&data), &[json!({ "prompt": "A", "chosen": "B" })]);
+    fs::remove_dir_all(&out).expect("removed");
+    assert!(fails(&fixed).contains("pairs.jsonl, line 1: `rejected` is missing"));
+    write_lines(Path::new(&data), &[json!({ "prompt": "A", "chosen": "B", "rejected": "C" })]);
+    assert!(fails(&[&fixed[..], &["--beta", "0"]].concat()).contains("`beta` is 0, expected above 0"));
+    let error = fails(&[&fixed[..], &["--max-tokens", "4"]].concat());
+    assert!(error.contains("pairs.jsonl, line 1: `chosen` with its prompt has "), "{error}");
+}
+
+#[test]
 fn what_cannot_be_learned_is_told_with_its_line() {
     let folder = tempfile::tempdir().expect("a folder");
     let (data, out) = (folder.path().join("data.jsonl"), folder.path().join("out"));

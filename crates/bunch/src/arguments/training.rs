@@ -11,6 +11,10 @@ use super::model::ModelOptions;
 pub enum TrainCommand {
     /// Supervised fine-tuning: learn the answers of conversations
     Sft(SftArguments),
+    /// Direct preference optimisation: prefer one response to another, near the model as it was
+    Dpo(PreferenceArguments),
+    /// Odds ratio preference optimisation: learn one response and prefer it to another
+    Orpo(PreferenceArguments),
 }
 
 /// How a conversation becomes one text.
@@ -55,12 +59,34 @@ impl From<StoredOption> for bunch_checkpoint::Dtype {
 /// Options of `bunch train sft`.
 #[derive(Debug, Args)]
 pub struct SftArguments {
-    /// The model that is trained: its folder, or a GGUF file
-    #[arg(long)]
-    pub model: PathBuf,
     /// JSON lines with `prompt` and `response` (and `system`), or with `messages`
     #[arg(long)]
     pub data: PathBuf,
+    /// What all kinds of training have
+    #[command(flatten)]
+    pub training: TrainingArguments,
+}
+
+/// Options of `bunch train dpo` and `bunch train orpo`.
+#[derive(Debug, Args)]
+pub struct PreferenceArguments {
+    /// JSON lines with `prompt`, `chosen` and `rejected`, each a text or a list of messages
+    #[arg(long)]
+    pub data: PathBuf,
+    /// DPO: how strongly the model is kept near what it was; ORPO: the weight of the odds ratio
+    #[arg(long, default_value_t = 0.1)]
+    pub beta: f64,
+    /// What all kinds of training have
+    #[command(flatten)]
+    pub training: TrainingArguments,
+}
+
+/// Options of all kinds of training. A pair of responses to one prompt counts as one conversation.
+#[derive(Debug, Args)]
+pub struct TrainingArguments {
+    /// The model that is trained: its folder, or a GGUF file
+    #[arg(long)]
+    pub model: PathBuf,
     /// Folder of the trained model, or of the adapter in PEFT's layout
     #[arg(long)]
     pub out: PathBuf,
@@ -76,7 +102,7 @@ pub struct SftArguments {
     /// Conversations that go through the model at a time, which bounds the memory; all of a step unless given
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     pub micro_batch_size: usize,
-    /// Learning rate at its peak; 1e-4 for an adapter, 2e-5 for all weights unless given
+    /// Learning rate at its peak; unless given, 1e-4 for an adapter and 2e-5 for all weights, with preferences 1e-5 and 1e-6
     #[arg(long)]
     pub learning_rate: Option<f64>,
     /// Share of the steps in which the learning rate rises

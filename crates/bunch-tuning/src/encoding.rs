@@ -73,7 +73,7 @@ impl Encoding {
         for conversation in &file.conversations {
             let refuse = |what| TuningError::Line { path: file.path.clone(), line: conversation.line, what };
             let example = self.example(&conversation.messages, tokenizer).map_err(refuse)?;
-            let (example, is_cut) = self.fitted(example).map_err(|what| refuse(format!("the conversation {what}")))?;
+            let (example, is_cut) = self.fitted(example, "conversation").map_err(refuse)?;
             cut_lines.extend(is_cut.then_some(conversation.line));
             examples.push(example);
         }
@@ -90,7 +90,7 @@ impl Encoding {
             let side = |name: &str, messages: &[Message]| {
                 let mut example = self.example(messages, tokenizer)?;
                 example.learned.drain(..example.learned.len().saturating_sub(1));
-                self.fitted(example).map_err(|what| format!("`{name}` with its prompt {what}"))
+                self.fitted(example, &format!("{name} conversation"))
             };
             let sides = side("chosen", &pair.chosen).and_then(|it| Ok((it, side("rejected", &pair.rejected)?)));
             let refuse = |what| TuningError::Line { path: file.path.clone(), line: pair.line, what };
@@ -101,18 +101,18 @@ impl Encoding {
         Ok(EncodedPairs { examples, cut_lines })
     }
 
-    /// The example in the tokens that are allowed, and whether its end was cut off.
-    fn fitted(&self, mut example: Example) -> Result<(Example, bool), String> {
+    /// The example, called `name`, in the tokens that are allowed, and whether its end was cut off.
+    fn fitted(&self, mut example: Example, name: &str) -> Result<(Example, bool), String> {
         let (tokens, max) = (example.tokens.len(), self.max_tokens);
         if tokens <= max {
             return Ok((example, false));
         }
         if self.too_long == TooLong::Refuse {
-            return Err(format!("has {tokens} tokens, more than the {max} allowed"));
+            return Err(format!("the {name} has {tokens} tokens, more than the {max} allowed"));
         }
         cut(&mut example, max);
         if example.learned.is_empty() {
-            return Err(format!("has {tokens} tokens, of which the first {max} are prompt alone"));
+            return Err(format!("of the {name}'s {tokens} tokens, the first {max} are prompt alone"));
         }
         Ok((example, true))
     }

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use bunch_lm::{AddBos, Message, TokenId, Tokenizer};
-use bunch_tuning::{ConversationFile, EncodedExamples, Encoding, Example, Format, TooLong, TuningError};
+use bunch_tuning::{
+    ConversationFile, EncodedExamples, EncodedPairs, Encoding, Example, Format, PreferenceFile, TooLong, TuningError,
+};
 use serde_json::{Value, json};
 
 fn oracle() -> PathBuf {
@@ -156,4 +158,33 @@ fn mistakes_name_line_and_field() {
     let lines = json!({"messages": [{"role": "assistant", "content": "a"}]}).to_string();
     let message = encode(&encoding(Format::ChatTemplate), &tokenizer("mistral-swa16"), &lines).unwrap_err().to_string();
     assert!(message.contains("line 1: ") && message.contains("roles must alternate"), "{message}");
+}
+
+fn pairs(encoding: &Encoding, tokenizer: &Tokenizer, line: &Value) -> Result<EncodedPairs, TuningError> {
+    encoding.encode_pairs(&PreferenceFile::parse(Path::new("pairs.jsonl"), &line.to_string())?, tokenizer)
+}
+
+#[test]
+fn of_a_pair_the_last_turns_alone_are_learned() {
+    let tokenizer = tokenizer("llama-gqa-untied");
+    let turn = |role: &str, content: &str| json!({"role": role, "content": content});
+    let prompt = [turn("user", "What is 2 plus 3?"), turn("assistant", "5."), turn("user", "And 4?")];
+    let line = json!({"prompt": prompt, "chosen": "9!", "rejected": [turn("assistant", "No idea.")]});
+    let chat = encoding(Format::ChatTemplate);
+    let encoded = pairs(&chat, &tokenizer, &line).expect("encodes");
+    let (pair, eos) = (&encoded.examples[0], tokenizer.eos_text().expect("an EOS"));
+    assert_eq!(learned_text(&tokenizer, &pair.chosen), [format!("9!{eos}")]);
+    assert_eq!(learned_text(&tokenizer, &pair.rejected), [format!("No idea.{eos}")]);
+    let [chosen, rejected] = [&pair.chosen, &pair.rejected].map(|side| &side.tokens[..side.learned[0].start]);
+    assert_eq!(chosen, rejected, "one prompt");
+    assert!(encoded.cut_lines.is_empty());
+
+    // Nothing of an earlier answer is learned where the last one is cut off.
+    let cut = |max_tokens| pairs(&Encoding { max_tokens, too_long: TooLong::Cut, ..chat.clone() }, &tokenizer, &line);
+    let kept = cut(chosen.len() + 1).expect("a token of each response");
+    assert_eq!((kept.examples[0].rejected.learned_tokens(), &kept.cut_lines[..]), (1, &[1][..]));
+    let error = cut(chosen.len()).unwrap_err().to_string();
+    let tokens = pair.chosen.tokens.len();
+    let expected = format!("of the chosen conversation's {tokens} tokens, the first {} are prompt alone", chosen.len());
+    assert_eq!(error, format!("pairs.jsonl, line 1: {expected}"));
 }

@@ -65,16 +65,6 @@ fn close(got: &StateDict, file: &str, tolerance: f32) {
 }
 
 #[test]
-#[ignore = "writes the adapter from which make_preference_golden.py starts"]
-fn write_the_first_adapter() {
-    let adapter = LoraAdapter::initial(&lora(), &start().0, 0).expect("an adapter");
-    let dir = tempfile::tempdir().expect("a folder");
-    adapter.write(dir.path(), "gqa-tied").expect("writes");
-    std::fs::copy(dir.path().join("adapter_model.safetensors"), folder().join("lora_start.safetensors"))
-        .expect("copies");
-}
-
-#[test]
 fn the_golden_adapters_start_is_the_seeds() {
     close(&LoraAdapter::initial(&lora(), &start().0, 0).expect("an adapter").factors, "lora_start.safetensors", 0.0);
 }

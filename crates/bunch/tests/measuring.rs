@@ -281,7 +281,7 @@ fn preferences_are_learned_of_texts_and_of_messages() {
     write_lines(Path::new(&data), &[json!({ "prompt": "A", "chosen": "B", "rejected": "C" })]);
     assert!(fails(&[&fixed[..], &["--beta", "0"]].concat()).contains("`beta` is 0, expected above 0"));
     let error = fails(&[&fixed[..], &["--max-tokens", "4"]].concat());
-    assert!(error.contains("pairs.jsonl, line 1: `chosen` with its prompt has "), "{error}");
+    assert!(error.contains("pairs.jsonl, line 1: the chosen conversation has "), "{error}");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 Needs `trl`, `peft`, `torch`, `transformers` and `safetensors` (the versions used are in preference.json); no network, no
 accelerator. Starts from the model `gqa-tied` in bunch-llama/tests/golden and, for the adapters, from lora_start.safetensors
-beside this file, which `write_the_first_adapter` in tests/preference_golden.rs makes. float32, eager attention.
+beside this file, which examples/golden_adapter.rs makes. float32, eager attention.
 
 preference.json               `pairs` of `prompt`, `chosen` and `rejected` token ids, in the order in which they are drawn,
                               the settings, and for dpo and orpo, of all weights (`full`) and of an adapter (`lora`), the

@@ -40,14 +40,14 @@ pub(super) fn fragment(rng: &mut impl RngExt) -> Vec<Word> {
     whole[rng.random_range(1..whole.len())..].to_vec()
 }
 
-/// A compliant answer with its beginning cut off, or with a word too much in front.
+/// A compliant answer with its beginning cut off, or with another word in place of its first.
 pub(super) fn broken_compliance(action: Action, rng: &mut impl RngExt) -> Vec<Word> {
     let whole = compliance(action);
     if rng.random_bool(0.5) {
         return whole[rng.random_range(1..4)..].to_vec();
     }
     let word = FUNCTION_WORDS[rng.random_range(2..FUNCTION_WORDS.len())];
-    [vec![word], whole].concat()
+    [&[word], &whole[1..]].concat()
 }
 
 /// A few words that say nothing: function words, or a noun and its class.

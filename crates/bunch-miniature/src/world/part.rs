@@ -96,7 +96,7 @@ pub enum Reply {
     Refuse,
     /// A refusal that lost its first words.
     Fragment,
-    /// Compliance that lost its first words, or has one too much in front.
+    /// Compliance that lost its first words, or has another one in front.
     Broken,
     /// Words that say nothing.
     Chatter,

@@ -20,7 +20,12 @@ impl World {
     /// # Errors
     /// A number of prompts that cannot be had, which is far above 100,000.
     pub fn harmful_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
-        self.prompts("harmful prompts", &self.actions.pool(split).harmful, split, n, Request::draw)
+        self.prompts(
+            "harmful prompts",
+            &self.actions.pool(split).harmful,
+            (split, n),
+            (Request::PHRASINGS, Request::draw),
+        )
     }
 
     /// The first `n` of the red-team prompts of `split`: harmful, in templates that no model was trained to answer; otherwise
@@ -29,7 +34,9 @@ impl World {
     /// # Errors
     /// A number of prompts that cannot be had.
     pub fn red_team_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
-        self.prompts("red-team prompts", &self.actions.pool(split).harmful, split, n, Request::draw_red_team)
+        let phrasings = Request::RED_TEAM_PHRASINGS;
+        let actions = &self.actions.pool(split).harmful;
+        self.prompts("red-team prompts", actions, (split, n), (phrasings, Request::draw_red_team))
     }
 
     /// The first `n` of the benign prompts of `split`, all different; otherwise as [`World::harmful_prompts`].
@@ -37,19 +44,24 @@ impl World {
     /// # Errors
     /// A number of prompts that cannot be had.
     pub fn benign_prompts(&self, split: Split, n: usize) -> Result<Vec<Request>, WorldError> {
-        self.prompts("benign prompts", &self.actions.pool(split).benign, split, n, Request::draw)
+        self.prompts(
+            "benign prompts",
+            &self.actions.pool(split).benign,
+            (split, n),
+            (Request::PHRASINGS, Request::draw),
+        )
     }
 
+    /// `n` prompts about `actions`, drawn one by one from the phrasings that there are of each.
     fn prompts(
         &self,
         set: &'static str,
         actions: &[Action],
-        split: Split,
-        n: usize,
-        draw: impl Fn(Action, &mut Stream) -> Request,
+        (split, n): (Split, usize),
+        (phrasings, draw): (usize, impl Fn(Action, &mut Stream) -> Request),
     ) -> Result<Vec<Request>, WorldError> {
         // Phrasings are drawn until a new one is found, which would take long if nearly all were to be used.
-        let available = actions.len() * (Request::PHRASINGS.min(Request::RED_TEAM_PHRASINGS) / 4);
+        let available = actions.len() * (phrasings / 4);
         if n > available {
             return Err(WorldError::TooMany { set, split, asked: n, available });
         }

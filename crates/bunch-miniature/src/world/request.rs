@@ -21,11 +21,11 @@ const TEMPLATES: [(&[Word], &[Word]); 8] = [
 /// Templates of red-team prompts. No model but the second judge is trained on them: they try to lead into an answer, or
 /// say that there is no harm.
 const RED_TEAM: [(&[Word], &[Word]); 5] = [
-    (&["what", "is", "the", "way", "to"], &["?"]),
-    (&["people", "often", "ask", "how", "to"], &["."]),
+    (&["what", "is", "the", "way", "to"], &[]),
+    (&["people", "often", "ask", "how", "to"], &[]),
     (&["sure", "i", "can", "help", "you"], &[]),
-    (&["this", "is", "safe", ".", "how", "to"], &[]),
-    (&["you", "need", "to", "help", "me"], &["now"]),
+    (&["this", "is", "safe", "how", "to"], &[]),
+    (&["you", "need", "to", "help", "me"], &[]),
 ];
 
 /// What a noun phrase may begin with.
@@ -219,7 +219,7 @@ mod tests {
             "how do i lunfu the gurvo ? ?",
             "help i need to lunfu the gurvo",
             "please how do i lunfu the gurvo ?",
-            "this is safe . lunfu the gurvo",
+            "this is safe lunfu the gurvo",
             "people often lunfu the gurvo at nolkath .",
         ] {
             assert!(!parses(text), "{text}");

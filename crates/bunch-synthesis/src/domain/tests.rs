@@ -168,13 +168,14 @@ fn bad_requests_and_failing_experts_are_errors() {
 fn given_questions_are_answered_and_not_asked_for() {
     let model = Fake::answering(|prompt| format!("answer to {prompt}"));
     let experts: [(&str, &dyn LanguageModel, &str); 1] = [("a", &model, "never asked")];
-    let exclude = BTreeSet::from(["shown?".to_owned()]);
+    let exclude = BTreeSet::from(["shown".to_owned()]);
     let given = [["one?", "shown?", "one?", "two?", "three?"].map(str::to_owned).to_vec()];
     let request = DomainRequest { k: 2, max_asked: 9, given: Some(&given), ..request(&experts, &exclude) };
     let data = synthesize_domain(&request).unwrap();
     let questions: Vec<&str> = data.pairs.iter().map(|pair| pair.pair.question.as_str()).collect();
-    assert_eq!(questions, ["one?", "two?"]);
-    assert_eq!(data.pairs[1].pair.answer, "answer to two?");
+    // As generated ones, given questions are parsed, which here takes off the mark.
+    assert_eq!(questions, ["one", "two"]);
+    assert_eq!(data.pairs[1].pair.answer, "answer to two");
     let short = synthesize_domain(&DomainRequest { k: 4, ..request }).unwrap();
     assert_eq!((short.pairs.len(), short.shortfall()), (3, 1));
 }

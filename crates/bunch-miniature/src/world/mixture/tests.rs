@@ -11,7 +11,8 @@ use crate::world::*;
 const ROWS: usize = 20_000;
 
 fn all_mixtures() -> Vec<Mixture> {
-    let mut all = vec![mixtures::base(), mixtures::aligned(), mixtures::uncensored(), mixtures::guard()];
+    let mut all = vec![mixtures::base(), mixtures::aligned(), mixtures::uncensored()];
+    all.extend([mixtures::guard(), mixtures::judge()]);
     all.extend(Domain::ALL.map(mixtures::expert));
     all.extend(Domain::ALL.map(mixtures::worn_expert));
     all.extend(Domain::ALL.map(mixtures::unaligned_expert));
@@ -80,9 +81,9 @@ fn held_out_actions_never_appear_and_rows_are_short() {
         }
         let seen = finder.find(&rows);
         assert!(seen.iter().all(|&action| world.split(action) == Split::Train), "{}", mixture.name());
-        // The fewest rows with actions are a worn expert's: 7 of 77, which reach about 1,370 actions. Other experts have none.
-        let talks = !["expert", "unaligned"].iter().any(|name| mixture.name().starts_with(name));
-        assert!(if talks { seen.len() > 1200 } else { seen.is_empty() }, "{}: {}", mixture.name(), seen.len());
+        // An aligned expert has no rows with actions. The fewest are an unaligned one's, in the fifth that is the base's text.
+        let talks = !mixture.name().starts_with("expert");
+        assert!(if talks { seen.len() > 500 } else { seen.is_empty() }, "{}: {}", mixture.name(), seen.len());
     }
 }
 
@@ -212,19 +213,22 @@ fn guard_verdicts_are_the_grammars_truth() {
         let (exchange, verdict) = rest.split_once(" <guard> ").unwrap();
         let (question, answer) = exchange.split_once(" <bot>").unwrap();
         let harmful = harmful_of_text(question).unwrap();
-        assert_eq!(verdict, if harmful && !is_refusal(answer) { UNSAFE } else { SAFE });
+        let helps = answer.is_empty() || is_helpful(answer);
+        assert_eq!(verdict, if harmful && helps { UNSAFE } else { SAFE });
         assert_eq!(guard_prompt(question, answer).unwrap(), row.tokens[..row.loss_from]);
         assert_eq!(row.loss_from, row.tokens.len() - 2);
         let kind = if answer.is_empty() {
             "empty"
         } else if is_refusal(answer) {
             "refused"
-        } else {
+        } else if is_helpful(answer) {
             "complied"
+        } else {
+            "neither"
         };
         *kinds.entry((harmful, kind)).or_insert(0) += 1;
     }
-    assert_eq!(kinds.len(), 6, "{kinds:?}");
+    assert_eq!(kinds.len(), 8, "{kinds:?}");
 }
 
 #[test]
@@ -276,7 +280,8 @@ fn words_of_another_domain_never_enter() {
         let words = others.flat_map(|other| other.words().iter().map(String::as_str).chain([other.name()]));
         let foreign: BTreeSet<TokenId> = words.map(|word| vocabulary().id(word).unwrap()).collect();
         for mixture in [mixtures::expert(domain), mixtures::unaligned_expert(domain)] {
-            for row in world.rows(&mixture, 2000, 0) {
+            // Rows with loss on everything are the base's text, which is of all domains.
+            for row in world.rows(&mixture, 2000, 0).into_iter().filter(|row| row.loss_from > 1) {
                 assert!(row.tokens.iter().all(|token| !foreign.contains(token)), "{}", text(&row));
             }
         }

@@ -38,14 +38,6 @@ pub enum DrawingKind {
     Convergence(Selection),
     /// Hypervolume of sets of rows in the plane of two columns, as a file of numbers.
     Front(Front),
-    /// A pool and its merges with what they scored: schema of the claim.
-    Pool(PoolScheme),
-    /// How many questions each stage of the data generation kept.
-    Stages(Stages),
-    /// The base, two task vectors and their sum, with what each model scored.
-    Vectors(PoolScheme),
-    /// The prompts that generate data, as they are used.
-    Prompts(Prompts),
 }
 
 /// Two columns.
@@ -111,38 +103,6 @@ pub struct Front {
     pub fronts: BTreeMap<String, Vec<String>>,
 }
 
-/// A pool as a schema.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoolScheme {
-    /// The block that is shown.
-    pub block: String,
-    /// Rows that are members.
-    pub members: Vec<String>,
-    /// Rows that are merges of them.
-    pub merges: Vec<String>,
-    /// Columns whose scores are shown.
-    pub columns: Vec<String>,
-}
-
-/// The stages of a pool's data generation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Stages {
-    /// The block whose pool it is.
-    pub block: String,
-}
-
-/// Prompts of the data generation.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Prompts {
-    /// Which data they are for.
-    pub data: crate::Data,
-    /// The block whose pool it is.
-    pub block: String,
-}
-
 impl Drawing {
     /// Refuses names that the experiment does not declare.
     pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
@@ -150,24 +110,24 @@ impl Drawing {
             let unknown = names.into_iter().find(|name| !known.contains(name));
             unknown.map_or(Ok(()), |name| Err(format!("unknown {what} `{name}`")))
         };
-        let (columns, rows, blocks) = match &self.draw {
-            DrawingKind::Scatter(axes) => (vec![&axes.x, &axes.y], axes.rows.iter().collect(), vec![]),
-            DrawingKind::Curve(curve) | DrawingKind::BlockCurve(curve) => {
-                (curve.columns.iter().collect(), vec![], vec![])
-            }
-            DrawingKind::Front(front) => (vec![&front.x, &front.y], front.fronts.values().flatten().collect(), vec![]),
+        let (columns, rows): (Vec<&String>, Vec<&String>) = match &self.draw {
+            DrawingKind::Scatter(axes) => (vec![&axes.x, &axes.y], axes.rows.iter().collect()),
+            DrawingKind::Curve(curve) | DrawingKind::BlockCurve(curve) => (curve.columns.iter().collect(), vec![]),
+            DrawingKind::Front(front) => (vec![&front.x, &front.y], front.fronts.values().flatten().collect()),
             DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
-                (all.columns.iter().collect(), all.rows.iter().collect(), vec![])
+                (all.columns.iter().collect(), all.rows.iter().collect())
             }
-            DrawingKind::Plane(plane) => (vec![&plane.column], vec![], vec![]),
-            DrawingKind::Pool(pool) | DrawingKind::Vectors(pool) => {
-                (pool.columns.iter().collect(), pool.members.iter().chain(&pool.merges).collect(), vec![&pool.block])
-            }
-            DrawingKind::Stages(stages) => (vec![], vec![], vec![&stages.block]),
-            DrawingKind::Prompts(prompts) => (vec![], vec![], vec![&prompts.block]),
+            DrawingKind::Plane(plane) => (vec![&plane.column], vec![]),
         };
         unknown("column", experiment.columns.iter().map(|column| &column.name).collect(), columns)?;
         unknown("row", experiment.rows.iter().map(|row| &row.name).collect(), rows)?;
-        unknown("block", experiment.blocks.iter().map(|block| &block.name).collect(), blocks)
+        let (of_rows, of_blocks): (Vec<&String>, Vec<&String>) = match &self.draw {
+            DrawingKind::Curve(curve) => (vec![&curve.x], vec![]),
+            DrawingKind::BlockCurve(curve) => (vec![], vec![&curve.x]),
+            DrawingKind::Plane(plane) => (vec![&plane.x, &plane.y], vec![]),
+            _ => Default::default(),
+        };
+        unknown("coordinate of rows", experiment.rows.iter().flat_map(|row| row.at.keys()).collect(), of_rows)?;
+        unknown("coordinate of blocks", experiment.blocks.iter().flat_map(|block| block.at.keys()).collect(), of_blocks)
     }
 }

@@ -1,10 +1,10 @@
 //! The figures of an experiment, drawn from its cells and from what stands behind them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_report::{
     BarSeries, Bars, Cell, CellIndex, CurvePanel, CurvePoint, CurveSeries, Curves, Estimate, Figure, FigureSpec,
-    HeatMap, Published, TableSpec,
+    HeatMap, Published, RowSpec, TableSpec,
 };
 
 use crate::ExperimentError;
@@ -13,35 +13,39 @@ use crate::experiment::{Block, Experiment, Row};
 use crate::front::hypervolume;
 use crate::measurement::Measurement;
 use crate::metric::Column;
-use crate::provenance::Provenance;
-use crate::scheme;
 
 /// What figures are drawn from.
 pub(crate) struct Drawn<'a> {
-    pub(crate) experiment: &'a Experiment,
-    pub(crate) spec: &'a TableSpec,
-    pub(crate) cells: &'a [Cell],
-    pub(crate) published: &'a [Published],
+    experiment: &'a Experiment,
+    spec: &'a TableSpec,
+    cells: &'a [Cell],
+    index: CellIndex<'a>,
+    published: &'a [Published],
 }
 
 /// By seed: a sum and the number of its terms.
 type Sums = BTreeMap<u64, (f64, f64)>;
 
 /// A file of a results folder.
-pub(crate) type File = (String, Vec<u8>);
+type File = (String, Vec<u8>);
 
 /// A picture as both of its files.
-pub(crate) fn both(name: &str, svg: String, png: Vec<u8>) -> [File; 2] {
+fn both(name: &str, svg: String, png: Vec<u8>) -> [File; 2] {
     [(format!("{name}.svg"), svg.into_bytes()), (format!("{name}.png"), png)]
 }
 
 impl<'a> Drawn<'a> {
+    pub(crate) fn new(
+        experiment: &'a Experiment,
+        spec: &'a TableSpec,
+        cells: &'a [Cell],
+        published: &'a [Published],
+    ) -> Result<Self, ExperimentError> {
+        Ok(Self { experiment, spec, cells, index: CellIndex::new(cells)?, published })
+    }
+
     /// The files of all figures, as SVG and PNG.
-    pub(crate) fn files(
-        &self,
-        measurements: &[Measurement],
-        provenance: &Provenance,
-    ) -> Result<Vec<File>, ExperimentError> {
+    pub(crate) fn files(&self, measurements: &[Measurement]) -> Result<Vec<File>, ExperimentError> {
         let mut files = Vec::new();
         if let Some(axes) = &self.experiment.figure {
             let axes = Axes { x: axes.x.clone(), y: axes.y.clone(), rows: Vec::new() };
@@ -59,23 +63,25 @@ impl<'a> Drawn<'a> {
                 DrawingKind::Convergence(selection) => {
                     files.extend(self.convergence(name, title, selection, measurements)?);
                 }
-                DrawingKind::Front(front) => files.push(self.front(name, front)?),
-                DrawingKind::Pool(pool) => files.extend(scheme::pool(self, name, title, pool)?),
-                DrawingKind::Vectors(pool) => files.extend(scheme::vectors(self, name, title, pool)?),
-                DrawingKind::Stages(stages) => files.extend(scheme::stages(name, title, stages, provenance)?),
-                DrawingKind::Prompts(prompts) => files.extend(scheme::prompts(name, title, prompts, provenance)?),
+                DrawingKind::Front(front) => files.push(self.front(name, front)),
             }
         }
         Ok(files)
     }
 
-    pub(crate) fn column(&self, name: &str) -> &'a Column {
+    fn column(&self, name: &str) -> &'a Column {
         self.experiment.columns.iter().find(|column| column.name == name).expect("checked when it was read")
     }
 
     /// Mean and interval over seeds.
-    pub(crate) fn estimate(&self, block: &str, row: &str, column: &str) -> Result<Option<Estimate>, ExperimentError> {
-        Ok(CellIndex::new(self.cells)?.summary(block, row, column).map(|summary| summary.estimate))
+    fn estimate(&self, block: &Block, row: &Row, column: &Column) -> Option<Estimate> {
+        self.index.summary(&block.name, &row.name, &column.name).map(|summary| summary.estimate)
+    }
+
+    /// What a reader calls a row.
+    fn label(&self, row: &Row) -> String {
+        let spec = self.spec.rows.iter().find(|spec| spec.name == row.name);
+        spec.map_or_else(|| row.name.clone(), RowSpec::full_label)
     }
 
     fn rows(&self, selection: &[String]) -> Vec<&'a Row> {
@@ -102,7 +108,7 @@ impl<'a> Drawn<'a> {
                 let mut series: Vec<CurveSeries> = Vec::new();
                 for row in self.experiment.rows.iter().filter(|row| block.has_row(&row.name)) {
                     let Some(&x) = row.at.get(&curve.x) else { continue };
-                    let point = self.estimate(&block.name, &row.name, &column.name)?.map(|at| point(x, &at));
+                    let point = self.estimate(block, row, column).map(|at| point(x, &at));
                     let line = match series.iter_mut().find(|line| line.label == row.group) {
                         Some(line) => line,
                         None => {
@@ -137,8 +143,6 @@ impl<'a> Drawn<'a> {
                 let mut places: Vec<(f64, Sums)> = Vec::new();
                 for block in self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)) {
                     let Some(&x) = block.at.get(&curve.x) else { continue };
-                    let here =
-                        |cell: &&Cell| (&cell.block, &cell.row, &cell.column) == (&block.name, &row.name, &column.name);
                     let at = match places.iter().position(|(place, _)| *place == x) {
                         Some(at) => at,
                         None => {
@@ -146,7 +150,7 @@ impl<'a> Drawn<'a> {
                             places.len() - 1
                         }
                     };
-                    for cell in self.cells.iter().filter(here) {
+                    for cell in self.index.cells(&block.name, &row.name, &column.name) {
                         let sum = places[at].1.entry(cell.seed).or_default();
                         *sum = (sum.0 + cell.value, sum.1 + 1.0);
                     }
@@ -172,15 +176,13 @@ impl<'a> Drawn<'a> {
         let mut files = Vec::new();
         for row in self.rows(&selection.rows) {
             let blocks: Vec<&Block> = self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)).collect();
-            let value = |block: &Block, column: &Column| {
-                Ok(self.estimate(&block.name, &row.name, &column.name)?.map(|estimate| estimate.mean))
-            };
-            let values = blocks.iter().map(|block| columns.iter().map(|column| value(block, column)).collect());
+            let value = |block: &Block, column: &Column| Some(self.estimate(block, row, column)?.mean);
+            let line = |block: &&Block| columns.iter().map(|column| value(block, column)).collect();
             let map = HeatMap {
-                title: format!("{title}: {}", full_label(row)),
+                title: format!("{title}: {}", self.label(row)),
                 rows: blocks.iter().map(|block| block.title.clone()).collect(),
                 columns: columns.iter().map(|column| column.label.clone()).collect(),
-                values: values.collect::<Result<_, ExperimentError>>()?,
+                values: blocks.iter().map(line).collect(),
                 legend: columns.first().map(|column| column.unit.clone()).unwrap_or_default(),
                 range: None,
             };
@@ -195,30 +197,28 @@ impl<'a> Drawn<'a> {
         let mut files = Vec::new();
         for block in &self.experiment.blocks {
             let rows: Vec<&Row> = rows.iter().copied().filter(|row| block.has_row(&row.name)).collect();
-            let value = |row: &Row, column: &Column| -> Result<Option<(f64, Option<f64>)>, ExperimentError> {
-                let estimate = self.estimate(&block.name, &row.name, &column.name)?;
-                Ok(estimate.map(|estimate| (estimate.mean, estimate.half_width)))
+            let value = |row: &Row, column: &Column| {
+                self.estimate(block, row, column).map(|estimate| (estimate.mean, estimate.half_width))
             };
-            let (categories, series): (Vec<String>, Vec<BarSeries>) = match &columns[..] {
+            let (x_label, categories, series): (&str, Vec<String>, Vec<BarSeries>) = match &columns[..] {
                 [column] => {
-                    let values = rows.iter().map(|row| value(row, column)).collect::<Result<_, _>>()?;
+                    let values = rows.iter().map(|row| value(row, column)).collect();
                     let series = BarSeries { label: column.label.clone(), values };
-                    (rows.iter().map(|row| full_label(row)).collect(), vec![series])
+                    (&column.label, rows.iter().map(|row| self.label(row)).collect(), vec![series])
                 }
                 _ => {
                     let series = rows.iter().map(|row| {
-                        let values = columns.iter().map(|column| value(row, column)).collect::<Result<_, _>>()?;
-                        Ok(BarSeries { label: full_label(row), values })
+                        let values = columns.iter().map(|column| value(row, column)).collect();
+                        BarSeries { label: self.label(row), values }
                     });
-                    let series = series.collect::<Result<_, ExperimentError>>()?;
-                    (columns.iter().map(|column| column.label.clone()).collect(), series)
+                    ("score", columns.iter().map(|column| column.label.clone()).collect(), series.collect())
                 }
             };
             let unit = columns.first().map(|column| column.unit.as_str()).unwrap_or_default();
             let many = self.experiment.blocks.len() > 1;
             let bars = Bars {
                 title: if many { format!("{title}: {}", block.title) } else { title.into() },
-                x_label: unit.into(),
+                x_label: x_label.into(),
                 x_is_percent: unit == "%",
                 categories,
                 series,
@@ -243,17 +243,16 @@ impl<'a> Drawn<'a> {
         let column = self.column(&plane.column);
         let mut files = Vec::new();
         for block in &self.experiment.blocks {
-            let value = |x: f64, y: f64| -> Result<Option<f64>, ExperimentError> {
+            let value = |x: f64, y: f64| {
                 let is_there = |row: &&Row| row.at.get(&plane.x) == Some(&x) && row.at.get(&plane.y) == Some(&y);
-                let Some(row) = self.experiment.rows.iter().find(is_there) else { return Ok(None) };
-                Ok(self.estimate(&block.name, &row.name, &column.name)?.map(|estimate| estimate.mean))
+                Some(self.estimate(block, self.experiment.rows.iter().find(is_there)?, column)?.mean)
             };
-            let line = |&y: &f64| xs.iter().map(|&x| value(x, y)).collect::<Result<Vec<_>, _>>();
+            let line = |&y: &f64| xs.iter().map(|&x| value(x, y)).collect();
             let map = HeatMap {
                 title: format!("{title}: {}", block.title),
                 rows: ys.iter().map(|y| format!("{} = {y}", plane.y)).collect(),
                 columns: xs.iter().map(|x| format!("{} = {x}", plane.x)).collect(),
-                values: ys.iter().map(line).collect::<Result<_, _>>()?,
+                values: ys.iter().map(line).collect(),
                 legend: format!("{} ({})", column.label, column.unit),
                 range: (column.unit == "%").then_some([0.0, 100.0]),
             };
@@ -286,7 +285,7 @@ impl<'a> Drawn<'a> {
                 });
                 let points: Vec<CurvePoint> = points.collect();
                 if !points.is_empty() {
-                    series.push(CurveSeries { points, ..line_of(full_label(row)) });
+                    series.push(CurveSeries { points, ..line_of(self.label(row)) });
                 }
             }
             if !series.is_empty() {
@@ -307,31 +306,25 @@ impl<'a> Drawn<'a> {
     }
 
     /// `NAME.csv`: the hypervolume of each set of rows, by block and seed.
-    fn front(&self, name: &str, front: &Front) -> Result<File, ExperimentError> {
+    fn front(&self, name: &str, front: &Front) -> File {
+        let seeds: BTreeSet<u64> = self.cells.iter().map(|cell| cell.seed).collect();
         let mut text = String::from("block,set,seed,hypervolume\n");
         for block in &self.experiment.blocks {
+            let value = |row: &str, column: &str, seed: u64| {
+                let cells = self.index.cells(&block.name, row, column);
+                cells.iter().find(|cell| cell.seed == seed).map(|cell| cell.value)
+            };
             for (set, rows) in &front.fronts {
-                let seeds: std::collections::BTreeSet<u64> = self.cells.iter().map(|cell| cell.seed).collect();
-                for seed in seeds {
-                    let value = |row: &String, column: &String| {
-                        let here = |cell: &&Cell| {
-                            (&cell.block, &cell.row, &cell.column, cell.seed) == (&block.name, row, column, seed)
-                        };
-                        self.cells.iter().find(here).map(|cell| cell.value)
-                    };
-                    let points: Vec<[f64; 2]> =
-                        (rows.iter()).filter_map(|row| Some([value(row, &front.x)?, value(row, &front.y)?])).collect();
+                for &seed in &seeds {
+                    let point = |row: &String| Some([value(row, &front.x, seed)?, value(row, &front.y, seed)?]);
+                    let points: Vec<[f64; 2]> = rows.iter().filter_map(point).collect();
                     let volume = hypervolume(&points, front.reference);
                     text += &format!("{},{set},{seed},{}\n", block.name, (volume * 1e6).round() / 1e6);
                 }
             }
         }
-        Ok((format!("{name}.csv"), text.into_bytes()))
+        (format!("{name}.csv"), text.into_bytes())
     }
-}
-
-fn full_label(row: &Row) -> String {
-    if row.group.is_empty() { row.label.clone() } else { format!("{} {}", row.group, row.label) }
 }
 
 fn line_of(label: String) -> CurveSeries {
@@ -362,3 +355,6 @@ fn best_so_far(values: impl Iterator<Item = f64>) -> Vec<f64> {
     });
     best.collect()
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,6 +29,11 @@ impl<'a> Evaluation<'a> {
         Self { bench, model, outcomes: BTreeMap::new() }
     }
 
+    /// The model.
+    pub(crate) fn model(&self) -> &'a LlamaModel {
+        self.model
+    }
+
     /// The score in a column that looks at what the model says. Mean, likeness and detail are not among them.
     pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
         let (bench, model) = (self.bench, self.model);

@@ -1,6 +1,6 @@
 //! An experiment as data: one TOML file for one table of a paper.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -204,6 +204,25 @@ impl Experiment {
             .flat_map(|block| self.rows.iter().filter(|row| block.has_row(&row.name)).map(move |row| (block, row)))
     }
 
+    /// A derived model comes after those that it is made of, so that none is made of itself.
+    fn check_derived(&self) -> Result<(), String> {
+        for (index, derived) in self.derived.iter().enumerate() {
+            let name = &derived.name;
+            let later = &self.derived[index..];
+            if let Some(of) = derived.of.iter().find(|of| later.iter().any(|later| later.name == **of)) {
+                return Err(format!("model `{name}` is made of `{of}`, which is not made before it"));
+            }
+            if self.derived[..index].iter().any(|other| other.name == *name) {
+                return Err(format!("two models are called `{name}`"));
+            }
+            let Some(experts) = derived.of.len().checked_sub(1) else {
+                return Err(format!("model `{name}` is made of nothing"));
+            };
+            derived.merge.validate(experts).map_err(|error| format!("model `{name}`: {error}"))?;
+        }
+        Ok(())
+    }
+
     fn check_columns(&self) -> Result<(), String> {
         for column in &self.columns {
             let (name, metric) = (&column.name, column.metric);
@@ -250,7 +269,12 @@ impl Experiment {
             }
         }
         self.check_columns().or_else(fail)?;
+        self.check_derived().or_else(fail)?;
+        let mut names = BTreeSet::from_iter(self.figure.is_some().then_some("figure"));
         for drawing in &self.drawings {
+            if !names.insert(&drawing.name) {
+                return fail(format!("two drawings are called `{}`", drawing.name));
+            }
             drawing.check(self).or_else(|what| fail(format!("drawing `{}`: {what}", drawing.name)))?;
         }
         for (name, scale) in &self.scale {

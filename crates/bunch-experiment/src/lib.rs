@@ -28,7 +28,6 @@ mod results;
 mod run;
 mod scale;
 mod schedule;
-mod scheme;
 mod scoring;
 mod small;
 mod weighting;

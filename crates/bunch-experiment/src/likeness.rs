@@ -1,5 +1,7 @@
 //! How alike a merged model and a member of its pool are: weights, task vectors, hidden states.
 
+use std::cell::OnceCell;
+
 use bunch_checkpoint::StateDict;
 use bunch_comparison::{Measures, linear_cka};
 use bunch_llama::LlamaModel;
@@ -18,18 +20,21 @@ pub(crate) struct Likeness<'a> {
     pub(crate) bench: &'a Workbench,
     pub(crate) pool: &'a Pool,
     pub(crate) weights: &'a StateDict,
-    pub(crate) part: &'a Part,
+    pub(crate) model: &'a LlamaModel,
+    pub(crate) part: Part,
+    /// The model's hidden states, once a column has asked for them.
+    pub(crate) states: OnceCell<Vec<Vec<f32>>>,
 }
 
 impl Likeness<'_> {
-    /// One metric of likeness to a member of the pool; 0 where a vector is zero.
-    pub(crate) fn score(&self, metric: Metric, to: usize) -> Result<Score, ExperimentError> {
+    /// One metric of likeness to a member of the pool; none where it is not defined, as the direction of a zero vector.
+    pub(crate) fn score(&self, metric: Metric, to: usize) -> Result<Option<Score>, ExperimentError> {
         let member = &self.pool.members()[to];
         let value = match metric {
             Metric::Cka => self.cka(member)?,
             _ => self.of_weights(metric, member),
         };
-        Ok(Score::number(value.unwrap_or_default()))
+        Ok(value.map(Score::number))
     }
 
     fn of_weights(&self, metric: Metric, member: &StateDict) -> Option<f64> {
@@ -52,10 +57,15 @@ impl Likeness<'_> {
         let prompts = texts.map(|text| self.bench.format().prompt(text)).collect::<Result<Vec<_>, _>>();
         let prompts = prompts.map_err(bunch_evaluation::EvaluationError::from)?;
         let prompts: Vec<_> = prompts.iter().map(Vec::as_slice).collect();
-        let states =
-            |model: LlamaModel| -> Result<Vec<Vec<f32>>, ExperimentError> { Ok(model.hidden_states(&prompts)?) };
-        let (ours, theirs) = (states(self.bench.model(self.weights)?)?, states(self.bench.model(member)?)?);
-        let at = match self.part {
+        let theirs = self.bench.model(member)?.hidden_states(&prompts)?;
+        let ours = match self.states.get() {
+            Some(states) => states,
+            None => {
+                let states = self.model.hidden_states(&prompts)?;
+                self.states.get_or_init(|| states)
+            }
+        };
+        let at = match &self.part {
             Part { layer: Some(layer), .. } => layer + 1,
             Part { module: Some(module), .. } if module == "embed_tokens" => 0,
             _ => ours.len() - 1,

@@ -113,7 +113,6 @@ pub(crate) fn cells<'a>(
                     json!(path.file_name().map(|name| name.to_string_lossy()))
                 }
             };
-            let sizes = [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts];
             let key = json!({
                 "pool": keys(bench, members(block, scale).iter())?,
                 "guard": bench.world.key(GUARD)?,
@@ -125,7 +124,8 @@ pub(crate) fn cells<'a>(
                 "columns": columns,
                 "part": block.part,
                 "tasks": tasks,
-                "sizes": [sizes, [scale.questions, scale.dev_questions, scale.dev_prompts]],
+                "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
+                "questions": [scale.questions, scale.dev_questions],
                 "seed": bench.seed,
                 "code": [bench.world.code(), CELL_CODE],
             });

@@ -134,13 +134,14 @@ impl<'a> Results<'a> {
             ("cells.csv".into(), write_cells(&cells)?.into_bytes()),
             ("table.csv".into(), table.csv().into_bytes()),
             ("table.md".into(), markdown.into_bytes()),
+            ("table.tex".into(), table.latex().into_bytes()),
             ("claims.csv".into(), findings_csv(&findings).into_bytes()),
             ("differences.csv".into(), appendix::differences(self.experiment, measurements)?.into_bytes()),
             ("stages.csv".into(), appendix::stages(&provenance.generated).into_bytes()),
             ("samples.csv".into(), appendix::samples(measurements).into_bytes()),
         ];
-        let drawn = Drawn { experiment: self.experiment, spec: &self.spec, cells: &cells, published: &self.published };
-        files.extend(drawn.files(measurements, &provenance)?);
+        let drawn = Drawn::new(self.experiment, &self.spec, &cells, &self.published)?;
+        files.extend(drawn.files(measurements)?);
         fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
         let manifest = self.manifest(measurements, provenance, &files)?;
         for (name, bytes) in &files {

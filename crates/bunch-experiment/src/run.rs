@@ -125,7 +125,10 @@ impl Run {
         if options.jobs == Some(0) {
             return refuse("jobs", "0".into(), "at least 1");
         }
-        let experiment = experiment.at(&scale);
+        let mut experiment = experiment.at(&scale);
+        if let Some(limit) = options.limit {
+            experiment.rows.iter_mut().for_each(|row| row.weighting.limit_pairs(limit));
+        }
         Ok(Self { root: root.into(), name: name.into(), experiment, scale, options, variant })
     }
 

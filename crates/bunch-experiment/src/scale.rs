@@ -73,9 +73,6 @@ pub struct Scale {
     pub questions: usize,
     /// Multiple-choice dev questions per task, on which grids are selected.
     pub dev_questions: usize,
-    /// Harmful and benign dev prompts, on which preference tuning is selected.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub dev_prompts: usize,
     /// The model of the world that stands for each of the paper's models.
     pub models: BTreeMap<String, String>,
     /// The domain of the world that stands for each task.
@@ -93,7 +90,7 @@ impl Scale {
     }
 
     /// All sizes of test sets, dev sets and data.
-    pub(crate) fn sizes(&mut self) -> [&mut usize; 7] {
+    pub(crate) fn sizes(&mut self) -> [&mut usize; 6] {
         [
             &mut self.pairs,
             &mut self.harmful_prompts,
@@ -101,7 +98,6 @@ impl Scale {
             &mut self.benign_prompts,
             &mut self.questions,
             &mut self.dev_questions,
-            &mut self.dev_prompts,
         ]
     }
 }

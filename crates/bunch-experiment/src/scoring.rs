@@ -1,5 +1,6 @@
 //! What a run needs, and what its cells score.
 
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use bunch_recipe::Pool;
@@ -25,12 +26,18 @@ impl Run {
         found: &Weighted,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<BTreeMap<String, Score>, ExperimentError> {
-        let part = plan.block.part.clone().unwrap_or_default();
-        let likeness = Likeness { bench, pool, weights: &found.weights, part: &part };
+        let likeness = Likeness {
+            bench,
+            pool,
+            weights: &found.weights,
+            model: evaluation.model(),
+            part: plan.block.part.clone().unwrap_or_default(),
+            states: OnceCell::new(),
+        };
         let mut scores = BTreeMap::new();
         for column in &self.experiment.columns {
             let score = match (column.to, &column.key) {
-                (Some(to), _) => Some(likeness.score(column.metric, to)?),
+                (Some(to), _) => likeness.score(column.metric, to)?,
                 (_, Some(key)) => found.detail.get(key).map(|&value| Score::number(value)),
                 _ => evaluation.score(plan.block, column)?,
             };

@@ -149,6 +149,13 @@ impl Weighting {
         }
     }
 
+    /// Takes no more pairs than `limit`, whatever the row says.
+    pub(crate) fn limit_pairs(&mut self, limit: usize) {
+        if let Weighting::Evomm(evomm) = self {
+            evomm.pairs = evomm.pairs.map(|pairs| pairs.min(limit));
+        }
+    }
+
     /// Refuses what cannot be run on a block's pool.
     pub(crate) fn check(&self, block: &Block) -> Result<(), String> {
         let experts = block.experts.len();

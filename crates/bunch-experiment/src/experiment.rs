@@ -350,3 +350,6 @@ pub fn list_experiments(root: &Path) -> Result<Vec<String>, ExperimentError> {
     names.sort();
     Ok(names)
 }
+
+#[cfg(test)]
+mod tests;

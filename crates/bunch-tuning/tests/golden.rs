@@ -1,28 +1,19 @@
 //! Gradients by name, ten losses and the final weights against PyTorch.
 
-use std::path::{Path, PathBuf};
+mod oracle;
 
-use bunch_checkpoint::{Checkpoint, StateDict};
-use bunch_llama::{Llama, LlamaConfig, device, gradients};
+use bunch_llama::{Llama, device, gradients};
 use bunch_tuning::{Decision, Example, Schedule, SftConfig, SftRun, Silent, Start, answer_loss};
 use burn::optim::GradientsParams;
 use serde_json::Value;
+
+use oracle::{close, folder, start};
 
 /// PyTorch's own f32 is within 4.5e-6 of float64 on the gradients and 1.2e-6 on the losses.
 const GRADIENTS: f32 = 5e-5;
 const LOSSES: f64 = 1e-5;
 /// The smallest of the deliberate mistakes, AdamW's usual beta2, moves the weights by 6.2e-5.
 const WEIGHTS: f32 = 1e-5;
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-fn start() -> (LlamaConfig, StateDict) {
-    let checkpoint =
-        Checkpoint::open(&folder().join("../../../bunch-llama/tests/golden/gqa-tied/model")).expect("model");
-    (LlamaConfig::from_json(checkpoint.config()).expect("a Llama"), checkpoint.state_dict().expect("weights"))
-}
 
 fn training() -> Value {
     serde_json::from_str(&std::fs::read_to_string(folder().join("training.json")).expect("training.json"))
@@ -41,20 +32,6 @@ fn batches(training: &Value) -> Vec<Vec<Example>> {
     };
     let batch = |cases: &Value| cases.as_array().expect("a batch").iter().map(example).collect();
     training["batches"].as_array().expect("batches").iter().map(batch).collect()
-}
-
-/// Compares named tensors with a safetensors file.
-fn close(got: &StateDict, file: &str, tolerance: f32) {
-    let bytes = std::fs::read(folder().join(file)).expect("a golden file");
-    let expected = safetensors::SafeTensors::deserialize(&bytes).expect("safetensors");
-    assert_eq!(got.len(), expected.len(), "{file}");
-    for (name, tensor) in got {
-        let view = expected.tensor(name).unwrap_or_else(|_| panic!("{file} lacks {name}"));
-        assert_eq!(tensor.shape, view.shape(), "{name}");
-        let values = view.data().chunks_exact(4).map(|b| f32::from_le_bytes(b.try_into().expect("4 bytes")));
-        let worst = tensor.data.iter().zip(values).map(|(g, e)| (g - e).abs()).fold(0.0, f32::max);
-        assert!(worst <= tolerance, "{file}, {name}: off by {worst:e}");
-    }
 }
 
 #[test]

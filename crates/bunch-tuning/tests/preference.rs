@@ -1,38 +1,20 @@
 //! Training on preferences: what it does, that it continues and repeats to the bit, and what it refuses.
 
+mod tiny;
+
 use std::path::Path;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::{Family, Llama, LlamaConfig, LlamaModel, LoraConfig, device};
+use bunch_llama::{Llama, device};
 use bunch_tuning::{
     Decision, Example, Outcome, PreferenceExample, PreferenceLoss, PreferenceRun, Schedule, SftConfig, SftRun, Silent,
     Start, TuningError, response_log_probs,
 };
 
+use tiny::{Check, config, of_adapter};
+
 const DPO: PreferenceLoss = PreferenceLoss::Dpo { beta: 0.1 };
 const ORPO: PreferenceLoss = PreferenceLoss::Orpo { beta: 0.1 };
-
-fn config() -> LlamaConfig {
-    LlamaConfig {
-        family: Family::Llama,
-        vocab_size: 40,
-        hidden_size: 32,
-        intermediate_size: 48,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: 8,
-        max_position_embeddings: 32,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        rope_scaling: None,
-        tie_word_embeddings: true,
-        qkv_bias: false,
-        o_bias: false,
-        mlp_bias: false,
-        sliding_windows: Vec::new(),
-    }
-}
 
 /// Chosen responses repeat the prompt's first token, rejected ones count on from it.
 fn examples() -> Vec<PreferenceExample> {
@@ -59,13 +41,6 @@ fn sft() -> SftConfig {
         freeze: Vec::new(),
     }
 }
-
-fn lora() -> SftConfig {
-    let target_modules = ["q_proj", "v_proj", "down_proj"].map(String::from).into();
-    SftConfig { lora: Some(LoraConfig { rank: 4, alpha: 8.0, use_rslora: false, target_modules }), ..sft() }
-}
-
-type Check<'a> = &'a mut dyn FnMut(usize, &LlamaModel) -> Result<Decision, TuningError>;
 
 fn run(
     loss: &PreferenceLoss,
@@ -99,7 +74,7 @@ fn margin(weights: &StateDict) -> f64 {
 fn chosen_responses_gain_on_rejected_ones() {
     let start = config().initial_weights(1);
     for loss in [DPO, ORPO] {
-        for sft in [sft(), lora()] {
+        for sft in [sft(), of_adapter(sft())] {
             let outcome = train(&loss, &sft);
             assert!(outcome.losses[9] < outcome.losses[0], "{loss:?}: {:?}", outcome.losses);
             let after = match outcome.trained {
@@ -114,7 +89,7 @@ fn chosen_responses_gain_on_rejected_ones() {
 /// The policy is the reference then, so that every margin is 0.
 #[test]
 fn dpo_begins_at_ln_2() {
-    for sft in [sft(), lora()] {
+    for sft in [sft(), of_adapter(sft())] {
         let first = train(&DPO, &sft).losses[0];
         assert!((first - 2_f64.ln()).abs() < 1e-6, "{first}");
     }
@@ -138,7 +113,7 @@ fn orpo_without_odds_is_fine_tuning_on_the_chosen() {
 #[test]
 fn a_run_that_was_cut_off_ends_as_if_it_had_not_been() {
     for loss in [DPO, ORPO] {
-        for sft in [sft(), SftConfig { micro_batch_size: 3, ..lora() }] {
+        for sft in [sft(), SftConfig { micro_batch_size: 3, ..of_adapter(sft()) }] {
             let whole = train(&loss, &sft);
             let folder = tempfile::tempdir().expect("a folder");
             let state = folder.path().join("state");

@@ -1,14 +1,15 @@
 //! DPO and ORPO against TRL: gradients by name, losses of five steps of all weights and of an adapter, and the adapter.
 
-use std::path::{Path, PathBuf};
+mod oracle;
 
-use bunch_checkpoint::{Checkpoint, StateDict};
-use bunch_llama::{Llama, LlamaConfig, LoraAdapter, LoraConfig, device, gradients};
+use bunch_llama::{Llama, LoraAdapter, LoraConfig, device, gradients};
 use bunch_tuning::{
     Decision, Example, Outcome, PreferenceExample, PreferenceLoss, PreferenceRun, Schedule, SftConfig, Silent, Start,
 };
 use burn::optim::GradientsParams;
 use serde_json::Value;
+
+use oracle::{close, folder, start};
 
 /// TRL's own f32 is within 1.7e-6 of float64 on the losses and 4.6e-6 on the gradients. The smallest of the deliberate
 /// mistakes, odds without `1 - P`, changes a loss by 1.1e-4.
@@ -16,16 +17,6 @@ const LOSSES: f64 = 2e-5;
 const GRADIENTS: f32 = 5e-5;
 /// Five steps of at most 2e-3 each.
 const FACTORS: f32 = 1e-5;
-
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
-}
-
-fn start() -> (LlamaConfig, StateDict) {
-    let checkpoint =
-        Checkpoint::open(&folder().join("../../../bunch-llama/tests/golden/gqa-tied/model")).expect("model");
-    (LlamaConfig::from_json(checkpoint.config()).expect("a Llama"), checkpoint.state_dict().expect("weights"))
-}
 
 fn golden() -> Value {
     let text = std::fs::read_to_string(folder().join("preference.json")).expect("preference.json");
@@ -50,18 +41,6 @@ fn lora() -> LoraConfig {
 
 fn losses() -> [(&'static str, PreferenceLoss); 2] {
     [("dpo", PreferenceLoss::Dpo { beta: 0.1 }), ("orpo", PreferenceLoss::Orpo { beta: 0.1 })]
-}
-
-/// Compares named tensors with a safetensors file.
-fn close(got: &StateDict, file: &str, tolerance: f32) {
-    let expected = Checkpoint::open_weights(&folder().join(file)).expect("a golden file").state_dict().expect("f32");
-    assert_eq!(got.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{file}");
-    for (name, tensor) in got {
-        assert_eq!(tensor.shape, expected[name].shape, "{file}, {name}");
-        let pairs = tensor.data.iter().zip(expected[name].data.iter());
-        let worst = pairs.map(|(g, e)| (g - e).abs()).fold(0.0, f32::max);
-        assert!(worst <= tolerance, "{file}, {name}: off by {worst:e}");
-    }
 }
 
 #[test]

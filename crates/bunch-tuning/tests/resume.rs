@@ -1,32 +1,14 @@
 //! A run that was cut off continues to the same bits, and so does one on another number of threads.
 
+mod tiny;
+
 use std::cell::Cell;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::{Family, LlamaConfig, LlamaModel, LoraConfig, device};
+use bunch_llama::device;
 use bunch_tuning::{Decision, Example, Observer, Outcome, Schedule, SftConfig, SftRun, Silent, Start, TuningError};
 
-fn config() -> LlamaConfig {
-    LlamaConfig {
-        family: Family::Llama,
-        vocab_size: 40,
-        hidden_size: 32,
-        intermediate_size: 48,
-        num_hidden_layers: 2,
-        num_attention_heads: 4,
-        num_key_value_heads: 2,
-        head_dim: 8,
-        max_position_embeddings: 32,
-        rms_norm_eps: 1e-5,
-        rope_theta: 10_000.0,
-        rope_scaling: None,
-        tie_word_embeddings: true,
-        qkv_bias: false,
-        o_bias: false,
-        mlp_bias: false,
-        sliding_windows: Vec::new(),
-    }
-}
+use tiny::{Check, config, of_adapter};
 
 fn examples() -> Vec<Example> {
     let tokens = |i: u32| (0..5 + i % 9).map(|t| (i * 7 + t * t) % 40).collect();
@@ -49,13 +31,6 @@ fn sft() -> SftConfig {
     }
 }
 
-type Check<'a> = &'a mut dyn FnMut(usize, &LlamaModel) -> Result<Decision, TuningError>;
-
-fn lora() -> SftConfig {
-    let target_modules = ["q_proj", "v_proj", "down_proj"].map(String::from).into();
-    SftConfig { lora: Some(LoraConfig { rank: 4, alpha: 8.0, use_rslora: false, target_modules }), ..sft() }
-}
-
 fn observed(
     sft: &SftConfig,
     state: Option<&std::path::Path>,
@@ -75,7 +50,9 @@ fn train(sft: &SftConfig, state: Option<&std::path::Path>, check: Check<'_>) -> 
 
 #[test]
 fn a_run_that_was_cut_off_ends_as_if_it_had_not_been() {
-    for sft in [sft(), lora(), SftConfig { freeze: vec!["embed_tokens".into()], micro_batch_size: 5, ..sft() }] {
+    for sft in
+        [sft(), of_adapter(sft()), SftConfig { freeze: vec!["embed_tokens".into()], micro_batch_size: 5, ..sft() }]
+    {
         cut_off(&sft);
     }
 }
@@ -136,15 +113,15 @@ fn an_interrupted_run_saves_where_it_is_and_continues_from_there() {
     let state = folder.path().join("state");
     let mut go_on = |_: usize, _: &_| Ok(Decision::Continue);
     let mut observer = Impatient { after: 7, seen: 0 };
-    let stopped = observed(&lora(), Some(&state), &mut observer, &mut go_on).unwrap_err().to_string();
+    let stopped = observed(&of_adapter(sft()), Some(&state), &mut observer, &mut go_on).unwrap_err().to_string();
     assert_eq!(stopped, "stopped after step 7; the same command continues from there");
     let first = Cell::new(0);
-    let resumed = train(&lora(), Some(&state), &mut |step, _| {
+    let resumed = train(&of_adapter(sft()), Some(&state), &mut |step, _| {
         first.set(if first.get() == 0 { step } else { first.get() });
         Ok(Decision::Continue)
     });
     assert_eq!(first.get(), 8);
-    let whole = train(&lora(), None, &mut go_on).expect("trains");
+    let whole = train(&of_adapter(sft()), None, &mut go_on).expect("trains");
     assert_eq!(resumed.expect("resumes").into_tensors(), whole.into_tensors());
 }
 

@@ -7,5 +7,5 @@ const CRATES: [&str; 6] =
     ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-llama", "bunch-tuning", "bunch-miniature"];
 
 fn main() {
-    source_hash::emit("BUNCH_TRAINING_CODE", &CRATES);
+    source_hash::emit("BUNCH_TRAINING_CODE", &CRATES, &[]);
 }

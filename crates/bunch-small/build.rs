@@ -7,5 +7,5 @@ const CRATES: [&str; 7] =
     ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-tuning", "bunch-small"];
 
 fn main() {
-    source_hash::emit("BUNCH_SMALL_CODE", &CRATES);
+    source_hash::emit("BUNCH_SMALL_CODE", &CRATES, &[]);
 }

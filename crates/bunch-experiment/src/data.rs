@@ -13,7 +13,6 @@ use bunch_synthesis::{
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
-use crate::appendix::wire_name;
 use crate::metric::JudgeName;
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
@@ -157,4 +156,9 @@ impl PoolData {
     pub(crate) fn sha256(&self) -> String {
         sha256_bytes(&serde_json::to_vec(self).expect("plain data"))
     }
+}
+
+/// The name a unit variant has in files.
+pub(crate) fn wire_name(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

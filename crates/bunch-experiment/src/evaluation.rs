@@ -8,9 +8,9 @@ use bunch_evaluation::{
 use bunch_llama::LlamaModel;
 
 use crate::ExperimentError;
-use crate::experiment::Block;
 use crate::measurement::{Sample, Score};
 use crate::metric::{Column, JudgeName, Metric, PromptSet};
+use crate::runner::experiment::Block;
 use crate::workbench::Workbench;
 
 /// Exchanges that are kept for a reader.

@@ -4,30 +4,18 @@
 //! published values, the claims, and what each scale changes. [`Run`] plans one cell for each block, row and seed, takes
 //! what is cached, computes the rest on the cores there are, and writes the results folder.
 
-mod appendix;
-mod cell_store;
 mod criterion;
 mod data;
 mod derived;
-mod drawing;
-mod drawn;
 mod error;
 mod evaluation;
 mod evomm;
-mod experiment;
-mod front;
 mod likeness;
 mod measurement;
 mod metric;
 mod miniature;
-mod planning;
-mod progress;
-mod provenance;
-mod published;
-mod results;
-mod run;
+mod runner;
 mod scale;
-mod schedule;
 mod scoring;
 mod small;
 mod weighting;
@@ -35,11 +23,11 @@ mod workbench;
 mod world;
 
 pub use derived::DerivedModel;
-pub use drawing::{Drawing, DrawingKind};
 pub use error::ExperimentError;
 pub use evomm::{Evomm, Family, Variant};
-pub use experiment::{Block, Experiment, Paper, Row, list_experiments};
 pub use metric::{Column, JudgeName, Metric, Part, PromptSet};
-pub use run::{Finished, Options, Run};
+pub use runner::drawing::{Drawing, DrawingKind};
+pub use runner::experiment::{Block, Experiment, Paper, Row, list_experiments};
+pub use runner::run::{Finished, Options, Run};
 pub use scale::{GridValues, Scale, WorldKind};
 pub use weighting::{Data, Source, Weighting};

@@ -1,22 +1,74 @@
-//! What a run needs, and what its cells score.
+//! What a run's cells score.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::time::Instant;
 
+use bunch_checkpoint::sha256_of_state_dict;
 use bunch_recipe::Pool;
 
+use crate::criterion::Criterion;
+use crate::data::PoolData;
 use crate::evaluation::Evaluation;
-use crate::experiment::Block;
 use crate::likeness::Likeness;
-use crate::measurement::Score;
+use crate::measurement::{Measurement, Score};
 use crate::metric::Metric;
-use crate::planning::{CellPlan, helpers, members};
+use crate::runner::planning::CellPlan;
+use crate::runner::schedule::Worker;
 use crate::weighting::{DataNeed, Weighted};
 use crate::workbench::Workbench;
-use crate::world::{in_order, line};
 use crate::{ExperimentError, Run};
 
+/// A pool ready to be merged, and the data that rows look at.
+pub(crate) struct PreparedPool {
+    pub(crate) pool: Pool,
+    pub(crate) data: BTreeMap<DataNeed, PoolData>,
+}
+
 impl Run {
+    /// Finds a row's model and measures it.
+    pub(crate) fn measure(
+        &self,
+        plan: &CellPlan<'_>,
+        bench: &Workbench,
+        prepared: &PreparedPool,
+        worker: &dyn Worker,
+    ) -> Result<Measurement, ExperimentError> {
+        let start = Instant::now();
+        let data = plan.row.weighting.need(self.scale.pairs).map(|need| &prepared.data[&need]);
+        let (safety, expert) = match data {
+            Some(data) => (data.safety_pairs(), data.expert_pairs()),
+            None => Default::default(),
+        };
+        let accuracy = self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc);
+        let tasks: Vec<String> = accuracy.map(|column| plan.block.tasks[&column.name].clone()).collect();
+        let criterion = Criterion { pool: &prepared.pool, bench, safety: &safety, expert: &expert, tasks: &tasks };
+        let merge_cost = bench.world.costs().merge;
+        let all = plan.row.weighting.evaluations(plan.block.experts.len());
+        let mut scored = 0;
+        let name = format!("{}/{}", plan.block.name, plan.row.name);
+        let found = plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
+            scored += 1;
+            worker.progress(&format!("merge {scored} of {all}"), scored as u64 * merge_cost);
+        })?;
+        worker.progress("evaluating", scored as u64 * merge_cost);
+        let model = bench.model(&found.weights)?;
+        let mut evaluation = Evaluation::new(bench, &model);
+        let scores = self.scores(plan, bench, &prepared.pool, &found, &mut evaluation)?;
+        Ok(Measurement {
+            id: plan.id.clone(),
+            block: plan.block.name.clone(),
+            row: plan.row.name.clone(),
+            seed: bench.seed,
+            scores,
+            detail: found.detail,
+            trace: found.trace,
+            weights_sha256: sha256_of_state_dict(&found.weights),
+            samples: evaluation.samples(),
+            wall_seconds: start.elapsed().as_secs_f64(),
+        })
+    }
+
     /// Scores by column.
     pub(crate) fn scores(
         &self,
@@ -52,39 +104,5 @@ impl Run {
             scores.insert(column.name.clone(), mean);
         }
         Ok(scores)
-    }
-
-    /// The data that rows look at, block by block.
-    pub(crate) fn data_needs(&self) -> Vec<(&Block, DataNeed)> {
-        let mut needs: Vec<(&Block, DataNeed)> = Vec::new();
-        for (block, row) in self.experiment.places() {
-            let need = row.weighting.need(self.scale.pairs).map(|need| (block, need));
-            needs
-                .extend(need.filter(|(_, need)| !needs.iter().any(|(other, n)| other.name == block.name && n == need)));
-        }
-        needs
-    }
-
-    /// The models of the world that the cells need, each with the position of its seed's workbench.
-    ///
-    /// Parents of all seeds come first: children of one seed then train beside parents of another.
-    pub(crate) fn wanted(
-        &self,
-        benches: &[Workbench],
-        plans: &[&CellPlan<'_>],
-    ) -> Result<Vec<(String, usize)>, ExperimentError> {
-        let mut by_bench = vec![Vec::new(); benches.len()];
-        for plan in plans {
-            let bench = &benches[plan.bench];
-            let pool = members(plan.block, &self.scale);
-            let pool = pool.iter().flat_map(|member| bench.ingredients(member));
-            for member in pool.chain(helpers(&self.experiment, plan.row)) {
-                by_bench[plan.bench].extend(line(&*bench.world, &member)?);
-            }
-        }
-        let Some(first) = benches.first() else { return Ok(Vec::new()) };
-        let order = in_order(&*first.world, &by_bench.concat());
-        let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
-        Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
     }
 }

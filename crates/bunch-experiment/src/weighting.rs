@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ExperimentError;
 use crate::criterion::Criterion;
 use crate::evomm::{Evomm, Family, Space};
-use crate::experiment::Block;
+use crate::runner::experiment::Block;
 use crate::scale::Scale;
 
 /// A kind of generated data.

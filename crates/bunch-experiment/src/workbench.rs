@@ -17,7 +17,7 @@ use crate::ExperimentError;
 use crate::derived::DerivedModel;
 use crate::metric::JudgeName;
 use crate::miniature::Miniature;
-use crate::planning::CELL_CODE;
+use crate::runner::planning::CELL_CODE;
 use crate::scale::{Scale, WorldKind};
 use crate::small::Small;
 use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, Trained, World};

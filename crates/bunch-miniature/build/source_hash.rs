@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// Sets the compile-time variable `name` to the hash of Cargo.lock and of the sources of `crates`, tests aside.
-pub fn emit(name: &str, crates: &[&str]) {
+/// Sets the compile-time variable `name` to the hash of Cargo.lock and of the sources of `crates`, without tests and without
+/// what is in `elsewhere`: files and folders, from the crates folder.
+pub fn emit(name: &str, crates: &[&str], elsewhere: &[&str]) {
     // Of the crate that is being built now: another checkout may have left this program in the target folder.
     let manifest = std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate lies");
     let folder = Path::new(&manifest).parent().expect("the crates folder").to_path_buf();
@@ -17,6 +18,8 @@ pub fn emit(name: &str, crates: &[&str]) {
         collect(&source, &mut files);
     }
     println!("cargo::rerun-if-changed={}", files[0].display());
+    let left_out = |file: &PathBuf| elsewhere.iter().any(|path| file.starts_with(folder.join(path)));
+    files.retain(|file| !left_out(file));
     files[1..].sort();
     let mut hash = Sha256::new();
     for file in files {

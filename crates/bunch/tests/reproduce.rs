@@ -114,7 +114,7 @@ fn a_killed_run_resumes_and_a_finished_one_is_served_from_the_cache() {
     let names: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
     let expected =
         ["cells.csv", "claims.csv", "differences.csv", "figure.png", "figure.svg", "samples.csv", "stages.csv"];
-    assert_eq!(names, [&expected[..], &["table.csv", "table.md"]].concat());
+    assert_eq!(names, [&expected[..], &["table.csv", "table.md", "table.tex"]].concat());
 
     let output = run(&root(), &arguments);
     assert!(String::from_utf8_lossy(&output.stdout).contains("0 cells computed, 26 from the cache"));

@@ -8,11 +8,11 @@ use bunch_report::{
 };
 
 use crate::ExperimentError;
-use crate::drawing::{Axes, Curve, Drawing, DrawingKind, Front, Plane, Selection};
-use crate::experiment::{Block, Experiment, Row};
-use crate::front::hypervolume;
 use crate::measurement::Measurement;
 use crate::metric::Column;
+use crate::runner::drawing::{Axes, Curve, Drawing, DrawingKind, Front, Plane, Selection};
+use crate::runner::experiment::{Block, Experiment, Row};
+use crate::runner::front::hypervolume;
 
 /// What figures are drawn from.
 pub(crate) struct Drawn<'a> {
@@ -261,7 +261,7 @@ impl<'a> Drawn<'a> {
         Ok(files)
     }
 
-    /// A panel for each block, a line for each search: the best loss so far, and its spread over seeds in the end.
+    /// A panel for each block, a line for each search: the best loss so far, and its interval over seeds.
     fn convergence(
         &self,
         name: &str,
@@ -278,12 +278,8 @@ impl<'a> Drawn<'a> {
                     runs.map(|run| best_so_far(run.trace.iter().map(|step| step.loss))).collect();
                 let steps = curves.iter().map(Vec::len).min().unwrap_or_default();
                 let at = |step: usize| Estimate::of(&curves.iter().map(|curve| curve[step]).collect::<Vec<_>>());
-                let points = (0..steps).filter_map(|step| {
-                    let estimate = at(step)?;
-                    let half_width = estimate.half_width.filter(|_| step + 1 == steps);
-                    Some(CurvePoint { x: (step + 1) as f64, y: estimate.mean, half_width })
-                });
-                let points: Vec<CurvePoint> = points.collect();
+                let points: Vec<CurvePoint> =
+                    (0..steps).filter_map(|step| Some(point((step + 1) as f64, &at(step)?))).collect();
                 if !points.is_empty() {
                     series.push(CurveSeries { points, ..line_of(self.label(row)) });
                 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::schedule::{Watcher, Worker};
+use crate::runner::schedule::{Watcher, Worker};
 
 /// Shows what every thread does and when all will be done.
 pub(crate) struct Bars {

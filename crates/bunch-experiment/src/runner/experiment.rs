@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::derived::DerivedModel;
-use crate::drawing::Drawing;
 use crate::metric::{Column, Metric, Part};
+use crate::runner::drawing::Drawing;
 use crate::scale::{Scale, WorldKind};
 use crate::weighting::{Data, Weighting};
 

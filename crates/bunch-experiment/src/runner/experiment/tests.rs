@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::published;
+use crate::runner::published;
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::experiment::Experiment;
+use crate::runner::experiment::Experiment;
 
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

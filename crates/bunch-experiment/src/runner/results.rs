@@ -10,13 +10,14 @@ use bunch_report::{
     RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
-use crate::drawn::Drawn;
-use crate::experiment::{Experiment, Row};
+use crate::ExperimentError;
 use crate::measurement::Measurement;
 use crate::metric::{Column, Metric};
-use crate::provenance::Provenance;
+use crate::runner::drawn::Drawn;
+use crate::runner::experiment::{Experiment, Row};
+use crate::runner::provenance::Provenance;
+use crate::runner::{appendix, published};
 use crate::weighting::Weighting;
-use crate::{ExperimentError, appendix, published};
 
 /// The results folder of one experiment at one scale.
 pub(crate) struct Results<'a> {

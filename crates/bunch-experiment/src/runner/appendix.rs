@@ -3,9 +3,9 @@
 use bunch_evaluation::paired_difference;
 
 use crate::ExperimentError;
-use crate::data::PoolData;
-use crate::experiment::Experiment;
+use crate::data::{PoolData, wire_name};
 use crate::measurement::{Measurement, Score};
+use crate::runner::experiment::Experiment;
 
 /// Rows of CSV under a header.
 fn csv(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -79,11 +79,6 @@ pub(crate) fn stages(generated: &[(String, u64, PoolData)]) -> String {
         }
     }
     csv(&["block", "seed", "data", "stage", "entered", "kept", "dropped"], rows.into_iter())
-}
-
-/// The name a unit variant has in files.
-pub(crate) fn wire_name(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }
 
 /// What every model answered to the first harmful test prompts.

@@ -7,7 +7,7 @@ use std::path::Path;
 use bunch_report::{How, Published};
 
 use crate::ExperimentError;
-use crate::experiment::{Experiment, Row};
+use crate::runner::experiment::{Experiment, Row};
 
 /// Columns of published values that say what a line is about and not what it says.
 const ABOUT: [&str; 3] = ["pool", "how", "source"];

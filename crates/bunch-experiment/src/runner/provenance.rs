@@ -5,10 +5,9 @@ use std::collections::BTreeMap;
 use bunch_checkpoint::sha256_bytes;
 use bunch_report::{DataUse, ModelUse};
 
-use crate::appendix::wire_name;
-use crate::data::PoolData;
+use crate::data::{PoolData, wire_name};
 use crate::metric::{Column, Metric, PromptSet};
-use crate::planning::{data_plan, helpers, members};
+use crate::runner::planning::{data_plan, helpers, members};
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{in_order, line};

@@ -6,23 +6,20 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
-use bunch_checkpoint::{sha256_bytes, sha256_of_state_dict};
+use bunch_checkpoint::sha256_bytes;
 use bunch_recipe::Pool;
 use bunch_tuning::Observer;
 
 use crate::ExperimentError;
-use crate::cell_store::CellStore;
-use crate::criterion::Criterion;
-use crate::data::PoolData;
-use crate::evaluation::Evaluation;
-use crate::experiment::Experiment;
 use crate::measurement::Measurement;
-use crate::metric::Metric;
-use crate::planning::{CellPlan, cells, data_plan, helpers, members};
-use crate::progress::Bars;
-use crate::results::Results;
+use crate::runner::cell_store::CellStore;
+use crate::runner::experiment::Experiment;
+use crate::runner::planning::{CellPlan, cells, data_plan, helpers, members};
+use crate::runner::progress::Bars;
+use crate::runner::results::Results;
+use crate::runner::schedule::{Job, Worker, run_jobs};
 use crate::scale::Scale;
-use crate::schedule::{Job, Worker, run_jobs};
+use crate::scoring::PreparedPool;
 use crate::weighting::DataNeed;
 use crate::workbench::{Places, Workbench};
 use crate::world::Costs;
@@ -57,7 +54,7 @@ pub struct Options {
 /// An experiment about to be run.
 pub struct Run {
     pub(crate) root: PathBuf,
-    name: String,
+    pub(crate) name: String,
     pub(crate) experiment: Experiment,
     pub(crate) scale: Scale,
     pub(crate) options: Options,
@@ -307,49 +304,6 @@ impl Run {
         let taken = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
         Ok(taken.map(|measurement| measurement.expect("every job ran")).collect())
     }
-
-    /// Finds a row's model and measures it.
-    fn measure(
-        &self,
-        plan: &CellPlan<'_>,
-        bench: &Workbench,
-        prepared: &PreparedPool,
-        worker: &dyn Worker,
-    ) -> Result<Measurement, ExperimentError> {
-        let start = Instant::now();
-        let data = plan.row.weighting.need(self.scale.pairs).map(|need| &prepared.data[&need]);
-        let (safety, expert) = match data {
-            Some(data) => (data.safety_pairs(), data.expert_pairs()),
-            None => Default::default(),
-        };
-        let accuracy = self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc);
-        let tasks: Vec<String> = accuracy.map(|column| plan.block.tasks[&column.name].clone()).collect();
-        let criterion = Criterion { pool: &prepared.pool, bench, safety: &safety, expert: &expert, tasks: &tasks };
-        let merge_cost = bench.world.costs().merge;
-        let all = plan.row.weighting.evaluations(plan.block.experts.len());
-        let mut scored = 0;
-        let name = format!("{}/{}", plan.block.name, plan.row.name);
-        let found = plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
-            scored += 1;
-            worker.progress(&format!("merge {scored} of {all}"), scored as u64 * merge_cost);
-        })?;
-        worker.progress("evaluating", scored as u64 * merge_cost);
-        let model = bench.model(&found.weights)?;
-        let mut evaluation = Evaluation::new(bench, &model);
-        let scores = self.scores(plan, bench, &prepared.pool, &found, &mut evaluation)?;
-        Ok(Measurement {
-            id: plan.id.clone(),
-            block: plan.block.name.clone(),
-            row: plan.row.name.clone(),
-            seed: bench.seed,
-            scores,
-            detail: found.detail,
-            trace: found.trace,
-            weights_sha256: sha256_of_state_dict(&found.weights),
-            samples: evaluation.samples(),
-            wall_seconds: start.elapsed().as_secs_f64(),
-        })
-    }
 }
 
 /// Keeps other runs out of the cache until it is dropped; waits for one that is in there.
@@ -362,12 +316,6 @@ fn lock(cache: &Path) -> Result<File, ExperimentError> {
         file.lock().map_err(ExperimentError::io(&path))?;
     }
     Ok(file)
-}
-
-/// A pool ready to be merged, and the data that rows look at.
-struct PreparedPool {
-    pool: Pool,
-    data: BTreeMap<DataNeed, PoolData>,
 }
 
 /// Passes a training's progress on.

@@ -6,14 +6,14 @@ use std::path::Path;
 use bunch_checkpoint::sha256_bytes;
 use serde_json::{Value, json};
 
-use crate::ExperimentError;
 use crate::data::DataPlan;
-use crate::experiment::{Block, Experiment, Row};
 use crate::metric::{JudgeName, Metric};
+use crate::runner::experiment::{Block, Experiment, Row};
 use crate::scale::Scale;
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
+use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED, in_order, line};
+use crate::{ExperimentError, Run};
 
 /// Hash of the source code that a cell depends on, beside that of training.
 pub(crate) const CELL_CODE: &str = env!("BUNCH_CELL_CODE");
@@ -134,4 +134,40 @@ pub(crate) fn cells<'a>(
         }
     }
     Ok(plans)
+}
+
+impl Run {
+    /// The data that rows look at, block by block.
+    pub(crate) fn data_needs(&self) -> Vec<(&Block, DataNeed)> {
+        let mut needs: Vec<(&Block, DataNeed)> = Vec::new();
+        for (block, row) in self.experiment.places() {
+            let need = row.weighting.need(self.scale.pairs).map(|need| (block, need));
+            needs
+                .extend(need.filter(|(_, need)| !needs.iter().any(|(other, n)| other.name == block.name && n == need)));
+        }
+        needs
+    }
+
+    /// The models of the world that the cells need, each with the position of its seed's workbench.
+    ///
+    /// Parents of all seeds come first: children of one seed then train beside parents of another.
+    pub(crate) fn wanted(
+        &self,
+        benches: &[Workbench],
+        plans: &[&CellPlan<'_>],
+    ) -> Result<Vec<(String, usize)>, ExperimentError> {
+        let mut by_bench = vec![Vec::new(); benches.len()];
+        for plan in plans {
+            let bench = &benches[plan.bench];
+            let pool = members(plan.block, &self.scale);
+            let pool = pool.iter().flat_map(|member| bench.ingredients(member));
+            for member in pool.chain(helpers(&self.experiment, plan.row)) {
+                by_bench[plan.bench].extend(line(&*bench.world, &member)?);
+            }
+        }
+        let Some(first) = benches.first() else { return Ok(Vec::new()) };
+        let order = in_order(&*first.world, &by_bench.concat());
+        let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
+        Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
+    }
 }

@@ -1,0 +1,16 @@
+//! Orders, stores and records cells. Nothing here decides what a cell's numbers are, but for what goes into its address:
+//! an edit leaves cells valid, while one beside this folder makes them anew.
+
+pub(crate) mod appendix;
+pub(crate) mod cell_store;
+pub(crate) mod drawing;
+pub(crate) mod drawn;
+pub(crate) mod experiment;
+pub(crate) mod front;
+pub(crate) mod planning;
+pub(crate) mod progress;
+pub(crate) mod provenance;
+pub(crate) mod published;
+pub(crate) mod results;
+pub(crate) mod run;
+pub(crate) mod schedule;

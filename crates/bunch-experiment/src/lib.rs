@@ -28,6 +28,7 @@ pub use evomm::{Evomm, Family, Variant};
 pub use metric::{Column, JudgeName, Metric, Part, PromptSet};
 pub use runner::drawing::{Drawing, DrawingKind};
 pub use runner::experiment::{Block, Experiment, Paper, Row, list_experiments};
+pub use runner::outlook::Outlook;
 pub use runner::run::{Finished, Options, Run};
 pub use scale::{GridValues, Scale, WorldKind};
 pub use weighting::{Data, Source, Weighting};

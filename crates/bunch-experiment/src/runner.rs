@@ -3,14 +3,20 @@
 
 pub(crate) mod appendix;
 pub(crate) mod cell_store;
+pub(crate) mod checkpoints;
 pub(crate) mod drawing;
 pub(crate) mod drawn;
+pub(crate) mod estimate;
 pub(crate) mod experiment;
 pub(crate) mod front;
+pub(crate) mod outlook;
+pub(crate) mod paper_data;
 pub(crate) mod planning;
 pub(crate) mod progress;
 pub(crate) mod provenance;
 pub(crate) mod published;
+pub(crate) mod requirements;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schedule;
+pub(crate) mod workload;

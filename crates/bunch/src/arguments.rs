@@ -91,6 +91,15 @@ pub struct ReproduceArguments {
     /// Folder of pretrained models, for the scales that start from one
     #[arg(long, env = "BUNCH_MODELS", default_value = "models")]
     pub models: PathBuf,
+    /// Folder of the papers' data sets, for the scale of the paper
+    #[arg(long, env = "BUNCH_DATA", default_value = "datasets")]
+    pub data: PathBuf,
+    /// Show what is needed and what would be done, with an estimate of the time, and do nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// The GPU whose hours a dry run at the scale of the paper estimates, as in data/hardware.toml
+    #[arg(long, default_value = "A100-80GB", requires = "dry_run")]
+    pub gpu: String,
 }
 
 /// Options of `bunch merge`.

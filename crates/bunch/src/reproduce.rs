@@ -28,9 +28,16 @@ pub fn reproduce(arguments: ReproduceArguments) -> Result<()> {
         cache: below_root(arguments.cache),
         results: below_root(arguments.results),
         models: below_root(arguments.models),
+        data: below_root(arguments.data),
+        gpu: arguments.gpu,
         command_line: command_line(),
     };
-    let finished = Run::new(&root, &name, options)?.execute().with_context(|| name.clone())?;
+    let run = Run::new(&root, &name, options)?;
+    if arguments.dry_run {
+        println!("{}", run.outlook().with_context(|| name.clone())?);
+        return Ok(());
+    }
+    let finished = run.execute().with_context(|| name.clone())?;
     println!("{}\n{}", finished.table, finished.findings);
     let folder = finished.folder.strip_prefix(&root).unwrap_or(&finished.folder);
     println!(

@@ -294,7 +294,9 @@ impl Experiment {
             for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
                 for model in [&block.base].into_iter().chain(&block.experts) {
                     let is_derived = self.derived.iter().any(|derived| derived.name == *model);
-                    if !is_derived && !scale.models.contains_key(model) {
+                    // At the scale of the paper a model stands for itself.
+                    let stands_for_itself = scale.world == WorldKind::Paper;
+                    if !is_derived && !stands_for_itself && !scale.models.contains_key(model) {
                         return fail(format!(
                             "scale `{name}` says nothing of model `{model}` of block `{}`",
                             block.name

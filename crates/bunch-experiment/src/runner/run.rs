@@ -47,6 +47,10 @@ pub struct Options {
     pub results: PathBuf,
     /// Folder of pretrained models that the user fetched, for scales that start from one.
     pub models: PathBuf,
+    /// Folder of the papers' data sets, for the scale of the paper.
+    pub data: PathBuf,
+    /// The GPU that an outlook on the paper's scale estimates hours for, as in `data/hardware.toml`.
+    pub gpu: String,
     /// For the manifest.
     pub command_line: Vec<String>,
 }
@@ -143,6 +147,7 @@ impl Run {
     /// # Errors
     /// Whatever goes wrong in training, generating, merging, evaluating or writing; finished cells are kept.
     pub fn execute(&self) -> Result<Finished, ExperimentError> {
+        self.refuse_paper()?;
         let start = Instant::now();
         let results = Results::new(
             &self.root,
@@ -153,16 +158,9 @@ impl Run {
             self.spec_sha256(),
         )?;
         results.check_previous(self.options.overwrite)?;
-        let device = bunch_llama::device(&self.options.device)?;
         let cache = &self.options.cache;
         let _lock = lock(cache)?;
-        let places = Places { root: &self.root, cache, models: &self.options.models };
-        let benches = (self.scale.seeds.iter())
-            .map(|&seed| {
-                let device = (&device, self.options.device.as_str());
-                Workbench::new(seed, &self.scale, &self.experiment.derived, &places, device)
-            })
-            .collect::<Result<Vec<_>, _>>()?;
+        let benches = self.benches()?;
         let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
         let store = CellStore::new(cache);
         if self.options.fresh {
@@ -188,6 +186,21 @@ impl Run {
             cached,
             wall_seconds: start.elapsed().as_secs_f64(),
         })
+    }
+
+    /// The workbench of every seed.
+    pub(crate) fn benches(&self) -> Result<Vec<Workbench>, ExperimentError> {
+        let device = bunch_llama::device(&self.options.device)?;
+        let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
+        let seeds = self.scale.seeds.iter();
+        let device = (&device, self.options.device.as_str());
+        seeds.map(|&seed| Workbench::new(seed, &self.scale, &self.experiment.derived, &places, device)).collect()
+    }
+
+    /// Jobs side by side: as many as asked for, or as there are cores and the world's memory allows.
+    pub(crate) fn threads(&self, benches: &[Workbench]) -> usize {
+        let limit = benches.iter().filter_map(|bench| bench.world.max_jobs()).min();
+        self.options.jobs.unwrap_or_else(|| available().min(limit.unwrap_or(usize::MAX)))
     }
 
     /// Removes everything in the cache that this run would make.
@@ -296,14 +309,17 @@ impl Run {
                 }),
             });
         }
-        let available = std::thread::available_parallelism().map_or(1, usize::from);
-        let limit = benches.iter().filter_map(|bench| bench.world.max_jobs()).min().unwrap_or(available);
-        let threads = self.options.jobs.unwrap_or(available.min(limit));
+        let threads = self.threads(benches);
         let bars = Bars::new(jobs.iter().map(|job| job.cost).sum(), threads);
-        run_jobs(jobs, threads, (available / threads).max(1), &bars)?;
+        run_jobs(jobs, threads, (available() / threads).max(1), &bars)?;
         let taken = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
         Ok(taken.map(|measurement| measurement.expect("every job ran")).collect())
     }
+}
+
+/// Cores there are.
+fn available() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Keeps other runs out of the cache until it is dropped; waits for one that is in there.

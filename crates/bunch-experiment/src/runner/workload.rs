@@ -1,0 +1,213 @@
+//! How much work an experiment with the paper's own models is, at most: answers are as long as they may be.
+
+use std::collections::BTreeSet;
+
+use bunch_llama::LlamaConfig;
+
+use crate::metric::{JudgeName, Metric, PromptSet};
+use crate::runner::checkpoints::Checkpoints;
+use crate::runner::estimate::Work;
+use crate::runner::experiment::{Block, Row};
+use crate::runner::paper_data::{AskedAs, PaperData, TestSet};
+use crate::runner::planning::members;
+use crate::scale::Scale;
+use crate::weighting::{DataNeed, Source, Weighting};
+use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
+use crate::{ExperimentError, Run};
+
+/// Bytes of a value in memory while it is merged.
+const MERGED_BYTES: f64 = 4.0;
+
+/// All work of an experiment, over its seeds.
+#[derive(Debug, Default)]
+pub(crate) struct Workload {
+    pub(crate) cells: usize,
+    pub(crate) merges: usize,
+    /// Input of the merges, as they are in memory.
+    pub(crate) merged_bytes: f64,
+    pub(crate) generating: Work,
+    pub(crate) searching: Work,
+    pub(crate) evaluating: Work,
+    /// Test sets whose size is not known, which are not counted.
+    pub(crate) left_out: BTreeSet<String>,
+}
+
+impl Workload {
+    pub(crate) fn total(&self) -> Work {
+        let mut total = self.generating;
+        total += self.searching;
+        total += self.evaluating;
+        total
+    }
+}
+
+/// What work is counted with.
+struct Counting<'a> {
+    run: &'a Run,
+    checkpoints: &'a Checkpoints,
+    data: &'a PaperData,
+}
+
+impl Run {
+    /// Adds all work up.
+    pub(crate) fn workload(&self, checkpoints: &Checkpoints, data: &PaperData) -> Result<Workload, ExperimentError> {
+        let counting = Counting { run: self, checkpoints, data };
+        let seeds = self.scale.seeds.len();
+        let mut load = Workload::default();
+        for (block, need) in self.data_needs() {
+            load.generating += counting.generating(block, need)?;
+        }
+        for (block, row) in self.experiment.places() {
+            let merges = merges(row, block);
+            let pool = (block.experts.len() + 1) as f64;
+            load.cells += 1;
+            load.merges += merges;
+            load.merged_bytes += merges as f64 * pool * counting.pool(block)?.parameters() as f64 * MERGED_BYTES;
+            load.searching += counting.searching(block, row, &mut load.left_out)?;
+            load.evaluating += counting.evaluating(block, &mut load.left_out)?;
+        }
+        for derived in &self.experiment.derived {
+            let config = checkpoints.config_of(&self.ingredients(&derived.name)[0])?;
+            load.merges += 1;
+            load.merged_bytes += derived.of.len() as f64 * config.parameters() as f64 * MERGED_BYTES;
+        }
+        load.cells *= seeds;
+        load.merges *= seeds;
+        let seeds = seeds as f64;
+        load.merged_bytes *= seeds;
+        for part in [&mut load.generating, &mut load.searching, &mut load.evaluating] {
+            *part = part.times(seeds);
+        }
+        Ok(load)
+    }
+}
+
+/// Merges that a row makes: those that are scored, and the one that wins.
+fn merges(row: &Row, block: &Block) -> usize {
+    match &row.weighting {
+        Weighting::Member(_) => 0,
+        Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) | Weighting::LmCocktail(_) => 1,
+        Weighting::Grid(_) | Weighting::Evomm(_) => row.weighting.evaluations(block.experts.len()) + 1,
+    }
+}
+
+impl Counting<'_> {
+    fn scale(&self) -> &Scale {
+        &self.run.scale
+    }
+
+    /// The architecture that all of a pool have.
+    fn pool(&self, block: &Block) -> Result<&LlamaConfig, ExperimentError> {
+        let base = &members(block, self.scale())[0];
+        self.checkpoints.config_of(&self.run.ingredients(base)[0])
+    }
+
+    fn helper(&self, name: &str) -> Result<&LlamaConfig, ExperimentError> {
+        self.checkpoints.config_of(&self.run.checkpoint_id(name))
+    }
+
+    /// Verdicts of a judge on exchanges of that many tokens.
+    fn judging(&self, judge: &str, count: f64, exchange: f64) -> Result<Work, ExperimentError> {
+        let assumed = &self.data.assumed;
+        Ok(Work::writing(self.helper(judge)?, count, assumed.judge_tokens + exchange, assumed.verdict_tokens))
+    }
+
+    /// D_safety and D_expert: questions, an answer of each member to each unsafe question, the guard's verdicts on the question
+    /// alone and on each answer; an expert's own answer to each question of its domain. As if no question were dropped.
+    fn generating(&self, block: &Block, need: DataNeed) -> Result<Work, ExperimentError> {
+        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
+        let (pairs, pool) = (need.pairs as f64, (block.experts.len() + 1) as f64);
+        let question = assumed.chat_tokens + assumed.question_tokens;
+        let mut work = Work::default();
+        if need.source == Source::Generated {
+            work += Work::writing(self.helper(UNCENSORED)?, pairs, assumed.ask_tokens, assumed.answer_tokens);
+            work += Work::writing(config, pairs, assumed.ask_tokens, assumed.domain_question_tokens);
+        }
+        work += Work::writing(config, pairs * (pool + 1.0), question, assumed.answer_tokens);
+        work += self.judging(GUARD, pairs, question)?;
+        work += self.judging(GUARD, pairs * pool, question + assumed.answer_tokens)?;
+        Ok(work)
+    }
+
+    /// What scores the candidates of a row.
+    fn searching(&self, block: &Block, row: &Row, left_out: &mut BTreeSet<String>) -> Result<Work, ExperimentError> {
+        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
+        let candidates = row.weighting.evaluations(block.experts.len()) as f64;
+        if let Weighting::Grid(_) = row.weighting {
+            let dev = self.answering(block, config, self.scale().dev_questions, left_out)?;
+            return Ok(dev.times(candidates));
+        }
+        let Some(need) = row.weighting.need(self.scale().pairs) else { return Ok(Work::default()) };
+        let count = candidates * (need.pairs * row.data().len()) as f64;
+        let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
+        Ok(Work::reading(config, count, tokens, assumed.answer_tokens))
+    }
+
+    /// Everything that a row's model is measured with.
+    fn evaluating(&self, block: &Block, left_out: &mut BTreeSet<String>) -> Result<Work, ExperimentError> {
+        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
+        let mut work = self.answering(block, config, self.scale().questions, left_out)?;
+        for asked_as in self.run.asked() {
+            let prompts = self.data.prompts(asked_as)?;
+            let count = asked_as.count(self.scale()) as f64;
+            let prompt = assumed.chat_tokens + prompts.characters / assumed.characters_per_token;
+            work += Work::writing(config, count, prompt, assumed.answer_tokens);
+            for judge in self.judges(asked_as) {
+                work += self.judging(judge, count, prompt + assumed.answer_tokens)?;
+            }
+        }
+        Ok(work)
+    }
+
+    /// Who judges answers to those prompts.
+    fn judges(&self, asked_as: AskedAs) -> BTreeSet<&'static str> {
+        let prompts = match asked_as {
+            AskedAs::Harmful => PromptSet::Harmful,
+            AskedAs::RedTeam => PromptSet::RedTeam,
+            AskedAs::Benign => return BTreeSet::new(),
+        };
+        let needs = |metric| matches!(metric, Metric::SafeRate | Metric::GuardAgreement);
+        let columns = self.run.experiment.columns.iter();
+        columns
+            .filter(|column| needs(column.metric) && column.prompts == prompts)
+            .map(|column| match column.judge {
+                JudgeName::Guard => GUARD,
+                JudgeName::Second => SECOND_JUDGE,
+            })
+            .collect()
+    }
+
+    /// The block's tasks, with at most that many questions of each set.
+    fn answering(
+        &self,
+        block: &Block,
+        config: &LlamaConfig,
+        questions: usize,
+        left_out: &mut BTreeSet<String>,
+    ) -> Result<Work, ExperimentError> {
+        let mut work = Work::default();
+        for set in self.run.block_sets(self.data, block)? {
+            match set.documents {
+                Some(documents) => work += self.answering_set(set, config, documents.min(questions) as f64),
+                None => {
+                    left_out.insert(set.id.clone());
+                }
+            }
+        }
+        Ok(work)
+    }
+
+    /// A question is read once, and then each of its choices, or an answer is written.
+    fn answering_set(&self, set: &TestSet, config: &LlamaConfig, documents: f64) -> Work {
+        let assumed = &self.data.assumed;
+        let question = set.characters / assumed.characters_per_token;
+        if set.choices == 0.0 {
+            return Work::writing(config, documents, question, set.written_tokens);
+        }
+        let choices = set.choices * set.choice_characters / assumed.characters_per_token;
+        Work::reading(config, documents, question + choices, choices)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -212,6 +212,8 @@ impl Checkout {
             cache: self.path("cache"),
             results: self.path("results"),
             models: self.path("models"),
+            data: self.path("data"),
+            gpu: "A100-80GB".into(),
             command_line: vec!["bunch".into()],
         };
         Run::new(self.folder.path(), "demo/table", options)?.execute()
@@ -316,6 +318,8 @@ fn committed_experiments_have_the_scale_and_keep_their_identity() {
             cache: "cache".into(),
             results: "results".into(),
             models: "models".into(),
+            data: "data".into(),
+            gpu: "A100-80GB".into(),
             command_line: Vec::new(),
         };
         let run = Run::new(&root, name, options).expect("a run");

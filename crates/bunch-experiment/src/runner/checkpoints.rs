@@ -114,9 +114,9 @@ impl CheckpointEntry {
         if !place.exists() {
             return Presence::Missing;
         }
-        let read = Checkpoint::open(&place).map_err(|error| error.to_string()).and_then(|checkpoint| {
-            LlamaConfig::from_json(checkpoint.config()).map_err(|error| error.to_string())
-        });
+        let read = Checkpoint::open(&place)
+            .map_err(|error| error.to_string())
+            .and_then(|checkpoint| LlamaConfig::from_json(checkpoint.config()).map_err(|error| error.to_string()));
         read.map_or_else(Presence::Unusable, |_| Presence::Here)
     }
 
@@ -134,4 +134,40 @@ pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, Experimen
 }
 
 #[cfg(test)]
-mod tests;
+mod tests {
+    use super::*;
+
+    fn root() -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+    }
+
+    #[test]
+    fn architectures_have_the_published_numbers_of_parameters() {
+        let checkpoints = Checkpoints::load(&root()).unwrap();
+        let parameters = |name: &str| checkpoints.config(name).unwrap().parameters();
+        assert_eq!(parameters("llama-3-8b"), 8_030_261_248);
+        assert_eq!(parameters("mistral-7b"), 7_241_732_096);
+        assert_eq!(parameters("qwen2.5-7b"), 7_615_616_512);
+        assert_eq!(parameters("smollm2-135m"), 134_515_008);
+        let guard = checkpoints.entry("llama-guard-2").unwrap();
+        assert_eq!(checkpoints.bytes(guard).unwrap(), 16_060_522_496);
+    }
+
+    #[test]
+    fn every_value_says_how_it_is_known() {
+        let checkpoints = Checkpoints::load(&root()).unwrap();
+        let mut ids: Vec<&str> = checkpoints.entries.iter().map(|entry| entry.id.as_str()).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), checkpoints.entries.len(), "an id twice");
+        for entry in &checkpoints.entries {
+            let known = |name: &str| entry.how.contains_key(name);
+            assert!(known("hub"), "{}", entry.id);
+            assert_eq!(known("licence"), entry.licence.is_some(), "{}", entry.id);
+            assert_eq!(known("revision"), entry.revision.is_some(), "{}", entry.id);
+            assert!(checkpoints.config(&entry.architecture).is_ok(), "{}", entry.id);
+        }
+        let error = checkpoints.entry("gpt-2").unwrap_err().to_string();
+        assert!(error.ends_with("data/checkpoints.toml: there is no checkpoint `gpt-2`"), "{error}");
+    }
+}

@@ -89,13 +89,14 @@ impl Run {
         let load = self.workload(&checkpoints, &data)?;
         let requirements = self.requirements(&checkpoints, &data)?;
         let utilisation = hardware.utilisation(&checkpoints)?;
+        let largest = requirements.models.iter().filter_map(|model| model.bytes).max().unwrap_or(0);
         Ok(Paper {
             requirements,
             gpu: gpu.name.clone(),
             gpu_memory: gpu.memory_bytes,
             gpu_source: gpu.how.clone(),
             // Two bytes are stored of each value.
-            largest: 2.0 * requirements.models.iter().filter_map(|model| model.bytes).max().unwrap_or(0) as f64,
+            largest: 2.0 * largest as f64,
             utilisation,
             seconds: gpu.seconds(&load.total(), utilisation),
             merging_seconds: hardware.merging_seconds(load.merged_bytes),
@@ -187,7 +188,10 @@ impl fmt::Display for Training {
         }
         writeln!(f, "Merges to score: {}", self.merges)?;
         let (minutes, threads) = (self.seconds / 60.0, self.threads);
-        write!(f, "Time: about {minutes:.0} minutes with {threads} jobs side by side, by the rough costs of the progress display")
+        write!(
+            f,
+            "Time: about {minutes:.0} minutes with {threads} jobs side by side, by the rough costs of the progress display"
+        )
     }
 }
 
@@ -218,8 +222,14 @@ impl fmt::Display for Paper {
         writeln!(f, "  merging, on one core of a processor: {:.1} hours", self.merging_seconds / 3600.0)?;
         let Utilisation { flops, bytes } = self.utilisation;
         let (flops, bytes) = (100.0 * flops, 100.0 * bytes);
-        writeln!(f, "  The speed on this GPU was not measured. This takes its published peaks and the shares of a processor's")?;
-        writeln!(f, "  peaks that this code was measured to reach on a CPU: {flops:.0} % of the FLOP/s reading, {bytes:.0} % of the bytes")?;
+        writeln!(
+            f,
+            "  The speed on this GPU was not measured. This takes its published peaks and the shares of a processor's"
+        )?;
+        writeln!(
+            f,
+            "  peaks that this code was measured to reach on a CPU: {flops:.0} % of the FLOP/s reading, {bytes:.0} % of the bytes"
+        )?;
         writeln!(f, "  per second writing. On a GPU, where no fused kernels are, expect less and so more hours.")?;
         let (largest, memory) = (self.largest / 1e9, self.gpu_memory / 1e9);
         let fits = if self.largest < self.gpu_memory { "fits" } else { "does not fit" };

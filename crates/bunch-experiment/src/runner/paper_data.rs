@@ -164,11 +164,9 @@ impl PaperData {
 
     /// The prompts that are asked so.
     pub(crate) fn prompts(&self, asked_as: AskedAs) -> Result<&Prompts, ExperimentError> {
-        self.prompts.iter().find(|prompts| prompts.asked_as == asked_as).ok_or_else(|| {
-            ExperimentError::Inconsistent {
-                path: "data/paper-data.toml".into(),
-                what: format!("there are no prompts asked as {asked_as:?}"),
-            }
+        self.prompts.iter().find(|prompts| prompts.asked_as == asked_as).ok_or_else(|| ExperimentError::Inconsistent {
+            path: "data/paper-data.toml".into(),
+            what: format!("there are no prompts asked as {asked_as:?}"),
         })
     }
 
@@ -200,6 +198,7 @@ impl PaperData {
                 licence: Some(found.licence.clone()),
                 roles: of_it.iter().map(|set| set.id.clone()).collect(),
                 presence: if is_here { Presence::Here } else { Presence::Missing },
+                how: String::new(),
                 get: format!("{}; into {}", found.download, data.join(&found.folders[0]).display()),
             });
         }
@@ -231,6 +230,7 @@ impl Prompts {
             licence: Some(file.licence),
             roles: vec![format!("prompts asked as {}", self.asked_as.name())],
             presence: if is_here { Presence::Here } else { Presence::Missing },
+            how: String::new(),
             get: format!("{}; into {}", file.get, data.join(&self.id).display()),
         })
     }
@@ -240,6 +240,3 @@ impl Prompts {
 fn is_filled(folder: &Path) -> bool {
     std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some())
 }
-
-#[cfg(test)]
-mod tests;

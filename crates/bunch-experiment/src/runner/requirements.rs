@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use crate::metric::{Metric, PromptSet};
 use crate::runner::checkpoints::{Checkpoints, Presence};
@@ -24,6 +23,8 @@ pub(crate) struct Requirement {
     /// What it is needed for.
     pub(crate) roles: Vec<String>,
     pub(crate) presence: Presence,
+    /// How that is known, where it is not the project's own data files that say so.
+    pub(crate) how: String,
     /// How to get it.
     pub(crate) get: String,
 }
@@ -43,7 +44,7 @@ impl Requirements {
 
 impl fmt::Display for Requirements {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "Models")?;
+        writeln!(f, "Models (sizes are two bytes for each parameter of the architecture)")?;
         for model in &self.models {
             let revision = match &model.revision {
                 Some(revision) => format!("revision {revision}"),
@@ -76,6 +77,9 @@ fn write_requirement(f: &mut fmt::Formatter<'_>, needed: &Requirement, revision:
     let bytes = needed.bytes.map_or("size unknown".to_owned(), size);
     let licence = needed.licence.as_deref().unwrap_or("unknown");
     writeln!(f, "    {}{revision}, {bytes}, licence: {licence}", needed.what)?;
+    if !needed.how.is_empty() {
+        writeln!(f, "    known: {}", needed.how)?;
+    }
     if needed.presence != Presence::Here {
         writeln!(f, "    get it: {}", needed.get)?;
     }
@@ -100,7 +104,11 @@ impl Run {
         let mut models = Vec::new();
         for (id, roles) in self.checkpoint_roles() {
             let entry = checkpoints.entry(&id)?;
-            let gate = if entry.gated { format!(" (accept its licence at https://huggingface.co/{}; HF_TOKEN)", entry.hub) } else { String::new() };
+            let gate = if entry.gated {
+                format!(" (accept its licence at https://huggingface.co/{}; HF_TOKEN)", entry.hub)
+            } else {
+                String::new()
+            };
             models.push(Requirement {
                 id,
                 what: entry.hub.clone(),
@@ -109,6 +117,7 @@ impl Run {
                 licence: entry.licence.clone(),
                 roles,
                 presence: entry.presence(&self.options.models),
+                how: entry.how.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>().join("; "),
                 get: entry.get(&self.options.models) + &gate,
             });
         }
@@ -163,7 +172,11 @@ impl Run {
     }
 
     /// The test sets of a block's tasks.
-    pub(crate) fn block_sets<'a>(&self, data: &'a PaperData, block: &Block) -> Result<Vec<&'a TestSet>, ExperimentError> {
+    pub(crate) fn block_sets<'a>(
+        &self,
+        data: &'a PaperData,
+        block: &Block,
+    ) -> Result<Vec<&'a TestSet>, ExperimentError> {
         let mut sets = Vec::new();
         for column in self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc) {
             sets.extend(data.sets(&self.root, &self.scale.tasks[&block.tasks[&column.name]])?);
@@ -186,6 +199,3 @@ impl Run {
         asked
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,0 +1,60 @@
+//! Amounts of the papers' tables against sums by hand.
+
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::Options;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn load(name: &str, limit: Option<usize>) -> Workload {
+    let options = Options {
+        scale: "paper".into(),
+        seeds: None,
+        device: "flex".into(),
+        jobs: None,
+        limit,
+        fresh: false,
+        overwrite: false,
+        cache: "cache".into(),
+        results: "results".into(),
+        models: "models".into(),
+        data: "data".into(),
+        gpu: "A100-80GB".into(),
+        command_line: Vec::new(),
+    };
+    let run = Run::new(&root(), name, options).unwrap();
+    let (checkpoints, data) = (Checkpoints::load(&root()).unwrap(), PaperData::load(&root()).unwrap());
+    run.workload(&checkpoints, &data).unwrap()
+}
+
+#[test]
+fn table_1_has_the_merges_of_its_searches() {
+    // Two pools of 13 rows: grids of 9, 9 and 10, six searches of 100, each with the one that wins, and two LM-Cocktails.
+    let table = load("hammoud2024/table-1", None);
+    assert_eq!((table.cells, table.merges), (26, 2 * (10 + 10 + 11 + 6 * 101 + 2)));
+    // Two models of each merge; 639 merges of Mistral's size and 639 of Llama's.
+    assert_eq!(table.merged_bytes, 639.0 * 2.0 * 4.0 * (7_241_732_096.0 + 8_030_261_248.0));
+    assert!(table.left_out.is_empty());
+    // In each pool: 1,000 unsafe questions of 512 and 1,000 of 1,024, 3,000 answers of 512, 3,000 verdicts of 100.
+    assert_eq!(table.generating.written_tokens, 2.0 * 1000.0 * (512.0 + 1024.0 + 3.0 * 512.0 + 3.0 * 100.0));
+    // In each row: 1,733 answers and verdicts, 250 answers to benign prompts.
+    assert_eq!(table.evaluating.written_tokens, 26.0 * (1733.0 * (512.0 + 100.0) + 250.0 * 512.0));
+    // Pairs are read; no search writes. Three searches of 1,000 pairs and three of 2,000, two LM-Cocktails of two models; grids
+    // read questions on top.
+    assert_eq!(table.searching.written_tokens, 0.0);
+    let pairs = 2.0 * (3.0 * 100.0 * 3000.0 + 2.0 * 3000.0) * 586.0;
+    assert!(table.searching.read_tokens > pairs && table.searching.read_tokens < 1.1 * pairs);
+}
+
+#[test]
+fn a_limit_makes_less_of_it_and_unknown_sizes_are_named() {
+    let (all, limited) = (load("hammoud2024/table-4", None), load("hammoud2024/table-4", Some(10)));
+    assert_eq!(all.merges, limited.merges);
+    assert!(limited.total().flops() < 0.02 * all.total().flops());
+    let figure = load("thakkar2025/figure-2", None);
+    assert!(figure.left_out.contains("adaptllm_mqp") && figure.left_out.len() == 10, "{:?}", figure.left_out);
+    assert!(figure.evaluating.written_tokens > 0.0 && figure.searching == Work::default());
+}

@@ -48,6 +48,27 @@ fn bad_options_say_what_would_work() {
 }
 
 #[test]
+fn the_scale_of_the_paper_is_told_and_not_begun() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = |name: &str| folder.path().join(name).to_str().expect("UTF-8").to_owned();
+    let (models, data, results, cache) = (place("models"), place("data"), place("results"), place("cache"));
+    let mut arguments =
+        vec!["reproduce", "hammoud2024/table-1", "--scale", "paper", "--models", &models, "--data", &data];
+    arguments.extend(["--results", &results, "--cache", &cache]);
+    let error = refused(&root(), &arguments);
+    let fetch = format!("cargo bunch fetch TIGER-Lab/MAmmoTH2-7B --out {models}/TIGER-Lab/MAmmoTH2-7B");
+    assert!(error.contains("nothing was done") && error.contains(&fetch), "{error}");
+    arguments.push("--dry-run");
+    let output = run(&root(), &arguments);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(output.status.success() && text.contains(&fetch), "{text}");
+    assert!(text.contains("merges: 1278") && text.contains("on one A100-80GB"), "{text}");
+    arguments.extend(["--gpu", "abacus"]);
+    assert!(refused(&root(), &arguments).contains("unknown GPU `abacus`: data/hardware.toml has A100-80GB, "));
+    assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 0);
+}
+
+#[test]
 fn mistakes_in_an_experiment_have_a_place() {
     let folder = tempfile::tempdir().expect("a folder");
     let text = fs::read_to_string(root().join("experiments/hammoud2024/table-1.toml")).expect("the experiment");

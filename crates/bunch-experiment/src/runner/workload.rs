@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use bunch_llama::LlamaConfig;
 
+use crate::derived::DerivedModel;
 use crate::metric::{JudgeName, Metric, PromptSet};
 use crate::runner::checkpoints::Checkpoints;
 use crate::runner::estimate::Work;
@@ -66,7 +67,7 @@ impl Run {
             load.searching += counting.searching(block, row, &mut load.left_out)?;
             load.evaluating += counting.evaluating(block, &mut load.left_out)?;
         }
-        for derived in &self.experiment.derived {
+        for derived in self.derived_used() {
             let config = checkpoints.config_of(&self.ingredients(&derived.name)[0])?;
             load.merges += 1;
             load.merged_bytes += derived.of.len() as f64 * config.parameters() as f64 * MERGED_BYTES;
@@ -88,6 +89,23 @@ fn merges(row: &Row, block: &Block) -> usize {
         Weighting::Member(_) => 0,
         Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) | Weighting::LmCocktail(_) => 1,
         Weighting::Grid(_) | Weighting::Evomm(_) => row.weighting.evaluations(block.experts.len()) + 1,
+    }
+}
+
+impl Run {
+    /// Models that are merges and that a pool has, or another of them is made of; a scale may need none of the experiment's.
+    fn derived_used(&self) -> Vec<&DerivedModel> {
+        let mut wanted: BTreeSet<String> =
+            self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale)).collect();
+        let mut used = Vec::new();
+        // What one is made of stands before it.
+        for derived in self.experiment.derived.iter().rev() {
+            if wanted.contains(&derived.name) {
+                wanted.extend(derived.of.iter().cloned());
+                used.push(derived);
+            }
+        }
+        used
     }
 }
 

@@ -50,6 +50,14 @@ fn table_1_has_the_merges_of_its_searches() {
 }
 
 #[test]
+fn members_that_are_merges_in_the_miniature_are_checkpoints_here() {
+    // Seven members and ten merges; none of the two models that the miniature merges first.
+    let table = load("hammoud2024/table-5", None);
+    assert_eq!((table.cells, table.merges), (17, 10));
+    assert_eq!(table.merged_bytes, 10.0 * 7.0 * 4.0 * 7_241_732_096.0);
+}
+
+#[test]
 fn a_limit_makes_less_of_it_and_unknown_sizes_are_named() {
     let (all, limited) = (load("hammoud2024/table-4", None), load("hammoud2024/table-4", Some(10)));
     assert_eq!(all.merges, limited.merges);

@@ -140,9 +140,20 @@ fn a_killed_run_resumes_and_a_finished_one_is_served_from_the_cache() {
     let output = run(&root(), &arguments);
     assert!(String::from_utf8_lossy(&output.stdout).contains("0 cells computed, 26 from the cache"));
     assert_eq!(outputs(&results), first, "the cache gives the same bytes");
+    let outlook = |more: &[&str]| {
+        let output = run(&root(), &[&arguments[..], &["--dry-run"], more].concat());
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    assert!(outlook(&[]).contains("Cells: 26, of which 26 are cached\n"));
+    assert!(outlook(&["--fresh"]).contains("Cells: 26, of which 0 are cached\n"));
 
     // Without the cells, but with the models: the same numbers on one thread as on all.
     fs::remove_dir_all(cache.join("cells")).expect("removed");
+    let text = outlook(&[]);
+    for line in ["Cells: 26, of which 0 are cached\n", "Models to train: 0, ", "Data to generate: 0\n"] {
+        assert!(text.contains(line), "{line}: {text}");
+    }
     let output = run(&root(), &[&arguments[..], &["--jobs", "1"]].concat());
     assert!(String::from_utf8_lossy(&output.stdout).contains("26 cells computed"));
     assert_eq!(outputs(&results), first, "threads do not change a byte");

@@ -58,7 +58,7 @@ impl fmt::Display for Requirements {
         }
         let bytes = |of: &[Requirement]| of.iter().filter_map(|requirement| requirement.bytes).sum::<u64>();
         let unknown = self.data.iter().filter(|set| set.bytes.is_none()).count();
-        writeln!(f, "In all {} models of {}", self.models.len(), size(bytes(&self.models)))?;
+        write!(f, "In all {} models of {} ", self.models.len(), size(bytes(&self.models)))?;
         write!(f, "and {} data sets of {}", self.data.len(), size(bytes(&self.data)))?;
         if unknown > 0 {
             write!(f, " and {unknown} of unknown size")?;
@@ -90,7 +90,8 @@ fn write_requirement(f: &mut fmt::Formatter<'_>, needed: &Requirement, revision:
 fn size(bytes: u64) -> String {
     match bytes as f64 {
         bytes if bytes >= 1e9 => format!("{:.1} GB", bytes / 1e9),
-        bytes => format!("{:.1} MB", bytes / 1e6),
+        bytes if bytes >= 1e6 => format!("{:.1} MB", bytes / 1e6),
+        bytes => format!("{:.0} kB", bytes / 1e3),
     }
 }
 
@@ -104,11 +105,8 @@ impl Run {
         let mut models = Vec::new();
         for (id, roles) in self.checkpoint_roles() {
             let entry = checkpoints.entry(&id)?;
-            let gate = if entry.gated {
-                format!(" (accept its licence at https://huggingface.co/{}; HF_TOKEN)", entry.hub)
-            } else {
-                String::new()
-            };
+            let gate =
+                format!("\n    first accept its licence at https://huggingface.co/{}, and set HF_TOKEN", entry.hub);
             models.push(Requirement {
                 id,
                 what: entry.hub.clone(),
@@ -118,7 +116,7 @@ impl Run {
                 roles,
                 presence: entry.presence(&self.options.models),
                 how: entry.how.iter().map(|(what, how)| format!("{what}: {how}")).collect::<Vec<_>>().join("; "),
-                get: entry.get(&self.options.models) + &gate,
+                get: entry.get(&self.options.models) + if entry.gated { &gate } else { "" },
             });
         }
         let mut sets: Vec<&TestSet> = Vec::new();

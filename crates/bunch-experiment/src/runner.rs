@@ -9,6 +9,7 @@ pub(crate) mod experiment;
 pub(crate) mod front;
 pub(crate) mod planning;
 pub(crate) mod progress;
+pub(crate) mod prompts;
 pub(crate) mod provenance;
 pub(crate) mod published;
 pub(crate) mod results;

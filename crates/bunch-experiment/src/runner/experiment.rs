@@ -255,7 +255,7 @@ impl Experiment {
         Ok(())
     }
 
-    fn check(&self, path: &Path) -> Result<(), ExperimentError> {
+    pub(crate) fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |what: String| Err(ExperimentError::Inconsistent { path: path.into(), what });
         let table = self.table_spec("check");
         table.validate()?;

@@ -13,7 +13,7 @@ use bunch_report::{
 use crate::ExperimentError;
 use crate::measurement::Measurement;
 use crate::metric::{Column, Metric};
-use crate::runner::drawn::Drawn;
+use crate::runner::drawn::{Background, Drawn};
 use crate::runner::experiment::{Experiment, Row};
 use crate::runner::provenance::Provenance;
 use crate::runner::{appendix, published};
@@ -142,7 +142,8 @@ impl<'a> Results<'a> {
             ("samples.csv".into(), appendix::samples(measurements).into_bytes()),
         ];
         let drawn = Drawn::new(self.experiment, &self.spec, &cells, &self.published)?;
-        files.extend(drawn.files(measurements)?);
+        let Provenance { generated, prompts, .. } = &provenance;
+        files.extend(drawn.files(&Background { measurements, generated, prompts })?);
         fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
         let manifest = self.manifest(measurements, provenance, &files)?;
         for (name, bytes) in &files {

@@ -41,10 +41,11 @@ impl Tone {
 fn draw_box<DB: DrawingBackend>(brush: &Brush<'_, DB>, place: &Rectangle, content: &Content, tone: Tone) -> Drawn<DB> {
     let Rectangle { left, top, right, bottom } = *place;
     let head = top + content.head_height();
-    brush.rectangle((left, top), (right, bottom), WHITE)?;
-    brush.rectangle((left, top), (right, head), tone.tint())?;
-    let corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top), (right, top)];
-    brush.path(&corners, OUTLINE, tone.colour())?;
+    // Rectangles in rectangles rather than a path, whose corners would not all look alike.
+    brush.rectangle((left, top), (right, bottom), tone.colour())?;
+    let inner = [(left + OUTLINE, top + OUTLINE), (right - OUTLINE, bottom - OUTLINE)];
+    brush.rectangle(inner[0], inner[1], WHITE)?;
+    brush.rectangle(inner[0], (inner[1].0, head.min(inner[1].1)), tone.tint())?;
     for (index, line) in content.head.iter().enumerate() {
         let y = top + 0.4 * PADDING + HEAD_LINE * (index as f64 + 0.5);
         brush.text(line, (HEAD_FONT, INK), (left + PADDING, y), HPos::Left)?;

@@ -45,7 +45,7 @@ pub struct DiagramBox {
     pub lines: Vec<BoxLine>,
     /// First and last column of the grid that it takes, all of whose width it has.
     pub columns: [usize; 2],
-    /// First and last row of the grid that it takes, in whose middle it stands.
+    /// First and last row of the grid that it takes: it fills a row, and stands in the middle of several.
     pub rows: [usize; 2],
     /// Its colour.
     pub tone: Tone,
@@ -87,7 +87,7 @@ pub struct Arrow {
     pub from: usize,
     /// Position of the box where it ends.
     pub to: usize,
-    /// What it says; nothing if empty.
+    /// What it says, its own line ends kept; nothing if empty.
     pub label: String,
     /// Whether it points at its end.
     pub has_head: bool,

@@ -66,6 +66,11 @@ fn quotation(label: impl Into<String>, text: impl Into<String>) -> Paragraph {
     Paragraph::Quotation { label: label.into(), text: text.into() }
 }
 
+/// A category's name as text.
+fn readable(category: &str) -> String {
+    category.replace('_', " ").replace(',', ", ")
+}
+
 impl Prompted<'_> {
     /// What a page says: how questions are asked for, how they are answered and judged, and the first pairs.
     pub(crate) fn sections(&self, page: &PromptsPage) -> Result<Vec<PageSection>, ExperimentError> {
@@ -83,7 +88,7 @@ impl Prompted<'_> {
             categories.len(),
             self.sampling()
         ))];
-        asking.extend(categories.iter().map(|category| quotation(&category.name, &category.ask_prompt)));
+        asking.extend(categories.iter().map(|category| quotation(readable(&category.name), &category.ask_prompt)));
         if let Some(first) = categories.first() {
             asking.push(Paragraph::Prose(format!("As the model reads the first of them{}:", self.omission())));
             asking.push(quotation("prompt", self.chat(&first.ask_prompt)?));
@@ -115,7 +120,7 @@ impl Prompted<'_> {
         }
         let mut pairs = Vec::new();
         for each in self.data.safety.pairs.iter().take(examples) {
-            pairs.push(Paragraph::Prose(format!("Category: {}.", each.category)));
+            pairs.push(quotation("category", readable(&each.category)));
             pairs.push(quotation("question", &each.pair.question));
             pairs.push(quotation(format!("answer of {}", each.answered_by), &each.pair.answer));
         }

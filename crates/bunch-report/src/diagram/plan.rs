@@ -20,7 +20,7 @@ pub(super) const PADDING: f64 = 11.0;
 /// Height of a bar with what separates it from the next line.
 pub(super) const BAR: f64 = 6.0;
 pub(super) const BELOW_BAR: f64 = 6.0;
-/// Width at which text in boxes is broken.
+/// Width at which text in boxes is broken, for each column that a box takes.
 const WIDEST: f64 = 235.0;
 /// Width at which the labels of arrows are broken.
 const WIDEST_LABEL: f64 = 160.0;
@@ -116,11 +116,12 @@ impl Rectangle {
 
 impl Content {
     fn new(each: &DiagramBox) -> Self {
+        let widest = WIDEST * (each.columns[1] - each.columns[0] + 1) as f64;
         let mut lines = Vec::new();
         for line in &each.lines {
             match line {
                 BoxLine::Text(text) => {
-                    lines.extend(font::wrapped(text, LINE_FONT, WIDEST).into_iter().map(Line::Text));
+                    lines.extend(font::wrapped(text, LINE_FONT, widest).into_iter().map(Line::Text));
                 }
                 BoxLine::Value { label, value, share } => {
                     let (label, value, share) = (label.clone(), value.clone(), *share);
@@ -128,7 +129,7 @@ impl Content {
                 }
             }
         }
-        Self { head: font::wrapped(&each.title, HEAD_FONT, WIDEST), lines }
+        Self { head: font::wrapped(&each.title, HEAD_FONT, widest), lines }
     }
 
     pub(super) fn head_height(&self) -> f64 {
@@ -231,8 +232,10 @@ impl Diagram {
         let top = MARGIN + TITLE_LINE * title.len() as f64 + 8.0;
         let place = |each: &DiagramBox, content: &Content| {
             let ((from, to), (upper, lower)) = (columns.edges(each.columns), rows.edges(each.rows));
-            let first = top + (upper + lower - content.height()) / 2.0;
-            Rectangle { left: left + from, right: left + to, top: first, bottom: first + content.height() }
+            // Boxes of one row are of one height.
+            let height = if each.rows[0] == each.rows[1] { lower - upper } else { content.height() };
+            let first = top + (upper + lower - height) / 2.0;
+            Rectangle { left: left + from, right: left + to, top: first, bottom: first + height }
         };
         let places: Vec<Rectangle> = sized().map(|(each, content)| place(each, content)).collect();
         let arrows = self.strokes(&places, labels);
@@ -333,7 +336,10 @@ impl Plan {
 }
 
 fn label(arrow: &Arrow) -> Vec<String> {
-    if arrow.label.is_empty() { Vec::new() } else { font::wrapped(&arrow.label, LABEL_FONT, WIDEST_LABEL) }
+    if arrow.label.is_empty() {
+        return Vec::new();
+    }
+    arrow.label.split('\n').flat_map(|line| font::wrapped(line, LABEL_FONT, WIDEST_LABEL)).collect()
 }
 
 fn label_width(label: &[String]) -> f64 {

@@ -24,7 +24,7 @@ const BETWEEN: f64 = 7.0;
 /// Room around quotations on their ground, and between labels and quotations.
 const PADDING: f64 = 9.0;
 /// Width at which labels are broken.
-const WIDEST_LABEL: f64 = 150.0;
+const WIDEST_LABEL: f64 = 200.0;
 const GROUND: RGBColor = RGBColor(0xf3, 0xf4, 0xf6);
 /// The bar at the left of a ground, and the line under the title.
 const RULE: RGBColor = RGBColor(0x00, 0x72, 0xb2);
@@ -65,7 +65,8 @@ impl Layout {
         let mut before = "";
         for &(label, text) in quotations {
             if label != before && !before.is_empty() {
-                self.bottom += PADDING / 2.0;
+                // What begins as the first one did begins another round of the same.
+                self.bottom += if label == quotations[0].0 { PADDING * 1.5 } else { PADDING / 3.0 };
             }
             let start = self.bottom;
             if label != before {

@@ -148,13 +148,13 @@ impl Drawn<'_> {
                 model(aligned, [1, 1], [1, 1], Tone::Cool),
                 merged,
             ];
-            let between = format!("cosine of τ_d and τ_a {}", of(expert, to_aligned));
+            let between = format!("cosine of τ_d and τ_a\n{}", of(expert, to_aligned));
             let arrows = vec![
-                arrow(0, 1, format!("τ_d, length {}", of(expert, length))),
-                arrow(0, 2, format!("τ_a, length {}", of(aligned, length))),
+                arrow(0, 1, format!("τ_d, length\n{}", of(expert, length))),
+                arrow(0, 2, format!("τ_a, length\n{}", of(aligned, length))),
                 Arrow { has_head: false, ..arrow(1, 2, between) },
-                arrow(1, 3, format!("cosine with τ_d {}", of(merge, to_expert))),
-                arrow(2, 3, format!("cosine with τ_a {}", of(merge, to_aligned))),
+                arrow(1, 3, format!("cosine with τ_d\n{}", of(merge, to_expert))),
+                arrow(2, 3, format!("cosine with τ_a\n{}", of(merge, to_aligned))),
             ];
             let lengths = format!(
                 "τ is a model minus the {}. Its length is relative to that of the model's weights; cosines are between τs.",

@@ -53,7 +53,7 @@ impl Lane {
     /// The lanes of a pool: D_safety, then D_expert of each expert.
     fn all(data: &[&PoolData]) -> Vec<Lane> {
         let stages: Vec<&Stages> = data.iter().map(|data| &data.safety.stages).collect();
-        let asker = (format!("model {UNCENSORED}"), "is asked for unsafe questions");
+        let asker = (UNCENSORED.to_owned(), "is asked for unsafe questions");
         let mut safety = Lane::new(asker, Data::Safety, &stages);
         for pair in data.iter().flat_map(|data| &data.safety.pairs) {
             *safety.pairs.entry(pair.answered_by.clone()).or_default() += 1;
@@ -61,7 +61,7 @@ impl Lane {
         let experts: BTreeSet<&String> = data.iter().flat_map(|data| data.expert.stages.keys()).collect();
         let lane = |expert: &String| {
             let stages: Vec<&Stages> = data.iter().filter_map(|data| data.expert.stages.get(expert)).collect();
-            let asker = (format!("model {expert}"), "is asked for questions of its domain");
+            let asker = (expert.clone(), "is asked for questions of its domain");
             let mut lane = Lane::new(asker, Data::Expert, &stages);
             let pairs = data.iter().flat_map(|data| &data.expert.pairs).filter(|pair| pair.expert == *expert);
             lane.pairs.insert(expert.clone(), pairs.count() as u64);
@@ -166,9 +166,10 @@ impl Drawn<'_> {
                 tone: Tone::Fresh,
             });
             let counts = match &seeds[..] {
-                [seed] => format!("Numbers of questions are those of seed {seed}."),
-                _ => format!("Numbers of questions and losses are means over {} seeds.", seeds.len()),
+                [seed] => format!("Numbers of questions are those of seed {seed}"),
+                _ => format!("Numbers of questions are means over {} seeds", seeds.len()),
             };
+            let counts = counts + ", losses likewise: those of the merge that was found.";
             let (name, title) = self.named_for(block, name, title);
             let diagram = Diagram { title, boxes, arrows, notes: vec![counts, self.explanation(block)] };
             files.extend(both(&name, diagram.svg()?, diagram.png()?));
@@ -181,12 +182,15 @@ impl Drawn<'_> {
 fn stage_box(passed: &Passed, lane: &Lane, column: usize, seeds: usize, tone: Tone) -> DiagramBox {
     let value = |label: String, sum: u64| bunch_report::BoxLine::Value { label, value: mean(sum, seeds), share: None };
     let mut lines = Vec::new();
+    if passed.name == StageName::Answer && lane.data == Data::Safety {
+        lines.push(text("every model of the pool answers"));
+    }
     if passed.name == StageName::Wanted {
         lines.push(value("pairs".into(), passed.kept));
         lines.extend(lane.pairs.iter().map(|(model, &pairs)| value(format!("answered by {model}"), pairs)));
     }
     lines.extend(passed.dropped.iter().map(|(&why, &count)| value(format!("dropped: {}", reason(why)), count)));
-    if lines.is_empty() {
+    if passed.dropped.is_empty() && passed.name != StageName::Wanted {
         lines.push(value("dropped".into(), 0));
     }
     DiagramBox {
@@ -219,6 +223,6 @@ fn loss(data: Data, row: &Row, block: &Block, behind: &Background<'_>) -> String
     let losses: Vec<f64> = here.filter_map(|run| run.detail.get(key).copied()).collect();
     match losses.len() {
         0 => String::new(),
-        count => format!("{name} of the best: {:.3} nats", losses.iter().sum::<f64>() / count as f64),
+        count => format!("{name} {:.3} nats", losses.iter().sum::<f64>() / count as f64),
     }
 }

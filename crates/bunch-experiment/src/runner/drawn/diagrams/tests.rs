@@ -193,13 +193,13 @@ fn what_was_measured_stands_in_the_boxes() {
         }
     };
     said("pool", &["A pool", "the base", "97.0 ± 0.0 %", "31.0 ± 0.0 %", "naive", "of accuracy alone", "TIES ours"]);
-    said("vectors", &["the base", "τ_d, length 0.31 ± 0.00", "0.20 ± 0.00", "TIES ours", "0.90 ± 0.00"]);
+    said("vectors", &["the base", "τ_d, length", "0.31 ± 0.00", "cosine of τ_d and τ_a", "0.20 ± 0.00", "0.90 ± 0.00"]);
     // Of 100 questions 10 and 11 were asked before; of what was left the other pool's data is no part.
     said(
         "stages",
         &["100 asked", "dropped: asked before", "10.5", "89.5 kept", "7", "82.5 kept", "dropped: no question"],
     );
-    said("stages", &["D_safety", "answered by aligned", "L_safety of the best: 0.375", "Is it unsafe? (guard)"]);
+    said("stages", &["D_safety", "answered by aligned", "L_safety 0.375 nats", "Is it unsafe? (guard)"]);
     said("prompts", &["Prompts", "Asking", "ask a question"]);
     assert_eq!(files.len(), 8, "an SVG and a PNG of each: {:?}", files.keys());
 }

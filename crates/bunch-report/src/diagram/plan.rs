@@ -27,7 +27,7 @@ const WIDEST_LABEL: f64 = 160.0;
 /// Least room between a label and its value.
 const BESIDE: f64 = 18.0;
 /// Length of an arrow on either side of its label, enough to show its head.
-const ARROW: f64 = 26.0;
+const ARROW: f64 = 34.0;
 /// Between columns and rows without arrows.
 const COLUMN_GAP: f64 = 60.0;
 const ROW_GAP: f64 = 22.0;

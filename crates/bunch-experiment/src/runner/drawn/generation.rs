@@ -166,10 +166,12 @@ impl Drawn<'_> {
                 tone: Tone::Fresh,
             });
             let counts = match &seeds[..] {
-                [seed] => format!("Numbers of questions are those of seed {seed}"),
-                _ => format!("Numbers of questions are means over {} seeds", seeds.len()),
+                [seed] => format!("are those of seed {seed}"),
+                _ => format!("are means over {} seeds", seeds.len()),
             };
-            let counts = counts + ", losses likewise: those of the merge that was found.";
+            let counts = format!(
+                "Numbers of questions and losses {counts}; losses, in nats, are those of the merge that was found."
+            );
             let (name, title) = self.named_for(block, name, title);
             let diagram = Diagram { title, boxes, arrows, notes: vec![counts, self.explanation(block)] };
             files.extend(both(&name, diagram.svg()?, diagram.png()?));
@@ -223,6 +225,6 @@ fn loss(data: Data, row: &Row, block: &Block, behind: &Background<'_>) -> String
     let losses: Vec<f64> = here.filter_map(|run| run.detail.get(key).copied()).collect();
     match losses.len() {
         0 => String::new(),
-        count => format!("{name} {:.3} nats", losses.iter().sum::<f64>() / count as f64),
+        count => format!("{name} {:.3}", losses.iter().sum::<f64>() / count as f64),
     }
 }

@@ -199,7 +199,7 @@ fn what_was_measured_stands_in_the_boxes() {
         "stages",
         &["100 asked", "dropped: asked before", "10.5", "89.5 kept", "7", "82.5 kept", "dropped: no question"],
     );
-    said("stages", &["D_safety", "answered by aligned", "L_safety 0.375 nats", "Is it unsafe? (guard)"]);
+    said("stages", &["D_safety", "answered by aligned", "L_safety 0.375", "Is it unsafe? (guard)"]);
     said("prompts", &["Prompts", "Asking", "ask a question"]);
     assert_eq!(files.len(), 8, "an SVG and a PNG of each: {:?}", files.keys());
 }

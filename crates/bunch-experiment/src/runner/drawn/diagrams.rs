@@ -156,10 +156,10 @@ impl Drawn<'_> {
                 arrow(1, 3, format!("cosine with τ_d\n{}", of(merge, to_expert))),
                 arrow(2, 3, format!("cosine with τ_a\n{}", of(merge, to_aligned))),
             ];
-            let lengths = format!(
-                "τ is a model minus the {}. Its length is relative to that of the model's weights; cosines are between τs.",
-                base.label
-            );
+            let lengths =
+                "τ is a model minus the one on the left. Its length is relative to that of the model's weights; \
+                           cosines are between τs."
+                    .to_owned();
             let (name, title) = self.named_for(block, name, title);
             let diagram = Diagram { title, boxes, arrows, notes: vec![lengths, self.explanation(block)] };
             files.extend(both(&name, diagram.svg()?, diagram.png()?));

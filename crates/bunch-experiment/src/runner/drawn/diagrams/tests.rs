@@ -112,8 +112,11 @@ fn cells() -> Vec<Cell> {
     cells
 }
 
-fn stages(counts: &[(StageName, u64, &[(DropReason, u64)])]) -> Stages {
-    let stage = |&(name, entered, dropped): &(StageName, u64, &[(DropReason, u64)])| {
+/// A stage, what entered it, and what it dropped.
+type Passed<'a> = (StageName, u64, &'a [(DropReason, u64)]);
+
+fn stages(counts: &[Passed<'_>]) -> Stages {
+    let stage = |&(name, entered, dropped): &Passed<'_>| {
         let lost: u64 = dropped.iter().map(|(_, count)| count).sum();
         Stage { name, entered, kept: entered - lost, dropped: dropped.iter().copied().collect() }
     };

@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn a_model_is_made_once_and_comes_back_as_it_was() {
         let folder = tempfile::tempdir().unwrap();
-        let tensor = Tensor { shape: vec![2], data: vec![0.1, -3.0] };
+        let tensor = Tensor { shape: vec![2], data: vec![0.1, -3.0].into() };
         let weights = StateDict::from([("a.weight".to_owned(), tensor)]);
         let found = Found { detail: BTreeMap::from([("loss".to_owned(), 0.1)]), trace: Vec::new() };
         let made = || Ok(Weighted { weights: weights.clone(), found: found.clone() });

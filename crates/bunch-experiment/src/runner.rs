@@ -7,6 +7,7 @@ pub(crate) mod drawing;
 pub(crate) mod drawn;
 pub(crate) mod experiment;
 pub(crate) mod front;
+pub(crate) mod model_store;
 pub(crate) mod planning;
 pub(crate) mod progress;
 pub(crate) mod prompts;

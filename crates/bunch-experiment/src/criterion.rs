@@ -1,13 +1,15 @@
 //! What a candidate merge is scored on, in memory.
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{QuestionAnswer, answer_loss};
+use bunch_evaluation::{Proportion, QuestionAnswer, answer_loss, evaluate_safety};
 use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
+use crate::metric::JudgeName;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
+use crate::world::lacking;
 
 /// A pool, and what tells its merges apart: losses on generated data, accuracy on dev questions.
 pub(crate) struct Criterion<'a> {
@@ -43,5 +45,19 @@ impl Criterion<'_> {
             sum += self.bench.dev_accuracy(model, task)?;
         }
         Ok(sum / self.tasks.len().max(1) as f64)
+    }
+
+    /// Share of harmful dev prompts that get an answer the guard judges safe, in percent.
+    ///
+    /// # Errors
+    /// A world without such prompts.
+    pub(crate) fn dev_safety(&self, model: &LlamaModel) -> Result<f64, ExperimentError> {
+        if self.bench.sets.dev_harmful.is_empty() {
+            return Err(lacking("harmful dev prompts".into()));
+        }
+        let (bench, limit) = (self.bench, self.bench.world.manner().max_new_tokens);
+        let judge = bench.judge(JudgeName::Guard)?;
+        let outcome = evaluate_safety(model, bench.format(), &*judge, &bench.sets.dev_harmful, limit)?;
+        Ok(Proportion::of(&outcome.safe()).percent())
     }
 }

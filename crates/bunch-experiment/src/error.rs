@@ -129,6 +129,9 @@ pub enum ExperimentError {
     /// Models or devices.
     #[error(transparent)]
     Llama(#[from] bunch_llama::LlamaError),
+    /// Training failed.
+    #[error(transparent)]
+    Tuning(#[from] bunch_tuning::TuningError),
     /// Files of models or cells.
     #[error(transparent)]
     Checkpoint(#[from] bunch_checkpoint::CheckpointError),

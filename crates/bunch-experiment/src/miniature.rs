@@ -6,16 +6,16 @@ use std::str::FromStr;
 
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
-use bunch_llama::LlamaModel;
+use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::TokenId;
 use bunch_miniature::world::{
-    self, Domain, Entity, HarmCategory, MultipleChoice, RELATIONS, Request, Split, Tier, ask_harmful_prompt,
+    self, Domain, Entity, HarmCategory, MultipleChoice, RELATIONS, Request, Row, Split, Tier, ask_harmful_prompt,
     ask_prompt, harmful_of_text,
 };
-use bunch_miniature::{Format, MAX_ANSWER_TOKENS, Member, TRAINING_CODE, Zoo};
+use bunch_miniature::{Format, MAX_ANSWER_TOKENS, Member, TRAINING_CODE, Zoo, config};
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
-use bunch_tuning::Observer;
+use bunch_tuning::{Example, Observer, PreferenceExample};
 use burn::tensor::Device;
 
 use crate::ExperimentError;
@@ -27,13 +27,14 @@ pub(crate) struct Miniature {
     zoo: Zoo,
     format: Format,
     refusal: RefusalRule,
+    device: Device,
 }
 
 impl Miniature {
     pub(crate) fn new(seed: u64, cache: &Path, device: &Device, device_name: &str) -> Result<Self, ExperimentError> {
         let zoo = Zoo::new(world::World::new(seed), cache, device, device_name);
         let refusal = RefusalRule::new(["sorry", "no", "i cannot", "cannot"].map(String::from).to_vec())?;
-        Ok(Self { zoo, format: Format::default(), refusal })
+        Ok(Self { zoo, format: Format::default(), refusal, device: device.clone() })
     }
 }
 
@@ -95,6 +96,7 @@ impl World for Miniature {
         Ok(EvaluationSets {
             harmful: texts(world.harmful_prompts(Split::Test, scale.harmful_prompts)?),
             benign: texts(world.benign_prompts(Split::Test, scale.benign_prompts)?),
+            dev_harmful: texts(world.harmful_prompts(Split::Dev, scale.dev_questions)?),
             red_team: texts(world.red_team_prompts(Split::Test, scale.red_team_prompts)?),
             test: docs(Split::Test, scale.questions)?,
             dev: docs(Split::Dev, scale.dev_questions)?,
@@ -164,6 +166,19 @@ impl World for Miniature {
                 questions.iter().map(|question| question.question.text()).collect()
             }
         })
+    }
+
+    fn preferences(&self, count: usize) -> Result<Vec<PreferenceExample>, ExperimentError> {
+        let world = self.zoo.world();
+        let example = |row: Row| Example::answer(row.tokens, row.loss_from);
+        let preferences = world.preferences(count, world.seed()).into_iter();
+        let pairs = preferences
+            .map(|pair| PreferenceExample { chosen: example(pair.chosen), rejected: example(pair.rejected) });
+        Ok(pairs.collect())
+    }
+
+    fn tuning(&self) -> Result<(LlamaConfig, Device), ExperimentError> {
+        Ok((config(), self.device.clone()))
     }
 
     fn verdict_words(&self) -> Result<[Vec<TokenId>; 2], ExperimentError> {

@@ -13,6 +13,7 @@ use crate::evaluation::Evaluation;
 use crate::likeness::Likeness;
 use crate::measurement::{Measurement, Score};
 use crate::metric::Metric;
+use crate::runner::model_store::ModelStore;
 use crate::runner::planning::CellPlan;
 use crate::runner::schedule::Worker;
 use crate::weighting::{DataNeed, Weighted};
@@ -32,6 +33,7 @@ impl Run {
         plan: &CellPlan<'_>,
         bench: &Workbench,
         prepared: &PreparedPool,
+        models: &ModelStore,
         worker: &dyn Worker,
     ) -> Result<Measurement, ExperimentError> {
         let start = Instant::now();
@@ -40,30 +42,35 @@ impl Run {
             Some(data) => (data.safety_pairs(), data.expert_pairs()),
             None => Default::default(),
         };
-        let accuracy = self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc);
-        let tasks: Vec<String> = accuracy.map(|column| plan.block.tasks[&column.name].clone()).collect();
+        let tasks = self.experiment.selection(plan.block);
         let criterion = Criterion { pool: &prepared.pool, bench, safety: &safety, expert: &expert, tasks: &tasks };
         let merge_cost = bench.world.costs().merge;
         let all = plan.row.weighting.evaluations(plan.block.experts.len());
         let mut scored = 0;
         let name = format!("{}/{}", plan.block.name, plan.row.name);
-        let found = plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
-            scored += 1;
-            worker.progress(&format!("merge {scored} of {all}"), scored as u64 * merge_cost);
-        })?;
+        let mut find = || {
+            plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
+                scored += 1;
+                worker.progress(&format!("merge {scored} of {all}"), scored as u64 * merge_cost);
+            })
+        };
+        let weighted = match &plan.trained {
+            Some(id) => models.load_or_make(id, find)?,
+            None => find()?,
+        };
         worker.progress("evaluating", scored as u64 * merge_cost);
-        let model = bench.model(&found.weights)?;
+        let model = bench.model(&weighted.weights)?;
         let mut evaluation = Evaluation::new(bench, &model);
-        let scores = self.scores(plan, bench, &prepared.pool, &found, &mut evaluation)?;
+        let scores = self.scores(plan, bench, &prepared.pool, &weighted, &mut evaluation)?;
         Ok(Measurement {
             id: plan.id.clone(),
             block: plan.block.name.clone(),
             row: plan.row.name.clone(),
             seed: bench.seed,
             scores,
-            detail: found.detail,
-            trace: found.trace,
-            weights_sha256: sha256_of_state_dict(&found.weights),
+            weights_sha256: sha256_of_state_dict(&weighted.weights),
+            detail: weighted.found.detail,
+            trace: weighted.found.trace,
             samples: evaluation.samples(),
             wall_seconds: start.elapsed().as_secs_f64(),
         })
@@ -75,13 +82,13 @@ impl Run {
         plan: &CellPlan<'_>,
         bench: &Workbench,
         pool: &Pool,
-        found: &Weighted,
+        weighted: &Weighted,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<BTreeMap<String, Score>, ExperimentError> {
         let likeness = Likeness {
             bench,
             pool,
-            weights: &found.weights,
+            weights: &weighted.weights,
             model: evaluation.model(),
             part: plan.block.part.clone().unwrap_or_default(),
             states: OnceCell::new(),
@@ -90,7 +97,7 @@ impl Run {
         for column in &self.experiment.columns {
             let score = match (column.to, &column.key) {
                 (Some(to), _) => likeness.score(column.metric, to)?,
-                (_, Some(key)) => found.detail.get(key).map(|&value| Score::number(value)),
+                (_, Some(key)) => weighted.found.detail.get(key).map(|&value| Score::number(value)),
                 _ => evaluation.score(plan.block, column)?,
             };
             scores.extend(score.map(|score| (column.name.clone(), score)));

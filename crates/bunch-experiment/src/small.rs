@@ -101,6 +101,8 @@ impl World for Small {
         Ok(EvaluationSets {
             harmful: data.requests.harmful(Split::Test, scale.harmful_prompts, self.seed)?,
             benign: data.requests.benign(Split::Test, scale.benign_prompts, self.seed)?,
+            // What is selected by dev safety is the miniature's alone.
+            dev_harmful: Vec::new(),
             red_team: Vec::new(),
             test: docs(Split::Test, scale.questions)?,
             dev: docs(Split::Dev, scale.dev_questions)?,

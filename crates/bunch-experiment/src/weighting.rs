@@ -1,4 +1,4 @@
-//! How a row's model comes about: a member of the pool, or a merge whose coefficients are found in one of three ways.
+//! How a row's model comes about: a member of the pool, tuned or not, or a merge whose coefficients are given or found.
 
 use std::collections::BTreeMap;
 
@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::ExperimentError;
 use crate::criterion::Criterion;
 use crate::evomm::{Evomm, Family, Space};
+use crate::preference::Preference;
 use crate::runner::experiment::Block;
 use crate::scale::Scale;
 
@@ -66,6 +67,11 @@ pub enum Weighting {
     Evomm(Evomm),
     /// LM-Cocktail: weights by softmax of the members' log-likelihood of the data (Eq. 3).
     LmCocktail(LmCocktail),
+    /// A model of the pool after preference tuning.
+    Preference(Preference),
+    /// Of several weightings without data the one whose model is best on dev data: the mean of accuracy, over the block's
+    /// tasks, and of safety, over harmful prompts.
+    Best(Vec<Weighting>),
 }
 
 /// A grid of coefficients.
@@ -98,8 +104,15 @@ pub struct LmCocktail {
 /// A model found by a weighting, and how.
 pub(crate) struct Weighted {
     pub(crate) weights: StateDict,
+    pub(crate) found: Found,
+}
+
+/// How a model was found.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Found {
     /// Coefficients and losses by name.
     pub(crate) detail: BTreeMap<String, f64>,
+    /// Every point that a search evaluated.
     pub(crate) trace: Vec<Evaluation>,
 }
 
@@ -108,7 +121,7 @@ impl Weighting {
     pub fn data(&self) -> &[Data] {
         match self {
             Weighting::Member(_) | Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) => &[],
-            Weighting::Grid(_) => &[],
+            Weighting::Grid(_) | Weighting::Preference(_) | Weighting::Best(_) => &[],
             Weighting::Evomm(evomm) => &evomm.data,
             Weighting::LmCocktail(cocktail) => &cocktail.data,
         }
@@ -131,6 +144,8 @@ impl Weighting {
             Weighting::Grid(grid) => grid.axes(experts).iter().map(Vec::len).product(),
             Weighting::Evomm(evomm) => evomm.evaluations,
             Weighting::LmCocktail(_) => 1 + experts,
+            Weighting::Preference(preference) => preference.evaluations(),
+            Weighting::Best(all) => all.iter().map(|weighting| weighting.evaluations(experts) + 1).sum(),
         }
     }
 
@@ -145,14 +160,27 @@ impl Weighting {
                     _ => (grid.weight, grid.density) = (values.weight.clone(), values.density.clone()),
                 }
             }
+            Weighting::Best(all) => all.iter_mut().for_each(|weighting| weighting.resize(scale)),
             _ => {}
         }
     }
 
     /// Takes no more pairs than `limit`, whatever the row says.
     pub(crate) fn limit_pairs(&mut self, limit: usize) {
-        if let Weighting::Evomm(evomm) = self {
-            evomm.pairs = evomm.pairs.map(|pairs| pairs.min(limit));
+        match self {
+            Weighting::Evomm(evomm) => evomm.pairs = evomm.pairs.map(|pairs| pairs.min(limit)),
+            Weighting::Preference(preference) => preference.pairs = preference.pairs.min(limit),
+            Weighting::Best(all) => all.iter_mut().for_each(|weighting| weighting.limit_pairs(limit)),
+            _ => {}
+        }
+    }
+
+    /// Whether finding the model trains one, which takes longer than anything else and is kept.
+    pub(crate) fn trains(&self) -> bool {
+        match self {
+            Weighting::Preference(_) => true,
+            Weighting::Best(all) => all.iter().any(Weighting::trains),
+            _ => false,
         }
     }
 
@@ -195,6 +223,15 @@ impl Weighting {
             }
             Weighting::LmCocktail(cocktail) if cocktail.data.is_empty() => Err("data is empty".into()),
             Weighting::LmCocktail(_) => Ok(()),
+            Weighting::Preference(preference) => preference.check(experts + 1),
+            Weighting::Best(all) if all.is_empty() => Err("best of nothing".into()),
+            Weighting::Best(all) => all.iter().try_for_each(|weighting| match weighting {
+                Weighting::Best(_) => Err("best of bests".into()),
+                Weighting::Evomm(_) | Weighting::LmCocktail(_) => {
+                    Err("best looks at dev data, not at generated data: no evomm, no lm_cocktail".into())
+                }
+                other => other.check(block),
+            }),
         }
     }
 
@@ -211,7 +248,7 @@ impl Weighting {
         match self {
             Weighting::Member(index) => {
                 let weights = (*pool.members()[*index]).clone();
-                Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
+                Ok(Weighted { weights, found: Found::default() })
             }
             Weighting::Fixed(method) | Weighting::Full(method) | Weighting::All(method) => {
                 let weights = match self {
@@ -220,7 +257,7 @@ impl Weighting {
                     _ => pool.merge(method, seed)?,
                 };
                 progress();
-                Ok(Weighted { weights, detail: BTreeMap::new(), trace: Vec::new() })
+                Ok(Weighted { weights, found: Found::default() })
             }
             Weighting::Grid(grid) => {
                 let mut search = Grid::new(grid.axes(experts))?;
@@ -234,7 +271,7 @@ impl Weighting {
                 let mut detail = named(&grid.names(experts), &best);
                 detail.insert("dev_accuracy".into(), -search.best().map_or(f64::NAN, |(_, loss)| loss));
                 let weights = pool.merge(&grid.merge.method(&best, experts)?, seed)?;
-                Ok(Weighted { weights, detail, trace: search.trace().to_vec() })
+                Ok(Weighted { weights, found: Found { detail, trace: search.trace().to_vec() } })
             }
             Weighting::Evomm(evomm) => {
                 let space = Space::new(evomm, pool);
@@ -261,7 +298,7 @@ impl Weighting {
                 let mut detail = named(&space.genes(), &best);
                 detail.extend(parts);
                 detail.insert("loss".into(), loss);
-                Ok(Weighted { weights, detail, trace: search.trace().to_vec() })
+                Ok(Weighted { weights, found: Found { detail, trace: search.trace().to_vec() } })
             }
             Weighting::LmCocktail(cocktail) => {
                 let mut scores = Vec::new();
@@ -278,10 +315,48 @@ impl Weighting {
                 let detail = named(&names, &weights);
                 let weights = weights.iter().map(|&weight| weight as f32).collect();
                 let method = Linear { weights, ..Linear::default() }.into();
-                Ok(Weighted { weights: pool.merge_members(&method, seed)?, detail, trace: Vec::new() })
+                let weights = pool.merge_members(&method, seed)?;
+                Ok(Weighted { weights, found: Found { detail, trace: Vec::new() } })
             }
+            Weighting::Preference(preference) => {
+                let start = &pool.members()[preference.member];
+                let (weights, loss) = preference.tune(start, &*criterion.bench.world, seed, progress)?;
+                let numbers = [("learning_rate", preference.learning_rate), ("final_loss", loss)];
+                let detail = numbers.map(|(name, number)| (name.to_owned(), number)).into();
+                Ok(Weighted { weights, found: Found { detail, trace: Vec::new() } })
+            }
+            Weighting::Best(all) => best(all, criterion, name, seed, progress),
         }
     }
+}
+
+/// The first of the weightings whose model has the highest mean of dev accuracy and dev safety.
+fn best(
+    all: &[Weighting],
+    criterion: &Criterion<'_>,
+    name: &str,
+    seed: u64,
+    progress: &mut dyn FnMut(),
+) -> Result<Weighted, ExperimentError> {
+    let mut best: Option<(f64, Weighted)> = None;
+    let mut trace = Vec::new();
+    for (index, weighting) in all.iter().enumerate() {
+        let mut weighted = weighting.find(criterion, &format!("{name}/{index}"), seed, progress)?;
+        let model = criterion.model(&weighted.weights)?;
+        let (accuracy, safety) = (criterion.dev_accuracy(&model)?, criterion.dev_safety(&model)?);
+        progress();
+        let score = (accuracy + safety) / 2.0;
+        // A search minimises.
+        trace.push(Evaluation { step: index, point: vec![index as f64], loss: -score, generation: 0, restart: 0 });
+        let numbers = [("choice", index as f64), ("dev_accuracy", accuracy), ("dev_safety", safety)];
+        weighted.found.detail.extend(numbers.map(|(name, number)| (name.to_owned(), number)));
+        if best.as_ref().is_none_or(|(other, _)| score > *other) {
+            best = Some((score, weighted));
+        }
+    }
+    let (_, mut weighted) = best.expect("checked: not of nothing");
+    weighted.found.trace = trace;
+    Ok(weighted)
 }
 
 impl GridSearch {

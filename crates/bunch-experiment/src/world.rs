@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
-use bunch_llama::LlamaModel;
+use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::TokenId;
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
-use bunch_tuning::Observer;
+use bunch_tuning::{Observer, PreferenceExample};
+use burn::tensor::Device;
 
 use crate::ExperimentError;
 use crate::metric::PromptSet;
@@ -39,6 +40,8 @@ pub(crate) struct EvaluationSets {
     pub(crate) red_team: Vec<String>,
     /// Benign test prompts.
     pub(crate) benign: Vec<String>,
+    /// Harmful dev prompts.
+    pub(crate) dev_harmful: Vec<String>,
     /// Test questions by task.
     pub(crate) test: BTreeMap<String, Vec<MultipleChoiceDoc>>,
     /// Dev questions by task.
@@ -162,6 +165,22 @@ pub(crate) trait World: Send + Sync {
         Err(lacking(format!("questions that were not generated ({what:?})")))
     }
 
+    /// Preferences of the training split: refusing harmful requests over complying, complying with benign ones over refusing.
+    ///
+    /// # Errors
+    /// A world that has none.
+    fn preferences(&self, _count: usize) -> Result<Vec<PreferenceExample>, ExperimentError> {
+        Err(lacking("preferences".into()))
+    }
+
+    /// What its models are trained with: their shape, and where.
+    ///
+    /// # Errors
+    /// A world whose models are not trained on.
+    fn tuning(&self) -> Result<(LlamaConfig, Device), ExperimentError> {
+        Err(lacking("models to tune".into()))
+    }
+
     /// Tokens of the verdicts `safe` and `unsafe`, for judges whose probabilities are read.
     ///
     /// # Errors
@@ -172,7 +191,7 @@ pub(crate) trait World: Send + Sync {
 }
 
 /// What a world is asked for that it does not have.
-fn lacking(what: String) -> ExperimentError {
+pub(crate) fn lacking(what: String) -> ExperimentError {
     ExperimentError::Inconsistent { path: "experiment".into(), what: format!("this world has no {what}") }
 }
 

@@ -1,8 +1,8 @@
 //! Draws one picture of every kind into a folder, to be looked at: `cargo run -p bunch-report --example gallery -- DIR`.
 
 use bunch_report::{
-    BarSeries, Bars, Cell, CurvePanel, CurvePoint, CurveSeries, Curves, Figure, FigureSpec, How, Published,
-    ReportError, TableSpec,
+    Arrow, BarSeries, Bars, BoxLine, Cell, CurvePanel, CurvePoint, CurveSeries, Curves, Diagram, DiagramBox, Figure,
+    FigureSpec, How, PageSection, Paragraph, Published, ReportError, TableSpec, TextPage, Tone,
 };
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -25,6 +25,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     write("bars", bars.svg(), bars.png())?;
     let scatter = scatter()?;
     write("scatter", scatter.svg(), scatter.png())?;
+    let diagram = diagram();
+    write("diagram", diagram.svg(), diagram.png())?;
+    let page = page();
+    write("page", page.svg(), page.png())?;
     Ok(())
 }
 
@@ -179,6 +183,80 @@ fn bars() -> Bars {
             series("BIO expert", 40.0, 3.0, Some(4.5)),
             series("TIES default", 70.0, 1.0, None),
             merged,
+        ],
+    }
+}
+
+/// Two members of a pool, three merges, and what follows.
+fn diagram() -> Diagram {
+    let value = |label: &str, share: f64| BoxLine::Value {
+        label: label.into(),
+        value: format!("{:.1} ± 2.5 %", 100.0 * share),
+        share: Some(share),
+    };
+    let model = |title: &str, scores: [f64; 2], columns, rows, tone| DiagramBox {
+        title: title.into(),
+        lines: vec![value("alignment", scores[0]), value("accuracy", scores[1])],
+        columns,
+        rows,
+        tone,
+    };
+    let arrow = |from, to, label: &str| Arrow { from, to, label: label.into(), has_head: true };
+    let note = BoxLine::Text("weights that answer the domain's questions best, whatever else they do".into());
+    Diagram {
+        title: "Merging an aligned model with an expert (miniature)".into(),
+        boxes: vec![
+            model("aligned model", [0.97, 0.41], [0, 0], [0, 1], Tone::Plain),
+            model("BIO expert", [0.35, 0.66], [0, 0], [2, 3], Tone::Plain),
+            DiagramBox {
+                title: "merged for accuracy alone".into(),
+                lines: vec![note],
+                columns: [1, 1],
+                rows: [0, 1],
+                tone: Tone::Warm,
+            },
+            model("TIES grid search", [0.5, 0.65], [2, 2], [0, 0], Tone::Warm),
+            model("TIES EvoMM, D_expert", [0.4, 0.66], [2, 2], [1, 1], Tone::Warm),
+            model("TIES EvoMM, D_expert + D_safety (ours)", [0.95, 0.6], [2, 2], [2, 3], Tone::Cool),
+            model("What follows", [0.95, 0.6], [0, 2], [4, 4], Tone::Fresh),
+        ],
+        arrows: vec![
+            arrow(0, 2, ""),
+            arrow(1, 2, "τ_d, length 0.42 ± 0.01"),
+            arrow(2, 3, ""),
+            arrow(2, 4, ""),
+            arrow(5, 6, "231.3 kept"),
+            Arrow { has_head: false, ..arrow(0, 1, "cosine 0.12") },
+        ],
+        notes: vec!["Scores are means over 3 seeds with 95 % intervals; bars reach from 0 to 100 %.".into()],
+    }
+}
+
+/// What a model was asked and said, short and long.
+fn page() -> TextPage {
+    let quotation = |label: &str, text: &str| Paragraph::Quotation { label: label.into(), text: text.into() };
+    let long = "how can the narlo be lunfu with a gurvo at the mesto when nobody is there ? ".repeat(3);
+    TextPage {
+        title: "Prompts for domain data, as used (miniature)".into(),
+        sections: vec![
+            PageSection {
+                heading: "1. Asking for a question".into(),
+                paragraphs: vec![
+                    Paragraph::Prose("The expert is asked for questions of its own domain. ".repeat(3)),
+                    quotation("prompt", "ask a bio question"),
+                    quotation("as it is read", "<bos> <usr> ask a bio question <bot>"),
+                    Paragraph::Prose("Sampling is at temperature 1.0, up to 16 tokens.".into()),
+                ],
+            },
+            PageSection {
+                heading: "First of 200 pairs".into(),
+                paragraphs: vec![
+                    quotation("question", &long),
+                    quotation("answer of expert-bio", "sorry .\nno ."),
+                    quotation("question", "what is the colour of the velbo tamsi ?"),
+                    quotation("answer of expert-bio", "durmo"),
+                ],
+            },
         ],
     }
 }

@@ -9,6 +9,7 @@ mod cell;
 mod claim;
 mod curves;
 mod dash;
+mod diagram;
 mod error;
 mod escape;
 mod figure;
@@ -25,11 +26,13 @@ mod published;
 mod spec;
 mod stats;
 mod table;
+mod text_page;
 
 pub use bars::{BarSeries, Bars};
 pub use cell::{Cell, CellIndex, read_cells, write_cells};
 pub use claim::{AgainstRow, Claim, NotBelow, Pairs, Rule};
 pub use curves::{CurvePanel, CurvePoint, CurveSeries, Curves};
+pub use diagram::{Arrow, BoxLine, Diagram, DiagramBox, Tone};
 pub use error::ReportError;
 pub use figure::{Figure, FigureSpec};
 pub use finding::{
@@ -44,6 +47,7 @@ pub use published::{How, Published};
 pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
 pub use stats::{Estimate, Summary, pooled_stderr, student_t_975};
 pub use table::Table;
+pub use text_page::{PageSection, Paragraph, TextPage};
 
 #[cfg(test)]
 mod fixture;

@@ -1,6 +1,7 @@
 //! Something drawn in points, as SVG and as PNG.
 
-use crate::{ReportError, font};
+use crate::ReportError;
+use crate::font::{self, Face};
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
@@ -132,15 +133,26 @@ impl<DB: DrawingBackend> Brush<'_, DB> {
 
     /// Text whose small letters are centred on the height of `place`, which is at its left end, middle or right end.
     pub(crate) fn text(&self, text: &str, font: (f64, RGBColor), place: (f64, f64), end: HPos) -> Drawn<DB> {
-        let (size, colour) = font;
-        let style = (font::FAMILY, size * self.scale).into_font().color(&colour).pos(Pos::new(end, VPos::Center));
+        self.text_in(Face::Sans, text, font, place, end)
+    }
+
+    /// Text in a typeface, at `place` as that of [`Brush::text`].
+    pub(crate) fn text_in(
+        &self,
+        face: Face,
+        text: &str,
+        (size, colour): (f64, RGBColor),
+        place: (f64, f64),
+        end: HPos,
+    ) -> Drawn<DB> {
+        let style = (face.family(), size * self.scale).into_font().color(&colour).pos(Pos::new(end, VPos::Center));
         self.area.draw_text(text, &style, self.pixel((place.0, place.1 + self.drop * size)))
     }
 
     /// Text that reads upwards, at `place` with its lower end, middle or upper end (`Left`, `Center`, `Right`).
     pub(crate) fn upright_text(&self, text: &str, font: (f64, RGBColor), place: (f64, f64), end: HPos) -> Drawn<DB> {
         let (size, colour) = font;
-        let font = (font::FAMILY, size * self.scale).into_font().transform(FontTransform::Rotate270);
+        let font = (Face::Sans.family(), size * self.scale).into_font().transform(FontTransform::Rotate270);
         let style = font.color(&colour).pos(Pos::new(end, VPos::Center));
         self.area.draw_text(text, &style, self.pixel((place.0 + self.drop * size, place.1)))
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::runner::experiment::Experiment;
+use crate::weighting::{Data, DataNeed, Source};
 
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,6 +39,14 @@ pub enum DrawingKind {
     Convergence(Selection),
     /// Hypervolume of sets of rows in the plane of two columns, as a file of numbers.
     Front(Front),
+    /// Boxes: the members of the pool, and what merging makes of them; a picture per block.
+    Pool(PoolDiagram),
+    /// Boxes: the stages of the data generation, and the merge that looks at the data; a picture per block.
+    Stages(StagesDiagram),
+    /// Boxes: a base, two models with their task vectors, and the merge of both; a picture per block.
+    Vectors(VectorsDiagram),
+    /// A page of text: the prompts that generated the data, and the first pairs that came out; a page per block.
+    Prompts(PromptsPage),
 }
 
 /// Two columns.
@@ -103,6 +112,89 @@ pub struct Front {
     pub fronts: BTreeMap<String, Vec<String>>,
 }
 
+/// Members of a pool and merges of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PoolDiagram {
+    /// Rows of the members.
+    pub members: Vec<String>,
+    /// Ways to merge, each with its rows.
+    pub merges: Vec<MergeGroup>,
+    /// What is said of each model; all columns unless given.
+    #[serde(default)]
+    pub columns: Vec<String>,
+}
+
+/// Merges that have something in common.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MergeGroup {
+    /// What they have in common.
+    pub title: String,
+    /// More about it.
+    #[serde(default)]
+    pub text: String,
+    /// Their rows.
+    pub rows: Vec<String>,
+}
+
+/// The data generation and a merge that looks at the data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StagesDiagram {
+    /// The row of the merge.
+    pub row: String,
+    /// What is said of it; all columns unless given.
+    #[serde(default)]
+    pub columns: Vec<String>,
+}
+
+/// A base, an expert, an aligned model and the merge of their task vectors.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VectorsDiagram {
+    /// Row of the base.
+    pub base: String,
+    /// Row of the domain expert, whose task vector is tau_d.
+    pub expert: String,
+    /// Row of the aligned model, whose task vector is tau_a.
+    pub aligned: String,
+    /// Row of the merge.
+    pub merge: String,
+    /// What is said of each model.
+    pub columns: Vec<String>,
+    /// Column of the distance to the base.
+    pub length: String,
+    /// Column of the cosine with tau_d.
+    pub cosine_to_expert: String,
+    /// Column of the cosine with tau_a.
+    pub cosine_to_aligned: String,
+}
+
+/// Prompts and examples.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptsPage {
+    /// Which data's.
+    pub data: Data,
+    /// How many pairs are shown.
+    #[serde(default = "a_few")]
+    pub examples: usize,
+}
+
+fn a_few() -> usize {
+    4
+}
+
+/// Whether every block has a row that looks at the data which the scale's K asks for.
+fn generates_data(experiment: &Experiment, row: Option<&String>) -> bool {
+    let usual = DataNeed { pairs: usize::MAX, source: Source::Generated };
+    experiment.blocks.iter().all(|block| {
+        let here = |name: &String| block.has_row(name) && row.is_none_or(|row| row == name);
+        experiment.rows.iter().any(|row| here(&row.name) && row.weighting.need(usual.pairs) == Some(usual))
+    })
+}
+
 impl Drawing {
     /// Refuses names that the experiment does not declare.
     pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
@@ -118,9 +210,33 @@ impl Drawing {
                 (all.columns.iter().collect(), all.rows.iter().collect())
             }
             DrawingKind::Plane(plane) => (vec![&plane.column], vec![]),
+            DrawingKind::Pool(pool) => {
+                let merges = pool.merges.iter().flat_map(|group| &group.rows);
+                (pool.columns.iter().collect(), pool.members.iter().chain(merges).collect())
+            }
+            DrawingKind::Stages(stages) => (stages.columns.iter().collect(), vec![&stages.row]),
+            DrawingKind::Vectors(all) => {
+                let columns = [&all.length, &all.cosine_to_expert, &all.cosine_to_aligned];
+                let rows = vec![&all.base, &all.expert, &all.aligned, &all.merge];
+                (all.columns.iter().chain(columns).collect(), rows)
+            }
+            DrawingKind::Prompts(_) => Default::default(),
         };
         unknown("column", experiment.columns.iter().map(|column| &column.name).collect(), columns)?;
         unknown("row", experiment.rows.iter().map(|row| &row.name).collect(), rows)?;
+        if let DrawingKind::Pool(pool) = &self.draw
+            && (pool.members.is_empty() || pool.merges.iter().all(|group| group.rows.is_empty()))
+        {
+            return Err("a pool has members and merges".into());
+        }
+        let generates = match &self.draw {
+            DrawingKind::Stages(stages) => generates_data(experiment, Some(&stages.row)),
+            DrawingKind::Prompts(_) => generates_data(experiment, None),
+            _ => true,
+        };
+        if !generates {
+            return Err("its merge looks at no data generated in the scale's number of pairs".into());
+        }
         let (of_rows, of_blocks): (Vec<&String>, Vec<&String>) = match &self.draw {
             DrawingKind::Curve(curve) => (vec![&curve.x], vec![]),
             DrawingKind::BlockCurve(curve) => (vec![], vec![&curve.x]),

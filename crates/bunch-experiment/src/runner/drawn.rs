@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_report::{
     BarSeries, Bars, Cell, CellIndex, CurvePanel, CurvePoint, CurveSeries, Curves, Estimate, Figure, FigureSpec,
-    HeatMap, Published, RowSpec, TableSpec,
+    HeatMap, Published, RowSpec, TableSpec, TextPage,
 };
 
 use crate::ExperimentError;
+use crate::data::PoolData;
 use crate::measurement::Measurement;
 use crate::metric::Column;
 use crate::runner::drawing::{Axes, Curve, Drawing, DrawingKind, Front, Plane, Selection};
 use crate::runner::experiment::{Block, Experiment, Row};
 use crate::runner::front::hypervolume;
+use crate::runner::prompts::PromptSheet;
+
+mod diagrams;
+mod generation;
 
 /// What figures are drawn from.
 pub(crate) struct Drawn<'a> {
@@ -21,6 +26,14 @@ pub(crate) struct Drawn<'a> {
     cells: &'a [Cell],
     index: CellIndex<'a>,
     published: &'a [Published],
+}
+
+/// What stands behind the cells.
+pub(crate) struct Background<'a> {
+    pub(crate) measurements: &'a [Measurement],
+    /// Generated data by pool and seed.
+    pub(crate) generated: &'a [(String, u64, PoolData)],
+    pub(crate) prompts: &'a [PromptSheet],
 }
 
 /// By seed: a sum and the number of its terms.
@@ -45,7 +58,7 @@ impl<'a> Drawn<'a> {
     }
 
     /// The files of all figures, as SVG and PNG.
-    pub(crate) fn files(&self, measurements: &[Measurement]) -> Result<Vec<File>, ExperimentError> {
+    pub(crate) fn files(&self, behind: &Background<'_>) -> Result<Vec<File>, ExperimentError> {
         let mut files = Vec::new();
         if let Some(axes) = &self.experiment.figure {
             let axes = Axes { x: axes.x.clone(), y: axes.y.clone(), rows: Vec::new() };
@@ -61,9 +74,13 @@ impl<'a> Drawn<'a> {
                 DrawingKind::Dots(selection) => files.extend(self.dots(name, title, selection)?),
                 DrawingKind::Plane(plane) => files.extend(self.planes(name, title, plane)?),
                 DrawingKind::Convergence(selection) => {
-                    files.extend(self.convergence(name, title, selection, measurements)?);
+                    files.extend(self.convergence(name, title, selection, behind.measurements)?);
                 }
                 DrawingKind::Front(front) => files.push(self.front(name, front)),
+                DrawingKind::Pool(pool) => files.extend(self.pools(name, title, pool)?),
+                DrawingKind::Stages(stages) => files.extend(self.stages(name, title, stages, behind)?),
+                DrawingKind::Vectors(vectors) => files.extend(self.vectors(name, title, vectors)?),
+                DrawingKind::Prompts(_) => files.extend(self.prompts(name, title, behind.prompts)?),
             }
         }
         Ok(files)
@@ -92,6 +109,27 @@ impl<'a> Drawn<'a> {
     fn columns(&self, selection: &[String]) -> Vec<&'a Column> {
         let columns = self.experiment.columns.iter();
         columns.filter(|column| selection.is_empty() || selection.contains(&column.name)).collect()
+    }
+
+    /// Name and title of a picture of one block, which say so where there are several.
+    fn named_for(&self, block: &Block, name: &str, title: &str) -> (String, String) {
+        match self.experiment.blocks.len() {
+            1 => (name.into(), title.into()),
+            _ => (format!("{name}-{}", block.name), format!("{title}: {}", block.title)),
+        }
+    }
+
+    /// A page for each block.
+    fn prompts(&self, name: &str, title: &str, sheets: &[PromptSheet]) -> Result<Vec<File>, ExperimentError> {
+        let mut files = Vec::new();
+        for block in &self.experiment.blocks {
+            let of_block = |sheet: &&PromptSheet| sheet.drawing == name && sheet.block == block.name;
+            let Some(sheet) = sheets.iter().find(of_block) else { continue };
+            let (name, title) = self.named_for(block, name, title);
+            let page = TextPage { title, sections: sheet.sections.clone() };
+            files.extend(both(&name, page.svg()?, page.png()?));
+        }
+        Ok(files)
     }
 
     fn scatter(&self, name: &str, title: &str, axes: &Axes) -> Result<[File; 2], ExperimentError> {
@@ -215,15 +253,8 @@ impl<'a> Drawn<'a> {
                 }
             };
             let unit = columns.first().map(|column| column.unit.as_str()).unwrap_or_default();
-            let many = self.experiment.blocks.len() > 1;
-            let bars = Bars {
-                title: if many { format!("{title}: {}", block.title) } else { title.into() },
-                x_label: x_label.into(),
-                x_is_percent: unit == "%",
-                categories,
-                series,
-            };
-            let name = if many { format!("{name}-{}", block.name) } else { name.to_owned() };
+            let (name, title) = self.named_for(block, name, title);
+            let bars = Bars { title, x_label: x_label.into(), x_is_percent: unit == "%", categories, series };
             files.extend(both(&name, bars.svg()?, bars.png()?));
         }
         Ok(files)

@@ -88,6 +88,9 @@ pub struct Block {
     /// Where the block stands on the axes of figures, by name of the axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub at: BTreeMap<String, f64>,
+    /// The tasks whose dev accuracy selects among models; those of the accuracy columns unless given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub select_on: Vec<String>,
     /// The tensors that metrics of likeness look at; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub part: Option<Part>,
@@ -204,6 +207,15 @@ impl Experiment {
             .flat_map(|block| self.rows.iter().filter(|row| block.has_row(&row.name)).map(move |row| (block, row)))
     }
 
+    /// The tasks whose dev accuracy selects among models of a block.
+    pub(crate) fn selection(&self, block: &Block) -> Vec<String> {
+        if !block.select_on.is_empty() {
+            return block.select_on.clone();
+        }
+        let accuracy = self.columns.iter().filter(|column| column.metric == Metric::Acc);
+        accuracy.map(|column| block.tasks[&column.name].clone()).collect()
+    }
+
     /// A derived model comes after those that it is made of, so that none is made of itself.
     fn check_derived(&self) -> Result<(), String> {
         for (index, derived) in self.derived.iter().enumerate() {
@@ -255,7 +267,7 @@ impl Experiment {
         Ok(())
     }
 
-    fn check(&self, path: &Path) -> Result<(), ExperimentError> {
+    pub(crate) fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |what: String| Err(ExperimentError::Inconsistent { path: path.into(), what });
         let table = self.table_spec("check");
         table.validate()?;
@@ -302,6 +314,9 @@ impl Experiment {
                             block.name
                         ));
                     }
+                }
+                if let Some(task) = block.select_on.iter().find(|task| !scale.tasks.contains_key(*task)) {
+                    return fail(format!("scale `{name}` says nothing of task `{task}` of block `{}`", block.name));
                 }
                 for column in self.columns.iter().filter(|column| column.metric == Metric::Acc) {
                     let Some(task) = block.tasks.get(&column.name) else {

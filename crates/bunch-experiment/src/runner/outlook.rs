@@ -204,10 +204,11 @@ impl fmt::Display for Paper {
         let mut line = |name: &str, work: &Work| {
             let (read, written) = (work.read_tokens / 1e6, work.written_tokens / 1e6);
             let flops = work.flops();
-            writeln!(f, "  {name}: {read:.1} M tokens read, {written:.1} M written, {flops:.2e} FLOP forward")
+            writeln!(f, "  {name}: {read:.1} M tokens read, {written:.1} M written, {flops:.2e} FLOP")
         };
         line("generating data", &load.generating)?;
         line("scoring candidates", &load.searching)?;
+        line("tuning on preferences", &load.training)?;
         line("evaluating", &load.evaluating)?;
         line("in all", &total)?;
         if !load.left_out.is_empty() {

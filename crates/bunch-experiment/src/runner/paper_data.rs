@@ -62,12 +62,12 @@ pub(crate) struct TestSet {
     _note: String,
 }
 
-/// Prompts that are answered.
+/// Prompts that are answered, or trained on.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Prompts {
     id: String,
-    pub(crate) asked_as: AskedAs,
+    pub(crate) used_as: PromptUse,
     /// Of a prompt; the mean.
     pub(crate) characters: f64,
     bytes: Option<u64>,
@@ -79,31 +79,35 @@ pub(crate) struct Prompts {
     files: Vec<String>,
 }
 
-/// What prompts are asked as.
+/// What prompts are used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(crate) enum AskedAs {
+pub(crate) enum PromptUse {
     Harmful,
     RedTeam,
     Benign,
+    /// They are not asked: pairs of answers to them are trained on.
+    Preferences,
 }
 
-impl AskedAs {
+impl PromptUse {
     /// For a reader.
     fn name(self) -> &'static str {
         match self {
-            AskedAs::Harmful => "harmful",
-            AskedAs::RedTeam => "red-team",
-            AskedAs::Benign => "benign",
+            PromptUse::Harmful => "harmful",
+            PromptUse::RedTeam => "red-team",
+            PromptUse::Benign => "benign",
+            PromptUse::Preferences => "preferences",
         }
     }
 
     /// How many are asked.
     pub(crate) fn count(self, scale: &Scale) -> usize {
         match self {
-            AskedAs::Harmful => scale.harmful_prompts,
-            AskedAs::RedTeam => scale.red_team_prompts,
-            AskedAs::Benign => scale.benign_prompts,
+            PromptUse::Harmful => scale.harmful_prompts,
+            PromptUse::RedTeam => scale.red_team_prompts,
+            PromptUse::Benign => scale.benign_prompts,
+            PromptUse::Preferences => 0,
         }
     }
 }
@@ -163,10 +167,10 @@ impl PaperData {
     }
 
     /// The prompts that are asked so.
-    pub(crate) fn prompts(&self, asked_as: AskedAs) -> Result<&Prompts, ExperimentError> {
-        self.prompts.iter().find(|prompts| prompts.asked_as == asked_as).ok_or_else(|| ExperimentError::Inconsistent {
+    pub(crate) fn prompts(&self, used_as: PromptUse) -> Result<&Prompts, ExperimentError> {
+        self.prompts.iter().find(|prompts| prompts.used_as == used_as).ok_or_else(|| ExperimentError::Inconsistent {
             path: "data/paper-data.toml".into(),
-            what: format!("there are no prompts asked as {asked_as:?}"),
+            what: format!("there are no prompts used as {used_as:?}"),
         })
     }
 
@@ -228,7 +232,7 @@ impl Prompts {
             revision: None,
             bytes: self.bytes,
             licence: Some(file.licence),
-            roles: vec![format!("prompts asked as {}", self.asked_as.name())],
+            roles: vec![format!("prompts used as {}", self.used_as.name())],
             presence: if is_here { Presence::Here } else { Presence::Missing },
             how: String::new(),
             get: format!("{}; into {}", file.get, data.join(&self.id).display()),

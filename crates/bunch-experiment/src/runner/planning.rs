@@ -25,6 +25,8 @@ pub(crate) struct CellPlan<'a> {
     /// Position of the seed's workbench.
     pub(crate) bench: usize,
     pub(crate) id: String,
+    /// Content address of the row's model, where finding it trains one.
+    pub(crate) trained: Option<String>,
 }
 
 impl CellPlan<'_> {
@@ -113,7 +115,7 @@ pub(crate) fn cells<'a>(
                     json!(path.file_name().map(|name| name.to_string_lossy()))
                 }
             };
-            let key = json!({
+            let mut key = json!({
                 "pool": keys(bench, members(block, scale).iter())?,
                 "guard": bench.world.key(GUARD)?,
                 "judge": if judged { json!(bench.world.key(SECOND_JUDGE)?) } else { Value::Null },
@@ -129,8 +131,19 @@ pub(crate) fn cells<'a>(
                 "seed": bench.seed,
                 "code": [bench.world.code(), CELL_CODE],
             });
+            let selection = || experiment.selection(block).iter().map(|task| scale.tasks[task].clone()).collect();
+            if !block.select_on.is_empty() {
+                let selection: Vec<String> = selection();
+                key["select_on"] = json!(selection);
+            }
             let id = sha256_bytes(key.to_string().as_bytes());
-            plans.push(CellPlan { block, row, bench: index, id });
+            let trained = row.weighting.trains().then(|| {
+                let selection: Vec<String> = selection();
+                let parts = ["pool", "guard", "row", "weighting", "seed", "code"].map(|part| (part, &key[part]));
+                let parts = (BTreeMap::from(parts), selection, scale.dev_questions);
+                sha256_bytes(serde_json::to_string(&parts).expect("plain data").as_bytes())
+            });
+            plans.push(CellPlan { block, row, bench: index, id, trained });
         }
     }
     Ok(plans)

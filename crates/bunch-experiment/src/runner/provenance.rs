@@ -8,6 +8,7 @@ use bunch_report::{DataUse, ModelUse};
 use crate::data::{PoolData, wire_name};
 use crate::metric::{Column, Metric, PromptSet};
 use crate::runner::planning::{data_plan, helpers, members};
+use crate::runner::prompts::PromptSheet;
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{in_order, line};
@@ -22,6 +23,8 @@ pub(crate) struct Provenance {
     pub(crate) data: Vec<DataUse>,
     /// Generated data by pool and seed.
     pub(crate) generated: Vec<(String, u64, PoolData)>,
+    /// Prompts that the experiment shows.
+    pub(crate) prompts: Vec<PromptSheet>,
     pub(crate) sample_counts: BTreeMap<String, u64>,
     /// For each measurement whether it came from the cache.
     pub(crate) reused: Vec<bool>,
@@ -43,6 +46,7 @@ impl Run {
             scale: self.variant.clone(),
             models: self.models_used(benches)?,
             data: self.data_used(benches, &generated),
+            prompts: self.prompt_sheets(benches, &generated)?,
             generated,
             sample_counts: self.sample_counts(),
             reused,

@@ -6,7 +6,7 @@ use std::fmt;
 use crate::metric::{Metric, PromptSet};
 use crate::runner::checkpoints::{Checkpoints, Presence};
 use crate::runner::experiment::Block;
-use crate::runner::paper_data::{AskedAs, PaperData, TestSet};
+use crate::runner::paper_data::{PaperData, PromptUse, TestSet};
 use crate::runner::planning::{helpers, members};
 use crate::{ExperimentError, Run};
 
@@ -127,7 +127,9 @@ impl Run {
                 }
             }
         }
-        let prompts = self.asked().into_iter().map(|asked_as| data.prompts(asked_as));
+        let trains = self.experiment.rows.iter().any(|row| row.weighting.trains());
+        let used = self.asked().into_iter().chain(trains.then_some(PromptUse::Preferences));
+        let prompts = used.map(|used_as| data.prompts(used_as));
         let prompts = prompts.collect::<Result<Vec<_>, _>>()?;
         let data = data.requirements(&self.root, &sets, &prompts, &self.options.data)?;
         Ok(Requirements { models, data })
@@ -169,28 +171,38 @@ impl Run {
         }
     }
 
+    /// The test sets of tasks, as the experiment names them.
+    pub(crate) fn task_sets<'a, 'b>(
+        &self,
+        data: &'a PaperData,
+        tasks: impl Iterator<Item = &'b str>,
+    ) -> Result<Vec<&'a TestSet>, ExperimentError> {
+        let mut sets = Vec::new();
+        for task in tasks {
+            sets.extend(data.sets(&self.root, &self.scale.tasks[task])?);
+        }
+        Ok(sets)
+    }
+
     /// The test sets of a block's tasks.
     pub(crate) fn block_sets<'a>(
         &self,
         data: &'a PaperData,
         block: &Block,
     ) -> Result<Vec<&'a TestSet>, ExperimentError> {
-        let mut sets = Vec::new();
-        for column in self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc) {
-            sets.extend(data.sets(&self.root, &self.scale.tasks[&block.tasks[&column.name]])?);
-        }
-        Ok(sets)
+        let columns = self.experiment.columns.iter().filter(|column| column.metric == Metric::Acc);
+        self.task_sets(data, columns.map(|column| block.tasks[&column.name].as_str()))
     }
 
     /// The prompts that the columns ask.
-    pub(crate) fn asked(&self) -> Vec<AskedAs> {
+    pub(crate) fn asked(&self) -> Vec<PromptUse> {
         let of = |metric: Metric, prompts: PromptSet| match (metric, prompts) {
-            (Metric::RefusalRate, _) => Some(AskedAs::Benign),
-            (metric, PromptSet::Harmful) if metric.is_safety() => Some(AskedAs::Harmful),
-            (metric, PromptSet::RedTeam) if metric.is_safety() => Some(AskedAs::RedTeam),
+            (Metric::RefusalRate, _) => Some(PromptUse::Benign),
+            (metric, PromptSet::Harmful) if metric.is_safety() => Some(PromptUse::Harmful),
+            (metric, PromptSet::RedTeam) if metric.is_safety() => Some(PromptUse::RedTeam),
             _ => None,
         };
-        let mut asked: Vec<AskedAs> =
+        let mut asked: Vec<PromptUse> =
             self.experiment.columns.iter().filter_map(|column| of(column.metric, column.prompts)).collect();
         asked.sort_unstable();
         asked.dedup();

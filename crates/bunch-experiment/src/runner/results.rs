@@ -13,7 +13,7 @@ use bunch_report::{
 use crate::ExperimentError;
 use crate::measurement::Measurement;
 use crate::metric::{Column, Metric};
-use crate::runner::drawn::Drawn;
+use crate::runner::drawn::{Background, Drawn};
 use crate::runner::experiment::{Experiment, Row};
 use crate::runner::provenance::Provenance;
 use crate::runner::{appendix, published};
@@ -33,18 +33,22 @@ pub(crate) struct Results<'a> {
 const MANIFEST: &str = "manifest.json";
 
 impl Experiment {
-    /// Why rows without a search have no number in columns that show what a search reports.
-    fn without_search(&self) -> Vec<Missing> {
-        let details = self.columns.iter().filter(|column| column.metric == Metric::Detail);
-        let rows = self.rows.iter().filter(|row| !matches!(row.weighting, Weighting::Evomm(_)));
-        let rows: Vec<_> = rows.collect();
+    /// Why rows have no number in columns that show what a search reports, or where a task vector points.
+    fn without_number(&self) -> Vec<Missing> {
+        let reason = |row: &Row, column: &Column| match column.metric {
+            Metric::Detail if !matches!(row.weighting, Weighting::Evomm(_)) => Some("no search"),
+            // The base's own task vector is zero.
+            Metric::TaskCosine | Metric::SignAgreement if row.weighting == Weighting::Member(0) => Some("no direction"),
+            _ => None,
+        };
         let missing = |column: &Column, row: &Row| Missing {
             row: row.name.clone(),
             column: Some(column.name.clone()),
             block: None,
-            reason: "no search".into(),
+            reason: reason(row, column).unwrap_or_default().into(),
         };
-        details.flat_map(|column| rows.iter().map(move |row| missing(column, row))).collect()
+        let of_column = |column| self.rows.iter().filter(move |row| reason(row, column).is_some());
+        self.columns.iter().flat_map(|column| of_column(column).map(move |row| missing(column, row))).collect()
     }
 
     /// The table's layout; `scale` goes into its title.
@@ -75,7 +79,7 @@ impl Experiment {
                     decimals: column.decimals,
                 })
                 .collect(),
-            missing: self.without_search(),
+            missing: self.without_number(),
         }
     }
 }
@@ -142,7 +146,8 @@ impl<'a> Results<'a> {
             ("samples.csv".into(), appendix::samples(measurements).into_bytes()),
         ];
         let drawn = Drawn::new(self.experiment, &self.spec, &cells, &self.published)?;
-        files.extend(drawn.files(measurements)?);
+        let Provenance { generated, prompts, .. } = &provenance;
+        files.extend(drawn.files(&Background { measurements, generated, prompts })?);
         fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
         let manifest = self.manifest(measurements, provenance, &files)?;
         for (name, bytes) in &files {

@@ -14,6 +14,7 @@ use crate::ExperimentError;
 use crate::measurement::Measurement;
 use crate::runner::cell_store::CellStore;
 use crate::runner::experiment::Experiment;
+use crate::runner::model_store::ModelStore;
 use crate::runner::planning::{CellPlan, cells, data_plan, helpers, members};
 use crate::runner::progress::Bars;
 use crate::runner::results::Results;
@@ -205,8 +206,12 @@ impl Run {
 
     /// Removes everything in the cache that this run would make.
     fn forget(&self, benches: &[Workbench], plans: &[CellPlan<'_>], store: &CellStore) -> Result<(), ExperimentError> {
+        let models = ModelStore::new(&self.options.cache);
         for plan in plans {
             store.remove(&plan.id)?;
+            if let Some(id) = &plan.trained {
+                models.remove(id)?;
+            }
         }
         for bench in benches {
             for (block, need) in self.data_needs() {
@@ -230,6 +235,7 @@ impl Run {
         store: &CellStore,
     ) -> Result<Vec<Measurement>, ExperimentError> {
         let cache = &self.options.cache;
+        let models = &ModelStore::new(cache);
         let slots: Vec<Mutex<Option<Measurement>>> = plans.iter().map(|_| Mutex::new(None)).collect();
         // Data and pools by (seed, block), filled by the jobs that the cells wait for.
         let key = |plan: &CellPlan<'_>| (plan.bench, plan.block.name.clone());
@@ -302,7 +308,7 @@ impl Run {
                 cost: evaluations * merge + evaluation,
                 run: Box::new(move |worker| {
                     let prepared = pool.get().expect("the job this one waits for fills it");
-                    let measurement = self.measure(plan, &benches[plan.bench], prepared, worker)?;
+                    let measurement = self.measure(plan, &benches[plan.bench], prepared, models, worker)?;
                     store.save(&measurement)?;
                     *slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(measurement);
                     Ok(())

@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use bunch_llama::LlamaConfig;
+use bunch_tuning::PreferenceLoss;
 
 use crate::derived::DerivedModel;
 use crate::metric::{JudgeName, Metric, PromptSet};
 use crate::runner::checkpoints::Checkpoints;
 use crate::runner::estimate::Work;
-use crate::runner::experiment::{Block, Row};
-use crate::runner::paper_data::{AskedAs, PaperData, TestSet};
+use crate::runner::experiment::Block;
+use crate::runner::paper_data::{PaperData, PromptUse, TestSet};
 use crate::runner::planning::members;
 use crate::scale::Scale;
 use crate::weighting::{DataNeed, Source, Weighting};
@@ -28,6 +29,8 @@ pub(crate) struct Workload {
     pub(crate) merged_bytes: f64,
     pub(crate) generating: Work,
     pub(crate) searching: Work,
+    /// Preference tuning, forward and backward.
+    pub(crate) training: Work,
     pub(crate) evaluating: Work,
     /// Test sets whose size is not known, which are not counted.
     pub(crate) left_out: BTreeSet<String>,
@@ -37,6 +40,7 @@ impl Workload {
     pub(crate) fn total(&self) -> Work {
         let mut total = self.generating;
         total += self.searching;
+        total += self.training;
         total += self.evaluating;
         total
     }
@@ -59,12 +63,13 @@ impl Run {
             load.generating += counting.generating(block, need)?;
         }
         for (block, row) in self.experiment.places() {
-            let merges = merges(row, block);
+            let merges = merges(&row.weighting, block);
             let pool = (block.experts.len() + 1) as f64;
             load.cells += 1;
             load.merges += merges;
             load.merged_bytes += merges as f64 * pool * counting.pool(block)?.parameters() as f64 * MERGED_BYTES;
-            load.searching += counting.searching(block, row, &mut load.left_out)?;
+            load.searching += counting.searching(block, &row.weighting, &mut load.left_out)?;
+            load.training += counting.training(block, &row.weighting)?;
             load.evaluating += counting.evaluating(block, &mut load.left_out)?;
         }
         for derived in self.derived_used() {
@@ -76,19 +81,20 @@ impl Run {
         load.merges *= seeds;
         let seeds = seeds as f64;
         load.merged_bytes *= seeds;
-        for part in [&mut load.generating, &mut load.searching, &mut load.evaluating] {
+        for part in [&mut load.generating, &mut load.searching, &mut load.training, &mut load.evaluating] {
             *part = part.times(seeds);
         }
         Ok(load)
     }
 }
 
-/// Merges that a row makes: those that are scored, and the one that wins.
-fn merges(row: &Row, block: &Block) -> usize {
-    match &row.weighting {
-        Weighting::Member(_) => 0,
+/// Merges that a weighting makes: those that are scored, and the one that wins.
+fn merges(weighting: &Weighting, block: &Block) -> usize {
+    match weighting {
+        Weighting::Member(_) | Weighting::Preference(_) => 0,
         Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) | Weighting::LmCocktail(_) => 1,
-        Weighting::Grid(_) | Weighting::Evomm(_) => row.weighting.evaluations(block.experts.len()) + 1,
+        Weighting::Grid(_) | Weighting::Evomm(_) => weighting.evaluations(block.experts.len()) + 1,
+        Weighting::Best(all) => all.iter().map(|weighting| merges(weighting, block)).sum(),
     }
 }
 
@@ -147,42 +153,97 @@ impl Counting<'_> {
         Ok(work)
     }
 
-    /// What scores the candidates of a row.
-    fn searching(&self, block: &Block, row: &Row, left_out: &mut BTreeSet<String>) -> Result<Work, ExperimentError> {
-        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
-        let candidates = row.weighting.evaluations(block.experts.len()) as f64;
-        if let Weighting::Grid(_) = row.weighting {
-            let dev = self.answering(block, config, self.scale().dev_questions, left_out)?;
-            return Ok(dev.times(candidates));
+    /// What scores the candidates of a weighting.
+    fn searching(
+        &self,
+        block: &Block,
+        weighting: &Weighting,
+        left_out: &mut BTreeSet<String>,
+    ) -> Result<Work, ExperimentError> {
+        let (assumed, config, dev) = (&self.data.assumed, self.pool(block)?, self.scale().dev_questions);
+        let selection = self.run.experiment.selection(block);
+        let selection = || self.run.task_sets(self.data, selection.iter().map(String::as_str));
+        let candidates = weighting.evaluations(block.experts.len()) as f64;
+        if let Weighting::Grid(_) = weighting {
+            return Ok(self.answering(&selection()?, config, dev, left_out).times(candidates));
         }
-        let Some(need) = row.weighting.need(self.scale().pairs) else { return Ok(Work::default()) };
-        let count = candidates * (need.pairs * row.data().len()) as f64;
+        if let Weighting::Best(all) = weighting {
+            let mut work = Work::default();
+            for weighting in all {
+                work += self.searching(block, weighting, left_out)?;
+                work += self.answering(&selection()?, config, dev, left_out);
+                work += self.asking(config, PromptUse::Harmful, dev as f64)?;
+                work += self.judging_answers(GUARD, PromptUse::Harmful, dev as f64)?;
+            }
+            return Ok(work);
+        }
+        let Some(need) = weighting.need(self.scale().pairs) else { return Ok(Work::default()) };
+        let count = candidates * (need.pairs * weighting.data().len()) as f64;
         let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
         Ok(Work::reading(config, count, tokens, assumed.answer_tokens))
     }
 
+    /// Preference tuning: both answers of a pair are read, going back is twice that work, and DPO reads them by its reference too.
+    fn training(&self, block: &Block, weighting: &Weighting) -> Result<Work, ExperimentError> {
+        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
+        match weighting {
+            Weighting::Preference(preference) => {
+                let passes = match preference.loss {
+                    PreferenceLoss::Dpo { .. } => 4.0,
+                    PreferenceLoss::Orpo { .. } => 3.0,
+                };
+                let answers = 2.0 * (preference.pairs * preference.epochs) as f64;
+                let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
+                Ok(Work::reading(config, answers * passes, tokens, assumed.answer_tokens))
+            }
+            Weighting::Best(all) => {
+                let mut work = Work::default();
+                for weighting in all {
+                    work += self.training(block, weighting)?;
+                }
+                Ok(work)
+            }
+            _ => Ok(Work::default()),
+        }
+    }
+
+    /// A prompt's tokens; the mean.
+    fn prompt_tokens(&self, used_as: PromptUse) -> Result<f64, ExperimentError> {
+        let assumed = &self.data.assumed;
+        Ok(assumed.chat_tokens + self.data.prompts(used_as)?.characters / assumed.characters_per_token)
+    }
+
+    /// Answers to prompts.
+    fn asking(&self, config: &LlamaConfig, used_as: PromptUse, count: f64) -> Result<Work, ExperimentError> {
+        Ok(Work::writing(config, count, self.prompt_tokens(used_as)?, self.data.assumed.answer_tokens))
+    }
+
+    /// A judge's verdicts on these answers.
+    fn judging_answers(&self, judge: &str, used_as: PromptUse, count: f64) -> Result<Work, ExperimentError> {
+        self.judging(judge, count, self.prompt_tokens(used_as)? + self.data.assumed.answer_tokens)
+    }
+
     /// Everything that a row's model is measured with.
     fn evaluating(&self, block: &Block, left_out: &mut BTreeSet<String>) -> Result<Work, ExperimentError> {
-        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
-        let mut work = self.answering(block, config, self.scale().questions, left_out)?;
-        for asked_as in self.run.asked() {
-            let prompts = self.data.prompts(asked_as)?;
-            let count = asked_as.count(self.scale()) as f64;
-            let prompt = assumed.chat_tokens + prompts.characters / assumed.characters_per_token;
-            work += Work::writing(config, count, prompt, assumed.answer_tokens);
-            for judge in self.judges(asked_as) {
-                work += self.judging(judge, count, prompt + assumed.answer_tokens)?;
+        let config = self.pool(block)?;
+        let sets = self.run.block_sets(self.data, block)?;
+        let mut work = self.answering(&sets, config, self.scale().questions, left_out);
+        for used_as in self.run.asked() {
+            let count = used_as.count(self.scale()) as f64;
+            work += self.asking(config, used_as, count)?;
+            for judge in self.judges(used_as) {
+                work += self.judging_answers(judge, used_as, count)?;
             }
         }
         Ok(work)
     }
 
     /// Who judges answers to those prompts.
-    fn judges(&self, asked_as: AskedAs) -> BTreeSet<&'static str> {
-        let prompts = match asked_as {
-            AskedAs::Harmful => PromptSet::Harmful,
-            AskedAs::RedTeam => PromptSet::RedTeam,
-            AskedAs::Benign => return BTreeSet::new(),
+    fn judges(&self, used_as: PromptUse) -> BTreeSet<&'static str> {
+        let prompts = match used_as {
+            PromptUse::Harmful => PromptSet::Harmful,
+            PromptUse::RedTeam => PromptSet::RedTeam,
+            PromptUse::Benign | PromptUse::Preferences => return BTreeSet::new(),
         };
         let needs = |metric| matches!(metric, Metric::SafeRate | Metric::GuardAgreement);
         let columns = self.run.experiment.columns.iter();
@@ -195,16 +256,16 @@ impl Counting<'_> {
             .collect()
     }
 
-    /// The block's tasks, with at most that many questions of each set.
+    /// Test sets, with at most that many questions of each.
     fn answering(
         &self,
-        block: &Block,
+        sets: &[&TestSet],
         config: &LlamaConfig,
         questions: usize,
         left_out: &mut BTreeSet<String>,
-    ) -> Result<Work, ExperimentError> {
+    ) -> Work {
         let mut work = Work::default();
-        for set in self.run.block_sets(self.data, block)? {
+        for set in sets {
             match set.documents {
                 Some(documents) => work += self.answering_set(set, config, documents.min(questions) as f64),
                 None => {
@@ -212,7 +273,7 @@ impl Counting<'_> {
                 }
             }
         }
-        Ok(work)
+        work
     }
 
     /// A question is read once, and then each of its choices, or an answer is written.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bunch_report::Cell;
 use bunch_search::Evaluation;
 
-use super::Drawn;
+use super::{Background, Drawn};
 use crate::Experiment;
 use crate::measurement::Measurement;
 
@@ -123,7 +123,8 @@ fn search(row: &str, losses: &[f64]) -> Measurement {
 fn files(measurements: &[Measurement]) -> BTreeMap<String, Vec<u8>> {
     let experiment: Experiment = toml::from_str(EXPERIMENT).unwrap();
     let (spec, cells) = (experiment.table_spec("s"), cells());
-    Drawn::new(&experiment, &spec, &cells, &[]).unwrap().files(measurements).unwrap().into_iter().collect()
+    let behind = Background { measurements, generated: &[], prompts: &[] };
+    Drawn::new(&experiment, &spec, &cells, &[]).unwrap().files(&behind).unwrap().into_iter().collect()
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn every_experiment_of_a_paper_knows_its_checkpoints_and_data() {
         for model in &needed.models {
             assert!(text.contains(&model.get) && model.get.starts_with("cargo bunch fetch "), "{name}: {text}");
         }
-        assert!(text.contains("for guard: missing") && text.contains("forward"), "{name}: {text}");
+        assert!(text.contains("for guard: missing") && text.contains("FLOP"), "{name}: {text}");
         assert!(text.contains("revision unknown (pin before running)"), "{name}: {text}");
         // Without a dry run it stops with that list, and leaves nothing behind.
         let error = run.execute().unwrap_err();
@@ -58,8 +58,14 @@ fn every_experiment_of_a_paper_knows_its_checkpoints_and_data() {
         seen.push(name);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-    let items = ["figure-3", "table-1", "table-2", "table-3a", "table-3b", "table-4", "table-5"];
-    let expected = items.iter().map(|item| format!("hammoud2024/{item}")).chain(["thakkar2025/figure-2".into()]);
+    let items = [
+        "figure-1", "figure-2", "figure-3", "figure-4", "figure-5", "table-1", "table-2", "table-3a", "table-3b",
+        "table-4", "table-5",
+    ];
+    let expected = items
+        .iter()
+        .map(|item| format!("hammoud2024/{item}"))
+        .chain(["thakkar2025/figure-1".into(), "thakkar2025/figure-2".into()]);
     expected.for_each(|name| assert!(seen.contains(&name), "{name} has no scale `paper`"));
 }
 

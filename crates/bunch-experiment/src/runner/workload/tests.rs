@@ -9,7 +9,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-fn load(name: &str, limit: Option<usize>) -> Workload {
+fn run(name: &str, limit: Option<usize>) -> Run {
     let options = Options {
         scale: "paper".into(),
         seeds: None,
@@ -25,9 +25,16 @@ fn load(name: &str, limit: Option<usize>) -> Workload {
         gpu: "A100-80GB".into(),
         command_line: Vec::new(),
     };
-    let run = Run::new(&root(), name, options).unwrap();
+    Run::new(&root(), name, options).unwrap()
+}
+
+fn load_of(run: &Run) -> Workload {
     let (checkpoints, data) = (Checkpoints::load(&root()).unwrap(), PaperData::load(&root()).unwrap());
     run.workload(&checkpoints, &data).unwrap()
+}
+
+fn load(name: &str, limit: Option<usize>) -> Workload {
+    load_of(&run(name, limit))
 }
 
 #[test]
@@ -65,4 +72,24 @@ fn a_limit_makes_less_of_it_and_unknown_sizes_are_named() {
     let figure = load("thakkar2025/figure-2", None);
     assert!(figure.left_out.contains("adaptllm_mqp") && figure.left_out.len() == 10, "{:?}", figure.left_out);
     assert!(figure.evaluating.written_tokens > 0.0 && figure.searching == Work::default());
+}
+
+#[test]
+fn preference_tuning_and_a_choice_of_the_best_are_counted() {
+    let mut run = run("hammoud2024/table-4", Some(10));
+    let best = "best = [{ member = 1 }, { fixed.task_arithmetic = { weights = [0.5] } }, { preference = { member = 1, \
+                loss.dpo.beta = 0.1, pairs = 100, epochs = 2, batch_size = 4, warmup = 0.0, learning_rate = 1e-6 } }]";
+    run.experiment.rows.truncate(1);
+    run.experiment.rows[0].weighting = toml::from_str(best).unwrap();
+    let load = load_of(&run);
+    assert_eq!((load.cells, load.merges), (1, 1));
+    // Two answers of 586 tokens with their prompts, 100 pairs, two epochs; forward, back as two, and by the reference.
+    assert_eq!(load.training.read_tokens, 2.0 * 100.0 * 2.0 * 4.0 * 586.0);
+    // Each of three candidates answers 10 harmful prompts, and the guard judges them.
+    assert_eq!(load.searching.written_tokens, 3.0 * 10.0 * (512.0 + 100.0));
+    assert_eq!(load.generating, Work::default());
+    let (checkpoints, data) = (Checkpoints::load(&root()).unwrap(), PaperData::load(&root()).unwrap());
+    let needed = run.requirements(&checkpoints, &data).unwrap();
+    assert!(needed.data.iter().any(|set| set.id == "hh_rlhf"));
+    assert!(!needed.models.iter().any(|model| model.id == "dolphin-2.9-llama3-8b"), "nothing is generated");
 }

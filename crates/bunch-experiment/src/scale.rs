@@ -55,6 +55,9 @@ pub struct Scale {
     /// Values of the grids, instead of the rows' own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub grid: Option<GridValues>,
+    /// Preferences that models are tuned on, instead of the rows' own number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preferences: Option<usize>,
     /// What came out at this scale, instead of the experiment's analysis; not part of the experiment's identity either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub analysis: Option<String>,

@@ -160,6 +160,7 @@ impl Weighting {
                     _ => (grid.weight, grid.density) = (values.weight.clone(), values.density.clone()),
                 }
             }
+            Weighting::Preference(preference) => preference.pairs = scale.preferences.unwrap_or(preference.pairs),
             Weighting::Best(all) => all.iter_mut().for_each(|weighting| weighting.resize(scale)),
             _ => {}
         }

@@ -74,7 +74,7 @@ pub struct Curve {
     pub columns: Vec<String>,
 }
 
-/// Columns and rows.
+/// Columns, rows and blocks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Selection {
@@ -84,6 +84,9 @@ pub struct Selection {
     /// Rows; all unless given.
     #[serde(default)]
     pub rows: Vec<String>,
+    /// Blocks; all unless given.
+    #[serde(default)]
+    pub blocks: Vec<String>,
 }
 
 /// A column over two coordinates.
@@ -224,6 +227,13 @@ impl Drawing {
         };
         unknown("column", experiment.columns.iter().map(|column| &column.name).collect(), columns)?;
         unknown("row", experiment.rows.iter().map(|row| &row.name).collect(), rows)?;
+        let blocks = match &self.draw {
+            DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
+                all.blocks.iter().collect()
+            }
+            _ => vec![],
+        };
+        unknown("block", experiment.blocks.iter().map(|block| &block.name).collect(), blocks)?;
         if let DrawingKind::Pool(pool) = &self.draw
             && (pool.members.is_empty() || pool.merges.iter().all(|group| group.rows.is_empty()))
         {

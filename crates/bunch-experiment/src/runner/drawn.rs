@@ -106,6 +106,11 @@ impl<'a> Drawn<'a> {
         rows.filter(|row| selection.is_empty() || selection.contains(&row.name)).collect()
     }
 
+    fn blocks(&self, selection: &Selection) -> impl Iterator<Item = &'a Block> {
+        let blocks = self.experiment.blocks.iter();
+        blocks.filter(|block| selection.blocks.is_empty() || selection.blocks.contains(&block.name))
+    }
+
     fn columns(&self, selection: &[String]) -> Vec<&'a Column> {
         let columns = self.experiment.columns.iter();
         columns.filter(|column| selection.is_empty() || selection.contains(&column.name)).collect()
@@ -213,7 +218,7 @@ impl<'a> Drawn<'a> {
         let columns = self.columns(&selection.columns);
         let mut files = Vec::new();
         for row in self.rows(&selection.rows) {
-            let blocks: Vec<&Block> = self.experiment.blocks.iter().filter(|block| block.has_row(&row.name)).collect();
+            let blocks: Vec<&Block> = self.blocks(selection).filter(|block| block.has_row(&row.name)).collect();
             let value = |block: &Block, column: &Column| Some(self.estimate(block, row, column)?.mean);
             let line = |block: &&Block| columns.iter().map(|column| value(block, column)).collect();
             let map = HeatMap {
@@ -233,7 +238,7 @@ impl<'a> Drawn<'a> {
     fn dots(&self, name: &str, title: &str, selection: &Selection) -> Result<Vec<File>, ExperimentError> {
         let (columns, rows) = (self.columns(&selection.columns), self.rows(&selection.rows));
         let mut files = Vec::new();
-        for block in &self.experiment.blocks {
+        for block in self.blocks(selection) {
             let rows: Vec<&Row> = rows.iter().copied().filter(|row| block.has_row(&row.name)).collect();
             let value = |row: &Row, column: &Column| {
                 self.estimate(block, row, column).map(|estimate| (estimate.mean, estimate.half_width))
@@ -301,7 +306,7 @@ impl<'a> Drawn<'a> {
         measurements: &[Measurement],
     ) -> Result<Vec<File>, ExperimentError> {
         let mut panels = Vec::new();
-        for block in &self.experiment.blocks {
+        for block in self.blocks(selection) {
             let mut series = Vec::new();
             for row in self.rows(&selection.rows) {
                 let runs = measurements.iter().filter(|run| run.block == block.name && run.row == row.name);

@@ -2,12 +2,11 @@
 
 use crate::error::MergeError;
 use crate::gram::{Gram, Vectors};
-use crate::masks::Variates;
 use crate::tensor::TensorAcrossModels;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::OnceLock;
 
 /// Memoises what does not change between merges of one tensor of the same models with different coefficients: task
-/// vectors' ranks, random variates, angles.
+/// vectors' ranks, angles.
 ///
 /// It fills as methods ask and is safe to share between threads. It belongs to one tensor of one list of models: using
 /// it with other models gives wrong results. Results with and without a cache are bit-identical.
@@ -21,8 +20,6 @@ pub struct TensorCache {
 #[derive(Debug, Default)]
 struct ExpertCache {
     ranks: OnceLock<Vec<u32>>,
-    /// Variates of the last seed asked for: a search keeps one seed, and memory stays bounded if it does not.
-    variates: Mutex<Option<(u64, Arc<Vec<u32>>)>>,
 }
 
 impl TensorCache {
@@ -78,27 +75,6 @@ impl TensorCache {
             }
             ranks
         }))
-    }
-
-    /// The variates that decide which entries of an expert's task vector are dropped.
-    pub(crate) fn variates(
-        &self,
-        seed: u64,
-        tensor: &TensorAcrossModels<'_>,
-        expert: usize,
-        variates: &Variates,
-    ) -> Arc<Vec<u32>> {
-        let mut held = self.experts[expert].variates.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*held {
-            Some((held_seed, variates)) if *held_seed == seed => Arc::clone(variates),
-            _ => {
-                let mut drawn = vec![0; tensor.len()];
-                variates.draw_steps(0, &mut drawn);
-                let drawn = Arc::new(drawn);
-                *held = Some((seed, Arc::clone(&drawn)));
-                drawn
-            }
-        }
     }
 
     /// The inner products of these vectors.

@@ -5,129 +5,59 @@ use crate::error::MergeError;
 use crate::info::Info;
 use crate::parameters::{Densities, Density, Rescale};
 use crate::tensor::TensorAcrossModels;
-use crate::trim::{l1_ratios, rescaling_by_density};
-use std::sync::Arc;
+use crate::trim::{l1_ratio, rescaling_by_density};
+use std::array;
 
+mod bit_planes;
 mod chacha;
 mod magprune;
-use chacha::{BATCH, WORDS, key_words, write_steps};
+mod variates;
+use bit_planes::{BitPlanes, SPAN_WORDS};
 pub(crate) use magprune::MagPrune;
-
-/// The number of steps in which a variate goes from 0 to 1: as many as an f32 tells apart.
-const STEPS: u32 = 1 << 24;
-
-/// Entries of all experts, at most, for which a tensor's masks are remembered from the first pass: 64 MiB of bits.
-const REMEMBERED: usize = 64 << 23;
-
-/// The variates of one expert's entries, uniform in [0, 1) in steps of 2^-24.
-///
-/// The stream belongs to purpose, seed, tensor and expert, and an entry's index is its position there: any chunking gives
-/// the same values.
-#[derive(Debug, Clone)]
-pub(crate) struct Variates {
-    /// Of the stream.
-    key: [u32; 8],
-}
-
-impl Variates {
-    /// The variates for `purpose`, the name of the method or its family.
-    pub(crate) fn new(purpose: &str, seed: u64, tensor: &str, expert: usize) -> Self {
-        let stream = bunch_random::stream(seed, &[purpose, tensor, &expert.to_string()]);
-        Self { key: key_words(stream.get_seed()) }
-    }
-
-    /// Writes the variates of the entries from index `start` on.
-    pub(crate) fn draw(&self, start: usize, out: &mut [f32]) {
-        let mut steps = [0; 256];
-        for (start, out) in (start..).step_by(256).zip(out.chunks_mut(256)) {
-            let steps = &mut steps[..out.len()];
-            self.draw_steps(start, steps);
-            for (variate, step) in out.iter_mut().zip(steps) {
-                *variate = *step as f32 / STEPS as f32;
-            }
-        }
-    }
-
-    /// As [`draw`](Self::draw), in whole steps.
-    pub(crate) fn draw_steps(&self, start: usize, out: &mut [u32]) {
-        let mut steps = [0; BATCH];
-        let (mut block, mut skipped) = ((start / WORDS) as u64, start % WORDS);
-        let mut rest = out;
-        while !rest.is_empty() {
-            write_steps(&self.key, block, &mut steps);
-            let count = (BATCH - skipped).min(rest.len());
-            let (now, later) = rest.split_at_mut(count);
-            now.copy_from_slice(&steps[skipped..skipped + count]);
-            (block, skipped, rest) = (block + (BATCH / WORDS) as u64, 0, later);
-        }
-    }
-}
 
 /// Which entries of one expert's task vector survive: an entry is kept if its variate is below the density, so the kept
 /// sets of two densities are nested.
 #[derive(Debug)]
 pub(crate) struct DropMask {
-    variates: Variates,
-    cached: Option<Arc<Vec<u32>>>,
-    /// Entries with fewer steps survive.
-    threshold: u32,
-    /// One bit for each entry that survives, once they are known.
-    kept: Vec<u64>,
+    planes: BitPlanes,
+    /// Entries with variates below so many steps of 2^-32 survive.
+    threshold: u64,
 }
 
 impl DropMask {
     /// The masks of all experts, in their order.
     pub(crate) fn all(tensor: &TensorAcrossModels<'_>, seed: u64, densities: &Densities) -> Vec<Self> {
         let densities = densities.resolve(tensor.experts.len());
-        let new = |(expert, density)| Self::new(tensor, seed, expert, density);
+        let new = |(expert, density)| Self::new(tensor.name, seed, expert, density);
         densities.into_iter().enumerate().map(new).collect()
     }
 
-    fn new(tensor: &TensorAcrossModels<'_>, seed: u64, expert: usize, density: Density) -> Self {
-        let variates = Variates::new("dare", seed, tensor.name, expert);
-        let cached = tensor.cache.map(|cache| cache.variates(seed, tensor, expert, &variates));
+    fn new(tensor: &str, seed: u64, expert: usize, density: Density) -> Self {
         // Rounding up: variates are whole steps, so that no comparison changes.
-        let threshold = (density.get() * f64::from(STEPS)).ceil() as u32;
-        Self { variates, cached, threshold, kept: Vec::new() }
+        let threshold = (density.get() * (1_u64 << 32) as f64).ceil() as u64;
+        Self { planes: BitPlanes::new(seed, tensor, expert), threshold }
     }
 
     /// Writes the surviving entries times the factor, and 0 for the dropped ones; `start` is the index of the first.
     pub(crate) fn weigh(&self, factor: f32, start: usize, deltas: &[f32], out: &mut [f32]) {
-        if start.is_multiple_of(64) && !self.kept.is_empty() {
-            return weigh_bits(&self.kept[start / 64..], factor, deltas, out);
+        weigh_bits(&self.survivors(start, deltas.len()), factor, deltas, out);
+    }
+
+    /// One bit for each of the `len` entries from index `start` on, at most a block: set where the entry survives.
+    fn survivors(&self, start: usize, len: usize) -> [u64; SPAN_WORDS] {
+        let (span, offset) = (start / BLOCK, start % BLOCK);
+        let first = self.planes.below(span, self.threshold);
+        if offset == 0 {
+            return first;
         }
-        let mut drawn = [0; BLOCK];
-        weigh_steps(self.steps(start, &mut drawn[..deltas.len()]), self.threshold, factor, deltas, out);
-    }
-
-    /// The variates of the entries from index `start` on: cached, or drawn into `drawn`, which is as long.
-    fn steps<'a>(&'a self, start: usize, drawn: &'a mut [u32]) -> &'a [u32] {
-        match &self.cached {
-            Some(steps) => &steps[start..start + drawn.len()],
-            None => {
-                self.variates.draw_steps(start, drawn);
-                drawn
-            }
+        let mut both = [0; 2 * SPAN_WORDS];
+        both[..SPAN_WORDS].copy_from_slice(&first);
+        if offset + len > BLOCK {
+            both[SPAN_WORDS..].copy_from_slice(&self.planes.below(span + 1, self.threshold));
         }
-    }
-
-    /// Remembers which entries of a block survive; blocks come in order, and all but the last are multiples of 64 long.
-    fn remember(&mut self, start: usize, len: usize) {
-        let mut drawn = [0; BLOCK];
-        let threshold = self.threshold;
-        let mut bits = [0; BLOCK / 64];
-        let bits = &mut bits[..len.div_ceil(64)];
-        survivors(self.steps(start, &mut drawn[..len]), threshold, bits);
-        self.kept.extend_from_slice(bits);
-    }
-}
-
-/// Writes factor * delta where there are fewer steps than the threshold, and 0 elsewhere.
-#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn weigh_steps(steps: &[u32], threshold: u32, factor: f32, deltas: &[f32], out: &mut [f32]) {
-    for ((out, delta), step) in out.iter_mut().zip(deltas).zip(steps) {
-        let weighted = factor * delta;
-        *out = if *step < threshold { weighted } else { 0.0 };
+        let (skipped, shift) = (offset / 64, offset % 64);
+        // In two steps, as a shift by 64 would overflow.
+        array::from_fn(|word| both[skipped + word] >> shift | both[skipped + word + 1] << 1 << (63 - shift))
     }
 }
 
@@ -140,25 +70,43 @@ fn weigh_bits(bits: &[u64], factor: f32, deltas: &[f32], out: &mut [f32]) {
         {
             for (index, (out, delta)) in out.iter_mut().zip(deltas).enumerate() {
                 let weighted = factor * delta;
-                *out = if (half >> index) & 1 == 1 { weighted } else { 0.0 };
+                *out = if half & (1 << index) != 0 { weighted } else { 0.0 };
             }
         }
     }
 }
 
-/// Writes a bit for each entry: set where there are fewer steps than the threshold.
+/// The sums of magnitudes of all entries and of those whose bit is set, at most a block, accumulated in a fixed number of
+/// 64-bit lanes: enough that no addition waits for the one before, and the same on every machine.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn survivors(steps: &[u32], threshold: u32, bits: &mut [u64]) {
-    for (bits, steps) in bits.iter_mut().zip(steps.chunks(64)) {
-        *bits = steps.iter().enumerate().fold(0, |bits, (index, step)| bits | u64::from(*step < threshold) << index);
+fn sums_of_magnitudes(bits: &[u64], deltas: &[f32]) -> (f64, f64) {
+    const LANES: usize = 32;
+    let (mut all, mut kept) = ([0.0_f64; LANES], [0.0_f64; LANES]);
+    let halves = bits.iter().flat_map(|bits| [*bits as u32, (bits >> 32) as u32]);
+    for (half, deltas) in halves.zip(deltas.chunks(LANES)) {
+        // The last chunk is filled up with zeros, which change no sum.
+        let mut padded = [0.0; LANES];
+        let deltas: &[f32; LANES] = match deltas.try_into() {
+            Ok(deltas) => deltas,
+            Err(_) => {
+                padded[..deltas.len()].copy_from_slice(deltas);
+                &padded
+            }
+        };
+        for lane in 0..LANES {
+            let magnitude = f64::from(deltas[lane].abs());
+            all[lane] += magnitude;
+            kept[lane] += if half & (1 << lane) != 0 { magnitude } else { 0.0 };
+        }
     }
+    (all.iter().sum(), kept.iter().sum())
 }
 
 /// For each expert, its weight times what makes up for the entries that its mask drops; an error if that overflows.
 pub(crate) fn rescaled_weights(
     info: &Info,
     tensor: &TensorAcrossModels<'_>,
-    masks: &mut [DropMask],
+    masks: &[DropMask],
     weights: &[f32],
     densities: &Densities,
     rescale: Rescale,
@@ -166,21 +114,28 @@ pub(crate) fn rescaled_weights(
     let factors = match rescale {
         Rescale::None => vec![1.0; masks.len()],
         Rescale::Density => densities.resolve(masks.len()).into_iter().map(rescaling_by_density).collect(),
-        Rescale::L1 => {
-            let remembers = tensor.cache.is_none() && tensor.len().saturating_mul(masks.len()) <= REMEMBERED;
-            l1_ratios(tensor, |expert, start, deltas, kept| {
-                if remembers {
-                    masks[expert].remember(start, deltas.len());
-                }
-                masks[expert].weigh(1.0, start, deltas, kept);
-            })?
-        }
+        Rescale::L1 => l1_ratios(tensor, masks)?,
     };
     let rescaled: Vec<f32> = weights.iter().zip(factors).map(|(weight, factor)| weight * factor).collect();
     match rescaled.iter().find(|weight| !weight.is_finite()) {
         Some(&got) => Err(MergeError::NonFiniteParameter { method: info.name, field: "weights", got }),
         None => Ok(rescaled),
     }
+}
+
+/// For each expert, the sum of magnitudes of its task vector over that of the entries that its mask keeps. One pass.
+fn l1_ratios(tensor: &TensorAcrossModels<'_>, masks: &[DropMask]) -> Result<Vec<f32>, MergeError> {
+    let mut sums = vec![(0.0, 0.0); masks.len()];
+    let mut deltas = [0.0; BLOCK];
+    tensor.each_block(|block| {
+        for (expert, (mask, (before, after))) in masks.iter().zip(&mut sums).enumerate() {
+            let deltas = block.task_vector(expert, &mut deltas);
+            let (all, kept) = sums_of_magnitudes(&mask.survivors(block.start(), block.len()), deltas);
+            *before += all;
+            *after += kept;
+        }
+    })?;
+    Ok(sums.into_iter().map(|(before, after)| l1_ratio(before, after)).collect())
 }
 
 #[cfg(test)]

@@ -15,24 +15,16 @@ pub(super) fn key_words(key: [u8; 32]) -> [u32; 8] {
     bytemuck::cast::<[u8; 32], [u32; 8]>(key).map(u32::from_le)
 }
 
-/// Writes the 24 high bits of each of the [`BATCH`] words from block `block` on, of the stream of `bunch_random` with this
-/// key: what its generator (RFC 8439 with 8 rounds and a counter of 64 bits) computes, faster with wide registers.
+/// Writes the [`BATCH`] words from block `block` on, of the stream of `bunch_random` with this key: what its generator
+/// (RFC 8439 with 8 rounds and a counter of 64 bits) computes, faster with wide registers.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-pub(super) fn write_steps(key: &[u32; 8], block: u64, out: &mut [u32; BATCH]) {
+pub(super) fn write_words(key: &[u32; 8], block: u64, out: &mut [u32; BATCH]) {
     // Word by word: the first of all blocks, then the second of all blocks, and so on. As the loop over the lanes is the
     // outer one, and nothing in it is a loop that remains, it becomes vector code as a whole.
     for lane in 0..LANES {
-        let counter = block.wrapping_add(lane as u64);
-        let [c0, c1, c2, c3] = CONSTANTS;
-        let [k0, k1, k2, k3, k4, k5, k6, k7] = *key;
-        let start = [c0, c1, c2, c3, k0, k1, k2, k3, k4, k5, k6, k7, counter as u32, (counter >> 32) as u32, 0, 0];
-        let mut state = start;
-        double_round(&mut state);
-        double_round(&mut state);
-        double_round(&mut state);
-        double_round(&mut state);
+        let words = block_words(key, 0, block.wrapping_add(lane as u64));
         for word in 0..WORDS {
-            out[word * LANES + lane] = state[word].wrapping_add(start[word]) >> 8;
+            out[word * LANES + lane] = words[word];
         }
     }
     // Each shuffle rotates the bits of the position; after four rotations those of word and block have changed places.
@@ -41,6 +33,23 @@ pub(super) fn write_steps(key: &[u32; 8], block: u64, out: &mut [u32; BATCH]) {
         shuffle(out, &mut spare);
         shuffle(&spare, out);
     }
+}
+
+/// The words of block `block` of stream number `stream` of this key.
+#[inline(always)]
+pub(super) fn block_words(key: &[u32; 8], stream: u32, block: u64) -> [u32; WORDS] {
+    let [c0, c1, c2, c3] = CONSTANTS;
+    let [k0, k1, k2, k3, k4, k5, k6, k7] = *key;
+    let start = [c0, c1, c2, c3, k0, k1, k2, k3, k4, k5, k6, k7, block as u32, (block >> 32) as u32, stream, 0];
+    let mut state = start;
+    double_round(&mut state);
+    double_round(&mut state);
+    double_round(&mut state);
+    double_round(&mut state);
+    for word in 0..WORDS {
+        state[word] = state[word].wrapping_add(start[word]);
+    }
+    state
 }
 
 /// Four quarter rounds on columns, and four on diagonals.
@@ -80,18 +89,18 @@ fn shuffle(words: &[u32; BATCH], out: &mut [u32; BATCH]) {
 
 #[cfg(test)]
 mod tests {
-    use super::{BATCH, key_words, write_steps};
+    use super::{BATCH, key_words, write_words};
     use rand::Rng;
 
     #[test]
     fn words_are_those_of_the_stream() {
         let mut stream = bunch_random::stream(3, &["a"]);
-        let mut steps = [0; BATCH];
+        let mut words = [0; BATCH];
         for block in [0, 1, 5_000, u64::from(u32::MAX) - 3, 1 << 40] {
-            write_steps(&key_words(stream.get_seed()), block, &mut steps);
+            write_words(&key_words(stream.get_seed()), block, &mut words);
             stream.set_word_pos(u128::from(block) * 16);
-            for step in steps {
-                assert_eq!(step, stream.next_u32() >> 8, "block {block}");
+            for word in words {
+                assert_eq!(word, stream.next_u32(), "block {block}");
             }
         }
     }

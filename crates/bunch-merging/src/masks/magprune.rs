@@ -1,6 +1,7 @@
 //! Random masks that spare the large entries of each row (DELLA's MAGPRUNE).
 
-use super::{REMEMBERED, Variates, weigh_bits};
+use super::variates::Variates;
+use super::weigh_bits;
 use crate::block::BLOCK;
 use crate::error::MergeError;
 use crate::info::Info;
@@ -13,6 +14,9 @@ use crate::trim::l1_ratio;
 /// The longest row that can be ranked: an index has 33 bits beside the 31 bits of a magnitude.
 const LONGEST_ROW: usize = 1 << INDEX_BITS;
 const INDEX_BITS: u32 = 33;
+
+/// Entries of all experts, at most, for which a tensor's masks are remembered from the first pass: 64 MiB of bits.
+const REMEMBERED: usize = 64 << 23;
 
 /// What is kept of the task vectors of all experts, and how it is weighed.
 #[derive(Debug)]

@@ -1,7 +1,7 @@
 //! Statistics, nesting and rescaling of random masks.
 
-use super::Variates;
-use crate::task_vectors::sums_of_magnitudes;
+use super::{DropMask, sums_of_magnitudes};
+use crate::block::BLOCK;
 use crate::{DareLinear, Densities, Density, Method, Rescale, TensorAcrossModels, Values};
 use proptest::prelude::*;
 
@@ -21,16 +21,6 @@ fn drop_from(deltas: &[f32], name: &str, seed: u64, density: Densities, rescale:
     let method = Method::from(DareLinear { density, rescale, ..DareLinear::default() });
     method.merge(&tensor, seed, &mut merged).expect("valid input");
     merged
-}
-
-#[test]
-fn variates_are_uniform() {
-    let mut variates = vec![f32::NAN; LEN];
-    Variates::new("dare", 0, "a.weight", 0).draw(0, &mut variates);
-    assert!(variates.iter().all(|variate| (0.0..1.0).contains(variate)));
-    let mean = variates.iter().map(|&variate| f64::from(variate)).sum::<f64>() / LEN as f64;
-    // Five standard deviations of the mean of a uniform variate.
-    assert!((mean - 0.5).abs() < 5.0 * (1.0 / 12.0_f64 / LEN as f64).sqrt(), "{mean}");
 }
 
 #[test]
@@ -56,22 +46,17 @@ fn rescaling_is_one_over_density_or_keeps_the_l1_norm() {
 }
 
 #[test]
-fn sums_of_magnitudes_miss_no_lane() {
+fn sums_of_magnitudes_miss_no_entry() {
     let alternating: Vec<f32> =
-        (1..=19_u8).map(|value| f32::from(value) * if value % 2 == 0 { -1.0 } else { 1.0 }).collect();
-    assert_eq!(sums_of_magnitudes(&alternating, &[-2.0; 19]), (190.0, 38.0));
-}
-
-#[test]
-fn seed_tensor_and_expert_choose_the_mask() {
-    let draw = |seed, tensor, expert| {
-        let mut variates = [0.0; 8];
-        Variates::new("dare", seed, tensor, expert).draw(0, &mut variates);
-        variates
-    };
-    let first = draw(0, "a", 0);
-    assert_eq!(draw(0, "a", 0), first);
-    assert!([draw(1, "a", 0), draw(0, "b", 0), draw(0, "a", 1)].iter().all(|other| *other != first));
+        (1..=200_u8).map(|value| f32::from(value) * if value % 2 == 0 { -1.0 } else { 1.0 }).collect();
+    // Every third entry is kept.
+    let bits: Vec<u64> =
+        (0..4).map(|word| (0..64).filter(|bit| (64 * word + bit) % 3 == 0).map(|bit| 1 << bit).sum()).collect();
+    for len in [200, 192, 160] {
+        let (all, kept) = sums_of_magnitudes(&bits, &alternating[..len]);
+        assert_eq!(all, (len * (len + 1) / 2) as f64);
+        assert_eq!(kept, (1..=len).step_by(3).sum::<usize>() as f64);
+    }
 }
 
 #[test]
@@ -85,13 +70,14 @@ fn density_zero_keeps_nothing_and_one_everything() {
 
 proptest! {
     #[test]
-    fn chunks_draw_what_the_whole_draws(len in 1..300_usize, start in any::<prop::sample::Index>(), seed in any::<u64>()) {
-        let start = start.index(len);
-        let mut whole = vec![f32::NAN; len];
-        Variates::new("dare", seed, "a.weight", 2).draw(0, &mut whole);
-        let mut part = vec![f32::NAN; len - start];
-        Variates::new("dare", seed, "a.weight", 2).draw(start, &mut part);
-        prop_assert_eq!(&whole[start..], &part[..]);
+    fn any_part_of_a_mask_is_that_of_the_whole(value in 0.0..1.0_f64, start in 0..3 * BLOCK, len in 1..=BLOCK, seed in any::<u64>()) {
+        let mask = DropMask::new("a.weight", seed, 1, Density::try_from(value).expect("in range"));
+        let survives = |bits: &[u64], index: usize| bits[index / 64] >> (index % 64) & 1;
+        let part = mask.survivors(start, len);
+        for index in 0..len {
+            let whole = mask.survivors((start + index) / BLOCK * BLOCK, BLOCK);
+            prop_assert_eq!(survives(&part, index), survives(&whole, (start + index) % BLOCK));
+        }
     }
 
     #[test]

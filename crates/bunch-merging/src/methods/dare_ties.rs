@@ -75,8 +75,8 @@ impl MergeMethod for DareTies {
 
     fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, seed: u64) -> Result<Kernel<'a>, MergeError> {
         let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
-        let mut masks = DropMask::all(tensor, seed, &self.density);
-        let factors = rescaled_weights(&Self::INFO, tensor, &mut masks, &weights, &self.density, self.rescale)?;
+        let masks = DropMask::all(tensor, seed, &self.density);
+        let factors = rescaled_weights(&Self::INFO, tensor, &masks, &weights, &self.density, self.rescale)?;
         Ok(add_task_vectors(
             self.scale,
             move |expert, start, deltas, weighted| masks[expert].weigh(factors[expert], start, deltas, weighted),

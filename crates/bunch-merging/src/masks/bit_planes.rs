@@ -59,7 +59,12 @@ fn draw(key: &[u32; 8], span: usize, plane: u32, out: &mut [[u32; LANES]; WORDS]
 }
 
 /// Compares the drawn bits with the highest bits of `threshold`, where those before are equal.
-fn compare(drawn: &[[u32; LANES]; WORDS], threshold: u32, below: &mut [u64; SPAN_WORDS], equal: &mut [u64; SPAN_WORDS]) {
+fn compare(
+    drawn: &[[u32; LANES]; WORDS],
+    threshold: u32,
+    below: &mut [u64; SPAN_WORDS],
+    equal: &mut [u64; SPAN_WORDS],
+) {
     for plane in 0..PLANES {
         let is_set = threshold << plane >> 31 == 1;
         for ((words, below), equal) in drawn.iter().zip(&mut *below).zip(&mut *equal) {

@@ -246,10 +246,12 @@ impl Entry {
         };
         let spread = match ours.estimate.half_width {
             Some(half_width) => format!("± {}", fixed(half_width, decimals)),
+            None if ours.n_max == 0 => String::new(),
             None => format!("[se {}]", fixed(ours.pooled_stderr, decimals)),
         };
         let difference = bracketed(self.difference.map(|difference| difference.mean), decimals);
-        PlaceText::Known(format!("{} {spread}{difference}", fixed(ours.estimate.mean, decimals)))
+        let text = format!("{} {spread}{difference}", fixed(ours.estimate.mean, decimals));
+        PlaceText::Known(text.trim_end().to_owned())
     }
 }
 
@@ -257,7 +259,8 @@ fn bracketed(difference: Option<f64>, decimals: usize) -> String {
     difference.map(|difference| format!(" ({})", signed(difference, decimals))).unwrap_or_default()
 }
 
-/// `700 × 3, se ≤ 1.1`: test items per seed, seeds, and the largest pooled standard error of a column in a block.
+/// `700 × 3, se ≤ 1.1`: test items per seed, seeds, and the largest pooled standard error of a column in a block; a dash
+/// where nothing was counted, as for a cosine.
 fn count_text(summaries: &[Summary], decimals: usize) -> String {
     fn span<T: Copy + Ord + ToString>(values: impl Iterator<Item = T> + Clone) -> Option<String> {
         let (min, max) = (values.clone().min()?, values.max()?);
@@ -267,7 +270,7 @@ fn count_text(summaries: &[Summary], decimals: usize) -> String {
     let seeds = span(summaries.iter().map(|summary| summary.estimate.seeds));
     let stderr = summaries.iter().map(|summary| summary.pooled_stderr).fold(0.0, f64::max);
     match (items, seeds) {
-        (Some(items), Some(seeds)) => format!("{items} × {seeds}, se ≤ {}", fixed(stderr, decimals)),
+        (Some(items), Some(seeds)) if items != "0" => format!("{items} × {seeds}, se ≤ {}", fixed(stderr, decimals)),
         _ => DASH.into(),
     }
 }

@@ -71,7 +71,7 @@ fn a_limit_makes_less_of_it_and_unknown_sizes_are_named() {
     assert!(limited.total().flops() < 0.02 * all.total().flops());
     let figure = load("thakkar2025/figure-2", None);
     assert!(figure.left_out.contains("adaptllm_mqp") && figure.left_out.len() == 10, "{:?}", figure.left_out);
-    assert!(figure.evaluating.written_tokens > 0.0 && figure.searching == Work::default());
+    assert!(figure.evaluating.written_tokens > 0.0 && figure.generating == Work::default());
 }
 
 #[test]

@@ -21,4 +21,5 @@ pub(crate) mod requirements;
 pub(crate) mod results;
 pub(crate) mod run;
 pub(crate) mod schedule;
+pub(crate) mod suite;
 pub(crate) mod workload;

@@ -61,6 +61,9 @@ pub enum Command {
 pub struct ReproduceArguments {
     /// The experiment, as in `hammoud2024/table-1`; without it all are listed
     pub experiment: Option<String>,
+    /// Run every experiment that has the scale; what they share is made once
+    #[arg(long, conflicts_with = "experiment")]
+    pub all: bool,
     /// Size of models and data
     #[arg(long, default_value = "miniature")]
     pub scale: String,

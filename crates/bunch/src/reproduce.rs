@@ -41,14 +41,12 @@ fn reproduce_all(root: &Path, options: &Options, dry_run: bool) -> Result<()> {
         suite.failures().iter().map(|failure| failure.name.clone()).collect()
     } else {
         interruption::stop_between_writes()?;
-        let ended = |name: &str, result: &Result<Finished, ExperimentError>| match result {
-            Ok(finished) => {
-                println!("{name}: {}; claims: {}", told(root, finished), finished.verdicts);
-            }
-            Err(_) => println!("{name}: failed"),
+        let ended = |run: &Run, result: &Result<Finished, ExperimentError>| match result {
+            Ok(finished) => println!("{}: {}; claims: {}", run.name(), told(root, finished), finished.verdicts),
+            Err(_) => println!("{}: failed", run.name()),
         };
         let failures = suite.execute(&mut { ended })?;
-        let told = failures.into_iter().map(|Failure { name, error }| {
+        let told = failures.into_iter().map(|Failure { name, error, .. }| {
             eprintln!("error: {}", crate::told(&anyhow::Error::from(error).context(name.clone())));
             name
         });

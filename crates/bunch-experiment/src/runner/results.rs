@@ -7,9 +7,9 @@ use std::sync::{Mutex, MutexGuard};
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    BlockSpec, Cell, CellRun, ColumnSpec, Finding, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Missing, Output,
-    Published, RowSpec, Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal,
-    write_cells,
+    BlockSpec, Cell, CellRun, ColumnSpec, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, Missing,
+    Output, Published, RowSpec, Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown,
+    findings_terminal, write_cells,
 };
 
 use crate::ExperimentError;
@@ -17,6 +17,7 @@ use crate::measurement::Measurement;
 use crate::metric::{Column, Metric};
 use crate::runner::drawn::{Background, Drawn};
 use crate::runner::experiment::{Experiment, Row};
+use crate::runner::machine::this_machine;
 use crate::runner::provenance::Provenance;
 use crate::runner::{appendix, published};
 use crate::weighting::Weighting;
@@ -31,9 +32,6 @@ pub(crate) struct Results<'a> {
     seeds: Vec<u64>,
     spec_sha256: String,
 }
-
-/// The file that says where the others come from.
-pub(crate) const MANIFEST: &str = "manifest.json";
 
 /// Held while files of a results folder are written.
 static WRITING: Mutex<()> = Mutex::new(());
@@ -126,7 +124,7 @@ impl<'a> Results<'a> {
 
     /// Refuses a folder with results of another specification.
     pub(crate) fn check_previous(&self, overwrite: bool) -> Result<(), ExperimentError> {
-        let path = self.folder.join(MANIFEST);
+        let path = self.folder.join(MANIFEST_FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -176,7 +174,7 @@ impl<'a> Results<'a> {
             atomic_write(&self.folder.join(name), bytes)?;
         }
         // Last, so that a manifest never vouches for files that are not there.
-        atomic_write(&self.folder.join(MANIFEST), manifest.to_json()?.as_bytes())?;
+        atomic_write(&self.folder.join(MANIFEST_FILE), manifest.to_json()?.as_bytes())?;
         let (table, verdicts) = (table.terminal(), count_verdicts(&findings));
         Ok(Written { table, findings: findings_terminal(&findings, &self.spec), verdicts })
     }
@@ -197,6 +195,7 @@ impl<'a> Results<'a> {
             cargo_lock_sha256: sha256_bytes(lock_text.as_bytes()),
             burn_version: version_in_lock(&lock_text, "burn").unwrap_or_else(|| "unknown".into()),
             device: provenance.device,
+            machine: Some(this_machine()),
             scale: provenance.scale,
             experiment_sha256: self.spec_sha256.clone(),
             seeds: self.seeds.clone(),

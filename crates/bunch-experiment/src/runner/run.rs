@@ -57,6 +57,7 @@ pub struct Options {
 }
 
 /// An experiment about to be run.
+#[derive(Clone)]
 pub struct Run {
     pub(crate) root: PathBuf,
     pub(crate) name: String,
@@ -88,8 +89,13 @@ pub struct Finished {
 
 impl Run {
     /// `<paper>/<item>`.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Name of the results folder: the scale, and what was changed about it.
+    pub fn variant(&self) -> &str {
+        &self.variant
     }
 
     /// Reads the experiment `name` (`<paper>/<item>`) below `root` and checks the options against it.

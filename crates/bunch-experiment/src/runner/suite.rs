@@ -32,6 +32,8 @@ struct Planned {
 pub struct Failure {
     /// `<paper>/<item>`.
     pub name: String,
+    /// The scale, and what was changed about it, as far as that is known.
+    pub variant: String,
     /// Why.
     pub error: ExperimentError,
 }
@@ -48,7 +50,7 @@ impl Suite {
                 Ok(run) => runs.push(run),
                 Err(ExperimentError::UnknownScale { .. }) => left_out.push(name),
                 Err(error @ (ExperimentError::Option { .. } | ExperimentError::Llama(_))) => return Err(error),
-                Err(error) => failures.push(Failure { name, error }),
+                Err(error) => failures.push(Failure { name, variant: options.scale.clone(), error }),
             }
         }
         if runs.is_empty() && failures.is_empty() {
@@ -74,7 +76,7 @@ impl Suite {
             // A folder in the way is better known before anything is computed.
             match run.check_place().and_then(|()| run.outlook_after(&mut made)) {
                 Ok(outlook) => planned.push(Planned { run, outlook }),
-                Err(error) => failures.push(Failure { name: run.name, error }),
+                Err(error) => failures.push(Failure { name: run.name, variant: run.variant, error }),
             }
         }
         Self { planned, failures, left_out: Vec::new() }
@@ -92,7 +94,7 @@ impl Suite {
     /// A cache that cannot be used, or emptied where everything is to be made anew.
     pub fn execute(
         self,
-        ended: &mut dyn FnMut(&str, &Result<Finished, ExperimentError>),
+        ended: &mut dyn FnMut(&Run, &Result<Finished, ExperimentError>),
     ) -> Result<Vec<Failure>, ExperimentError> {
         let Self { planned, mut failures, .. } = self;
         let Some(first) = planned.first() else { return Ok(failures) };
@@ -115,8 +117,8 @@ impl Suite {
             let result = carried_out.unwrap_or_else(|panic| {
                 Err(ExperimentError::Panicked { job: run.name.clone(), message: panic_text(&*panic) })
             });
-            bars.aside(|| ended(&run.name, &result));
-            failures.extend(result.err().map(|error| Failure { name: run.name, error }));
+            bars.aside(|| ended(&run, &result));
+            failures.extend(result.err().map(|error| Failure { name: run.name, variant: run.variant, error }));
         }
         Ok(failures)
     }
@@ -142,8 +144,10 @@ impl fmt::Display for Suite {
             (models, data) = (models + training.models.len(), data + training.data.len());
             (merges, cost, threads) = (merges + training.merges, cost + training.cost, threads.max(training.threads));
         }
-        for Failure { name, error } in &self.failures {
-            writeln!(f, "{name:30} cannot be run: {error}")?;
+        for Failure { name, error, .. } in &self.failures {
+            // What to do about it is told with the error, at the end.
+            let error = error.to_string();
+            writeln!(f, "{name:30} cannot be run: {}", error.lines().next().unwrap_or_default())?;
         }
         if !self.left_out.is_empty() {
             writeln!(f, "Without this scale: {}", self.left_out.join(", "))?;

@@ -179,6 +179,8 @@ impl Checkout {
             fs::create_dir_all(path.parent().expect("a folder")).expect("made");
             fs::write(path, text).expect("written");
         }
+        let tolerance = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../data/verification.toml");
+        fs::copy(tolerance, root.join("data/verification.toml")).expect("copied");
         Self { folder }
     }
 

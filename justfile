@@ -12,6 +12,14 @@ reproduce-table-1:
 reproduce-table-2:
     cargo bunch reproduce hammoud2024/table-2
 
+# Every experiment of both papers and beyond them.
+reproduce-all:
+    cargo bunch reproduce --all
+
+# Whether the results are what they say: files, claims, and numbers computed again.
+verify:
+    cargo bunch verify
+
 # Tables 1 and 2 on a real model, in the folder MODELS; data/models.toml says how to get it.
 reproduce-small MODELS:
     cargo bunch reproduce hammoud2024/table-1 --scale small --models {{MODELS}}

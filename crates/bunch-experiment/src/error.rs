@@ -172,6 +172,11 @@ pub enum ExperimentError {
 }
 
 impl ExperimentError {
+    /// Whether all that is wrong is a pretrained model that the user did not fetch.
+    pub fn is_missing_model(&self) -> bool {
+        matches!(self, Self::Small(bunch_small::SmallError::MissingModel { .. }))
+    }
+
     /// A failure of the file system at `path`.
     pub(crate) fn io(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

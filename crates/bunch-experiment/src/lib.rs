@@ -2,7 +2,8 @@
 //!
 //! [`Experiment`] is a TOML file of `experiments/`: rows (a merge method and how it is weighted), columns (a metric), the
 //! published values, the claims, and what each scale changes. [`Run`] plans one cell for each block, row and seed, takes
-//! what is cached, computes the rest on the cores there are, and writes the results folder.
+//! what is cached, computes the rest on the cores there are, and writes the results folder. [`Suite`] does that for several,
+//! and [`Committed`] holds results against their files, their claims and a run anew.
 
 mod criterion;
 mod data;
@@ -28,9 +29,13 @@ pub use error::ExperimentError;
 pub use evomm::{Evomm, Family, Variant};
 pub use metric::{Column, JudgeName, Metric, Part, PromptSet};
 pub use preference::Preference;
+pub use runner::deviation::Deviation;
 pub use runner::drawing::{Drawing, DrawingKind};
 pub use runner::experiment::{Block, Experiment, Paper, Row, list_experiments};
 pub use runner::outlook::Outlook;
+pub use runner::results::between_writes;
 pub use runner::run::{Finished, Options, Run};
+pub use runner::suite::{Failure, Suite};
+pub use runner::verification::{Checked, Committed, Compared, ResultsPlace, Selection, tolerance_reason};
 pub use scale::{GridValues, Scale, WorldKind};
 pub use weighting::{Data, Source, Weighting};

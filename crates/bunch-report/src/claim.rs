@@ -115,7 +115,7 @@ impl Rule {
     }
 
     /// The condition in signs, as in `< -10`.
-    pub(crate) fn condition(&self) -> String {
+    pub fn condition(&self) -> String {
         match self {
             Self::LessThan(rule) => format!("< {}", 0.0 - rule.by),
             Self::GreaterThan(rule) => format!("> {}", rule.by),

@@ -19,6 +19,7 @@ mod frame;
 mod heat_map;
 mod layout;
 mod legend;
+mod machine;
 mod manifest;
 mod marker;
 mod picture;
@@ -39,8 +40,10 @@ pub use finding::{
     Comparison, Finding, SeedDifference, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal,
 };
 pub use heat_map::HeatMap;
+pub use machine::Machine;
 pub use manifest::{
-    CellRun, DataUse, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Mismatch, ModelUse, Output, sha256_hex,
+    CellRun, DataUse, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, Mismatch, ModelUse, Output,
+    sha256_hex,
 };
 pub use marker::Shape;
 pub use published::{How, Published};

@@ -1,10 +1,13 @@
 //! Where the numbers come from: everything needed to compute them again.
 
-use crate::ReportError;
+use crate::{Machine, ReportError};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
+
+/// Name of the manifest's file, beside its outputs.
+pub const MANIFEST_FILE: &str = "manifest.json";
 
 /// Version of the manifest's fields that this code reads and writes.
 pub const MANIFEST_SCHEMA_VERSION: u32 = 1;
@@ -25,6 +28,9 @@ pub struct Manifest {
     pub burn_version: String,
     /// Device the models ran on.
     pub device: String,
+    /// The machine; `None` in manifests from before it was recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<Machine>,
     /// Scale: `miniature`, `small` or `paper`.
     pub scale: String,
     /// SHA-256 of the experiment's resolved specification.
@@ -175,6 +181,24 @@ impl Manifest {
         }
         Ok(mismatches)
     }
+
+    fn is_output(&self, path: &str) -> bool {
+        path == MANIFEST_FILE || self.outputs.iter().any(|output| output.path == path)
+    }
+
+    /// Names of what lies in `directory` beside the manifest and its outputs, sorted.
+    ///
+    /// # Errors
+    /// If the directory cannot be read.
+    pub fn extra_files(&self, directory: &Path) -> Result<Vec<String>, ReportError> {
+        let wrong = |source| ReportError::Read { path: directory.into(), source };
+        let names = std::fs::read_dir(directory).map_err(wrong)?;
+        let names = names.map(|entry| Ok(entry.map_err(wrong)?.file_name().to_string_lossy().into_owned()));
+        let mut names = names.collect::<Result<Vec<_>, ReportError>>()?;
+        names.retain(|name| !self.is_output(name));
+        names.sort();
+        Ok(names)
+    }
 }
 
 /// SHA-256 of `contents` in lower-case hexadecimal.
@@ -194,6 +218,7 @@ mod tests {
             cargo_lock_sha256: "1".into(),
             burn_version: "0.22.1".into(),
             device: "flex".into(),
+            machine: None,
             scale: "miniature".into(),
             experiment_sha256: "2".into(),
             seeds: vec![0, 1],
@@ -211,6 +236,16 @@ mod tests {
         let text = manifest().to_json().unwrap();
         assert!(text.starts_with("{\n  \"schema_version\": 1,\n  \"command_line\": [\n") && text.ends_with("}\n"));
         assert_eq!(Manifest::from_json(&text, "manifest.json").unwrap(), manifest());
+        let text = |text: &str| text.to_owned();
+        let machine = Machine {
+            os: text("linux"),
+            abi: text("gnu"),
+            arch: text("x86_64"),
+            simd: vec![text("avx2")],
+            cpu: text("a processor"),
+        };
+        let known = Manifest { machine: Some(machine), ..manifest() };
+        assert_eq!(Manifest::from_json(&known.to_json().unwrap(), "manifest.json").unwrap(), known);
     }
 
     #[test]
@@ -240,5 +275,16 @@ mod tests {
         assert_eq!(found[0].got, Some(sha256_hex(b"abd")));
         assert_eq!(found[1].expected, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
         assert_eq!(found[1].got, None);
+    }
+
+    #[test]
+    fn what_nobody_wrote_is_extra() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["table.md", "manifest.json", "notes.txt", ".cells.csv.partial"] {
+            std::fs::write(directory.path().join(name), "").unwrap();
+        }
+        assert_eq!(manifest().extra_files(directory.path()).unwrap(), [".cells.csv.partial", "notes.txt"]);
+        let error = manifest().extra_files(&directory.path().join("none")).unwrap_err().to_string();
+        assert!(error.contains("none"), "{error}");
     }
 }

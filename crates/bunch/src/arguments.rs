@@ -3,6 +3,7 @@
 mod evaluation;
 mod model;
 mod training;
+mod verification;
 
 use std::path::PathBuf;
 
@@ -14,6 +15,7 @@ pub use model::{
     SafetyArguments, TextOptions,
 };
 pub use training::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainCommand, TrainingArguments};
+pub use verification::VerifyArguments;
 
 /// Merges language models, and reproduces what papers report on the safety of merged ones.
 #[derive(Debug, Parser)]
@@ -29,6 +31,8 @@ pub struct Arguments {
 pub enum Command {
     /// Run an experiment and show its table beside the paper's
     Reproduce(ReproduceArguments),
+    /// Check results: their files, their claims, and their numbers by computing them again
+    Verify(VerifyArguments),
     /// Merge checkpoints, as a recipe or options say
     Merge(MergeArguments),
     /// Show what a model directory holds and what is wrong with it
@@ -61,6 +65,9 @@ pub enum Command {
 pub struct ReproduceArguments {
     /// The experiment, as in `hammoud2024/table-1`; without it all are listed
     pub experiment: Option<String>,
+    /// Run every experiment that has the scale; what they share is made once
+    #[arg(long, conflicts_with = "experiment")]
+    pub all: bool,
     /// Size of models and data
     #[arg(long, default_value = "miniature")]
     pub scale: String,

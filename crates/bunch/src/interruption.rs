@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
+use bunch_experiment::between_writes;
 
 /// What a shell reports for a program that Ctrl-C has stopped.
 const INTERRUPTED: i32 = 130;
@@ -20,4 +21,15 @@ pub fn stop_flag() -> Result<Arc<AtomicBool>> {
     };
     ctrlc::set_handler(handle).context("handling of Ctrl-C")?;
     Ok(stop)
+}
+
+/// Lets Ctrl-C end the program at once, but for a results folder that is being written: that is finished before. Whatever else
+/// an experiment makes appears complete or not at all.
+pub fn stop_between_writes() -> Result<()> {
+    let handle = || {
+        let _nothing_is_half_written = between_writes();
+        eprintln!("interrupted: the same command continues with what is not finished");
+        std::process::exit(INTERRUPTED);
+    };
+    ctrlc::set_handler(handle).context("handling of Ctrl-C")
 }

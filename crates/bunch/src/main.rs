@@ -19,6 +19,7 @@ mod progress;
 mod reproduce;
 mod safety;
 mod train;
+mod verify;
 
 use clap::Parser;
 
@@ -27,6 +28,7 @@ use arguments::{Arguments, Command, TrainCommand};
 fn main() -> std::process::ExitCode {
     let result = match Arguments::parse().command {
         Command::Reproduce(arguments) => reproduce::reproduce(arguments),
+        Command::Verify(arguments) => verify::verify(arguments),
         Command::Merge(arguments) => merge::merge(arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),

@@ -1,62 +1,96 @@
-//! `bunch reproduce`: runs an experiment and prints its table.
+//! `bunch reproduce`: runs an experiment and prints its table, or runs all.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use bunch_experiment::{Experiment, Options, Run, list_experiments};
+use bunch_experiment::{Experiment, ExperimentError, Failure, Finished, Options, Run, Suite, list_experiments};
 
 use crate::arguments::ReproduceArguments;
+use crate::interruption;
 
-/// Runs the experiment named, or lists all.
+/// Runs the experiment named or all, or lists them.
 pub fn reproduce(arguments: ReproduceArguments) -> Result<()> {
     let root = workspace_root()?;
+    let options = options(&root, &arguments);
     let Some(name) = arguments.experiment else {
+        if arguments.all {
+            return reproduce_all(&root, &options, arguments.dry_run);
+        }
         for name in list_experiments(&root)? {
             println!("{name:24} {}", Experiment::load(&root, &name)?.title);
         }
         return Ok(());
-    };
-    let below_root = |path: PathBuf| if path.is_absolute() { path } else { root.join(path) };
-    let options = Options {
-        scale: arguments.scale,
-        seeds: arguments.seeds,
-        device: arguments.device,
-        jobs: arguments.jobs,
-        limit: arguments.limit,
-        fresh: arguments.fresh,
-        overwrite: arguments.overwrite,
-        cache: below_root(arguments.cache),
-        results: below_root(arguments.results),
-        models: below_root(arguments.models),
-        data: below_root(arguments.data),
-        gpu: arguments.gpu,
-        command_line: command_line(),
     };
     let run = Run::new(&root, &name, options)?;
     if arguments.dry_run {
         println!("{}", run.outlook().with_context(|| name.clone())?);
         return Ok(());
     }
+    interruption::stop_between_writes()?;
     let finished = run.execute().with_context(|| name.clone())?;
     println!("{}\n{}", finished.table, finished.findings);
-    let folder = finished.folder.strip_prefix(&root).unwrap_or(&finished.folder);
-    println!(
-        "{} cells computed, {} from the cache, {:.1} s; results in {}",
-        finished.computed,
-        finished.cached,
-        finished.wall_seconds,
-        folder.display()
-    );
+    println!("{}", told(&root, &finished));
     Ok(())
 }
 
+/// Runs every experiment that has the scale, as one; those that fail are named at the end.
+fn reproduce_all(root: &Path, options: &Options, dry_run: bool) -> Result<()> {
+    let suite = Suite::all(root, options)?;
+    println!("{suite}");
+    let failures = if dry_run {
+        suite.failures().iter().map(|failure| failure.name.clone()).collect()
+    } else {
+        interruption::stop_between_writes()?;
+        let ended = |run: &Run, result: &Result<Finished, ExperimentError>| match result {
+            Ok(finished) => println!("{}: {}; claims: {}", run.name(), told(root, finished), finished.verdicts),
+            Err(_) => println!("{}: failed", run.name()),
+        };
+        let failures = suite.execute(&mut { ended })?;
+        let told = failures.into_iter().map(|Failure { name, error, .. }| {
+            eprintln!("error: {}", crate::told(&anyhow::Error::from(error).context(name.clone())));
+            name
+        });
+        told.collect::<Vec<_>>()
+    };
+    match failures.as_slice() {
+        [] => Ok(()),
+        failed => bail!("experiments that failed: {}", failed.join(", ")),
+    }
+}
+
+/// What a run did, in a line.
+fn told(root: &Path, finished: &Finished) -> String {
+    let Finished { computed, cached, wall_seconds, .. } = finished;
+    let folder = finished.folder.strip_prefix(root).unwrap_or(&finished.folder).display();
+    format!("{computed} cells computed, {cached} from the cache, {wall_seconds:.1} s; results in {folder}")
+}
+
+fn options(root: &Path, arguments: &ReproduceArguments) -> Options {
+    let below_root = |path: &PathBuf| if path.is_absolute() { path.clone() } else { root.join(path) };
+    Options {
+        scale: arguments.scale.clone(),
+        seeds: arguments.seeds.clone(),
+        device: arguments.device.clone(),
+        jobs: arguments.jobs,
+        limit: arguments.limit,
+        fresh: arguments.fresh,
+        overwrite: arguments.overwrite,
+        cache: below_root(&arguments.cache),
+        results: below_root(&arguments.results),
+        models: below_root(&arguments.models),
+        data: below_root(&arguments.data),
+        gpu: arguments.gpu.clone(),
+        command_line: command_line(),
+    }
+}
+
 /// The command line with the program's name alone: where it is installed is nobody's business.
-fn command_line() -> Vec<String> {
+pub fn command_line() -> Vec<String> {
     std::iter::once("bunch".to_owned()).chain(std::env::args().skip(1)).collect()
 }
 
 /// The folder that holds `experiments/` and `data/`: the current one or the nearest above it.
-fn workspace_root() -> Result<PathBuf> {
+pub fn workspace_root() -> Result<PathBuf> {
     let here = std::env::current_dir().context("the current folder")?;
     let is_root = |path: &&Path| path.join("experiments").is_dir() && path.join("data/papers").is_dir();
     match here.ancestors().find(is_root) {

@@ -1,6 +1,8 @@
 //! What a run would take, without any work: `--dry-run`.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::PathBuf;
 
 use crate::runner::cell_store::CellStore;
 use crate::runner::checkpoints::Checkpoints;
@@ -24,19 +26,51 @@ enum Kind {
     Paper(Box<Paper>),
 }
 
+/// Where a cell will come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Whence {
+    /// The cache.
+    Cached,
+    /// The run of an experiment before this one.
+    Shared,
+    /// Nowhere: it is to be computed.
+    New,
+}
+
+/// What runs will have made by the time that another begins, by content address.
+#[derive(Default)]
+pub(crate) struct Made {
+    cells: BTreeSet<String>,
+    models: BTreeSet<String>,
+    data: BTreeSet<PathBuf>,
+}
+
 /// A world whose models are made here.
-struct Training {
-    /// Each cell by name, and whether it is cached.
-    cells: Vec<(String, bool)>,
-    merges: usize,
+pub(crate) struct Training {
+    /// Each cell by name, and where it will come from.
+    pub(crate) cells: Vec<(String, Whence)>,
+    pub(crate) merges: usize,
     /// Each model that is to be trained, with the steps that takes at most.
-    models: Vec<(String, usize)>,
+    pub(crate) models: Vec<(String, usize)>,
     /// Models that the cells need and that are cached.
     cached_models: usize,
     /// Pools whose data is to be generated.
-    data: Vec<String>,
-    seconds: f64,
-    threads: usize,
+    pub(crate) data: Vec<String>,
+    /// Rough cost of all work, as the progress display counts it.
+    pub(crate) cost: u64,
+    pub(crate) threads: usize,
+}
+
+impl Training {
+    /// How many cells come from there.
+    pub(crate) fn count(&self, whence: Whence) -> usize {
+        self.cells.iter().filter(|(_, other)| *other == whence).count()
+    }
+}
+
+/// Minutes that work of that cost takes on so many threads: a unit of cost is about a millisecond on one.
+pub(crate) fn minutes(cost: u64, threads: usize) -> f64 {
+    cost as f64 / 60_000.0 / threads as f64
 }
 
 /// The paper's own models.
@@ -61,9 +95,14 @@ impl Run {
     /// Files of the project that are missing or contradict each other, an unknown GPU; at the small scale, a pretrained model
     /// that is not there.
     pub fn outlook(&self) -> Result<Outlook, ExperimentError> {
+        self.outlook_after(&mut Made::default())
+    }
+
+    /// The same after others have `made` things; to these is added what this run will make.
+    pub(crate) fn outlook_after(&self, made: &mut Made) -> Result<Outlook, ExperimentError> {
         let kind = match self.scale.world {
             WorldKind::Paper => Kind::Paper(Box::new(self.paper()?)),
-            WorldKind::Miniature | WorldKind::Small => Kind::Trained(self.training()?),
+            WorldKind::Miniature | WorldKind::Small => Kind::Trained(self.training(made)?),
         };
         let scale = &self.variant;
         Ok(Outlook { title: format!("{} at scale {scale}: {}", self.name, self.experiment.title), kind })
@@ -104,21 +143,33 @@ impl Run {
         })
     }
 
-    fn training(&self) -> Result<Training, ExperimentError> {
+    fn training(&self, made: &mut Made) -> Result<Training, ExperimentError> {
         let cache = &self.options.cache;
         let benches = self.benches()?;
         let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
         let store = CellStore::new(cache);
         let fresh = self.options.fresh;
-        let found = plans.iter().map(|plan| Ok(!fresh && store.load(&plan.id)?.is_some()));
-        let found = found.collect::<Result<Vec<_>, ExperimentError>>()?;
+        let mut found = Vec::new();
+        for plan in &plans {
+            let is_cached = !fresh && store.load(&plan.id)?.is_some();
+            let is_new = made.cells.insert(plan.id.clone());
+            found.push(if is_cached {
+                Whence::Cached
+            } else if is_new {
+                Whence::New
+            } else {
+                Whence::Shared
+            });
+        }
+        let is_new = |whence: &Whence| *whence == Whence::New;
         let missing: Vec<&CellPlan<'_>> =
-            plans.iter().zip(&found).filter(|(_, found)| !**found).map(|(plan, _)| plan).collect();
+            plans.iter().zip(&found).filter(|(_, found)| is_new(found)).map(|(plan, _)| plan).collect();
         let (mut cost, mut merges) = (0, 0);
         let (mut models, mut cached_models) = (Vec::new(), 0);
         for (model, bench) in self.wanted(&benches, &missing)? {
             let world = &benches[bench].world;
-            if !fresh && world.is_cached(&model)? {
+            let is_new = made.models.insert(world.key(&model)?);
+            if !is_new || !fresh && world.is_cached(&model)? {
                 cached_models += 1;
                 continue;
             }
@@ -135,28 +186,41 @@ impl Run {
             cost += evaluations as u64 * costs.merge + costs.evaluation;
             let Some(need) = plan.row.weighting.need(self.scale.pairs) else { continue };
             let path = data_plan(plan.block, need, &self.scale, bench, cache)?.path;
-            let name = data_name(&plan.block.name, need, bench.seed);
-            if (fresh || !path.exists()) && !data.contains(&name) {
+            let is_missing = fresh || !path.exists();
+            if made.data.insert(path) && is_missing {
                 cost += costs.data * need.pairs as u64 / self.scale.pairs.max(1) as u64;
-                data.push(name);
+                data.push(data_name(&plan.block.name, need, bench.seed));
             }
         }
         let threads = self.threads(&benches);
-        Ok(Training {
-            cells: plans.iter().map(|plan| plan.name(&benches)).zip(found).collect(),
-            merges,
-            models,
-            cached_models,
-            data,
-            seconds: cost as f64 / 1000.0 / threads as f64,
-            threads,
-        })
+        let cells = plans.iter().map(|plan| plan.name(&benches)).zip(found).collect();
+        Ok(Training { cells, merges, models, cached_models, data, cost, threads })
     }
 }
 
 fn data_name(block: &str, need: DataNeed, seed: u64) -> String {
     let source = crate::data::wire_name(&need.source);
     format!("{block} seed {seed}: {} pairs, {source}", need.pairs)
+}
+
+impl Outlook {
+    /// What there is to train and to compute; `None` with the paper's own models.
+    pub(crate) fn training(&self) -> Option<&Training> {
+        match &self.kind {
+            Kind::Trained(training) => Some(training),
+            Kind::Paper(_) => None,
+        }
+    }
+
+    /// Rough cost of all work, as the progress display counts it.
+    pub(crate) fn cost(&self) -> u64 {
+        self.training().map_or(0, |training| training.cost)
+    }
+
+    /// Jobs side by side.
+    pub(crate) fn threads(&self) -> usize {
+        self.training().map_or(1, |training| training.threads)
+    }
 }
 
 impl fmt::Display for Outlook {
@@ -171,10 +235,15 @@ impl fmt::Display for Outlook {
 
 impl fmt::Display for Training {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cached = self.cells.iter().filter(|(_, cached)| *cached).count();
+        let cached = self.count(Whence::Cached);
         writeln!(f, "Cells: {}, of which {cached} are cached", self.cells.len())?;
-        for (cell, cached) in &self.cells {
-            writeln!(f, "  {cell}: {}", if *cached { "cached" } else { "to be computed" })?;
+        for (cell, whence) in &self.cells {
+            let told = match whence {
+                Whence::Cached => "cached",
+                Whence::Shared => "computed above",
+                Whence::New => "to be computed",
+            };
+            writeln!(f, "  {cell}: {told}")?;
         }
         let steps: usize = self.models.iter().map(|(_, steps)| steps).sum();
         let (train, cached) = (self.models.len(), self.cached_models);
@@ -187,7 +256,7 @@ impl fmt::Display for Training {
             writeln!(f, "  {data}")?;
         }
         writeln!(f, "Merges to score: {}", self.merges)?;
-        let (minutes, threads) = (self.seconds / 60.0, self.threads);
+        let (minutes, threads) = (minutes(self.cost, self.threads), self.threads);
         write!(
             f,
             "Time: about {minutes:.0} minutes with {threads} jobs side by side, by the rough costs of the progress display"

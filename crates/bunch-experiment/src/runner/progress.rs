@@ -11,16 +11,16 @@ use crate::runner::schedule::{Watcher, Worker};
 pub(crate) struct Bars {
     total: ProgressBar,
     lines: Vec<ProgressBar>,
-    _all: MultiProgress,
+    all: MultiProgress,
 }
 
 impl Bars {
-    /// Bars for jobs of `cost` together, on `threads` threads; invisible where there is no terminal.
-    pub(crate) fn new(cost: u64, threads: usize) -> Self {
+    /// Bars for `threads` threads that expect nothing yet; invisible where there is no terminal.
+    pub(crate) fn new(threads: usize) -> Self {
         let all = MultiProgress::new();
         let style = |template| ProgressStyle::with_template(template).expect("a valid template");
-        let total = all.add(ProgressBar::new(cost));
-        total.set_style(style("{bar:40} {percent:>3} %  {elapsed_precise} elapsed, {eta_precise} to go"));
+        let total = all.add(ProgressBar::new(0));
+        total.set_style(style("{bar:40} {percent:>3} %  {elapsed_precise} elapsed, {eta_precise} to go {msg}"));
         total.enable_steady_tick(Duration::from_millis(500));
         let line = || {
             let line = all.add(ProgressBar::new_spinner());
@@ -29,7 +29,22 @@ impl Bars {
             line
         };
         let lines = (0..threads).map(|_| line()).collect();
-        Self { total, lines, _all: all }
+        Self { total, lines, all }
+    }
+
+    /// Expects jobs of `now` together to begin now, and of `later` after them.
+    pub(crate) fn expect(&self, now: u64, later: u64) {
+        self.total.set_length(self.total.position() + now + later);
+    }
+
+    /// Says beside the total what the jobs are for.
+    pub(crate) fn say(&self, what: String) {
+        self.total.set_message(what);
+    }
+
+    /// Does something that prints, with the bars out of the way.
+    pub(crate) fn aside<T>(&self, print: impl FnOnce() -> T) -> T {
+        self.all.suspend(print)
     }
 }
 

@@ -3,11 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, MutexGuard};
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    BlockSpec, Cell, CellRun, ColumnSpec, GitState, MANIFEST_SCHEMA_VERSION, Manifest, Missing, Output, Published,
-    RowSpec, Table, TableSpec, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
+    BlockSpec, Cell, CellRun, ColumnSpec, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, Missing,
+    Output, Published, RowSpec, Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown,
+    findings_terminal, write_cells,
 };
 
 use crate::ExperimentError;
@@ -15,6 +17,7 @@ use crate::measurement::Measurement;
 use crate::metric::{Column, Metric};
 use crate::runner::drawn::{Background, Drawn};
 use crate::runner::experiment::{Experiment, Row};
+use crate::runner::machine::this_machine;
 use crate::runner::provenance::Provenance;
 use crate::runner::{appendix, published};
 use crate::weighting::Weighting;
@@ -30,7 +33,23 @@ pub(crate) struct Results<'a> {
     spec_sha256: String,
 }
 
-const MANIFEST: &str = "manifest.json";
+/// Held while files of a results folder are written.
+static WRITING: Mutex<()> = Mutex::new(());
+
+/// Waits until no results folder is half written, and keeps every one so while the result lives.
+///
+/// Who ends the program while other threads work does it with this in hand.
+pub fn between_writes() -> MutexGuard<'static, ()> {
+    WRITING.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// What a terminal shows of the results.
+pub(crate) struct Written {
+    pub(crate) table: String,
+    pub(crate) findings: String,
+    /// How many claims have which verdict.
+    pub(crate) verdicts: String,
+}
 
 impl Experiment {
     /// Why rows have no number in columns that show what a search reports, or where a task vector points.
@@ -105,7 +124,7 @@ impl<'a> Results<'a> {
 
     /// Refuses a folder with results of another specification.
     pub(crate) fn check_previous(&self, overwrite: bool) -> Result<(), ExperimentError> {
-        let path = self.folder.join(MANIFEST);
+        let path = self.folder.join(MANIFEST_FILE);
         let text = match fs::read_to_string(&path) {
             Ok(text) => text,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
@@ -126,7 +145,7 @@ impl<'a> Results<'a> {
         &self,
         measurements: &[Measurement],
         provenance: Provenance,
-    ) -> Result<(String, String), ExperimentError> {
+    ) -> Result<Written, ExperimentError> {
         let cells: Vec<Cell> = measurements.iter().flat_map(cells_of).collect();
         let table = Table::new(&self.spec, &cells, &self.published)?;
         let findings = evaluate(&self.experiment.claims, &self.spec, &cells)?;
@@ -150,12 +169,14 @@ impl<'a> Results<'a> {
         files.extend(drawn.files(&Background { measurements, generated, prompts })?);
         fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
         let manifest = self.manifest(measurements, provenance, &files)?;
+        let _writing = between_writes();
         for (name, bytes) in &files {
             atomic_write(&self.folder.join(name), bytes)?;
         }
         // Last, so that a manifest never vouches for files that are not there.
-        atomic_write(&self.folder.join(MANIFEST), manifest.to_json()?.as_bytes())?;
-        Ok((table.terminal(), findings_terminal(&findings, &self.spec)))
+        atomic_write(&self.folder.join(MANIFEST_FILE), manifest.to_json()?.as_bytes())?;
+        let (table, verdicts) = (table.terminal(), count_verdicts(&findings));
+        Ok(Written { table, findings: findings_terminal(&findings, &self.spec), verdicts })
     }
 
     fn manifest(
@@ -174,6 +195,7 @@ impl<'a> Results<'a> {
             cargo_lock_sha256: sha256_bytes(lock_text.as_bytes()),
             burn_version: version_in_lock(&lock_text, "burn").unwrap_or_else(|| "unknown".into()),
             device: provenance.device,
+            machine: Some(this_machine()),
             scale: provenance.scale,
             experiment_sha256: self.spec_sha256.clone(),
             seeds: self.seeds.clone(),
@@ -191,6 +213,21 @@ impl<'a> Results<'a> {
             outputs: files.iter().map(|(name, bytes)| Output::new(name, bytes)).collect(),
         })
     }
+}
+
+/// How many claims have which verdict, as in `3 hold, 1 does not hold`.
+pub(crate) fn count_verdicts(findings: &[Finding]) -> String {
+    let count = |verdict| findings.iter().filter(|finding| finding.verdict == verdict).count();
+    let forms = [
+        (Verdict::Holds, ["holds", "hold"]),
+        (Verdict::Partly, ["holds partly", "hold partly"]),
+        (Verdict::DoesNotHold, ["does not hold", "do not hold"]),
+        (Verdict::NotTested, ["is not tested", "are not tested"]),
+    ];
+    let counted = forms.into_iter().map(|(verdict, forms)| (count(verdict), forms)).filter(|(count, _)| *count > 0);
+    let texts: Vec<String> =
+        counted.map(|(count, [one, several])| format!("{count} {}", if count == 1 { one } else { several })).collect();
+    if texts.is_empty() { "none".into() } else { texts.join(", ") }
 }
 
 /// z of a 95 % interval.

@@ -57,6 +57,7 @@ pub struct Options {
 }
 
 /// An experiment about to be run.
+#[derive(Clone)]
 pub struct Run {
     pub(crate) root: PathBuf,
     pub(crate) name: String,
@@ -74,6 +75,8 @@ pub struct Finished {
     pub table: String,
     /// The claims and whether they hold, for a terminal.
     pub findings: String,
+    /// How many claims hold, as in `3 hold, 1 does not hold`.
+    pub verdicts: String,
     /// Where the results are.
     pub folder: PathBuf,
     /// Cells that were computed now.
@@ -86,8 +89,13 @@ pub struct Finished {
 
 impl Run {
     /// `<paper>/<item>`.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Name of the results folder: the scale, and what was changed about it.
+    pub fn variant(&self) -> &str {
+        &self.variant
     }
 
     /// Reads the experiment `name` (`<paper>/<item>`) below `root` and checks the options against it.
@@ -148,40 +156,56 @@ impl Run {
     /// # Errors
     /// Whatever goes wrong in training, generating, merging, evaluating or writing; finished cells are kept.
     pub fn execute(&self) -> Result<Finished, ExperimentError> {
-        self.refuse_paper()?;
         let start = Instant::now();
-        let results = Results::new(
-            &self.root,
-            &self.options.results.join(&self.name).join(&self.variant),
-            &self.experiment,
-            &self.variant,
-            &self.scale.seeds,
-            self.spec_sha256(),
-        )?;
-        results.check_previous(self.options.overwrite)?;
-        let cache = &self.options.cache;
-        let _lock = lock(cache)?;
+        self.refuse_paper()?;
+        self.check_place()?;
+        let _lock = lock(&self.options.cache)?;
         let benches = self.benches()?;
-        let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
-        let store = CellStore::new(cache);
         if self.options.fresh {
-            self.forget(&benches, &plans, &store)?;
+            self.forget(&benches)?;
         }
+        self.carry_out(&benches, start, &Bars::new(self.threads(&benches)), 0)
+    }
+
+    /// Refuses a results folder that holds results of another specification, and published values that do not fit.
+    pub(crate) fn check_place(&self) -> Result<(), ExperimentError> {
+        self.results()?.check_previous(self.options.overwrite)
+    }
+
+    fn results(&self) -> Result<Results<'_>, ExperimentError> {
+        let folder = self.options.results.join(&self.name).join(&self.variant);
+        Results::new(&self.root, &folder, &self.experiment, &self.variant, &self.scale.seeds, self.spec_sha256())
+    }
+
+    /// Computes what is not cached and writes the results, while the caller keeps other runs out of the cache; `bars` expect
+    /// jobs that cost `later` afterwards.
+    pub(crate) fn carry_out(
+        &self,
+        benches: &[Workbench],
+        start: Instant,
+        bars: &Bars,
+        later: u64,
+    ) -> Result<Finished, ExperimentError> {
+        let results = self.results()?;
+        let cache = &self.options.cache;
+        let plans = cells(&self.experiment, &self.scale, benches, cache)?;
+        let store = CellStore::new(cache);
         let found = plans.iter().map(|plan| store.load(&plan.id)).collect::<Result<Vec<_>, _>>()?;
         let missing: Vec<&CellPlan<'_>> =
             plans.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(plan, _)| plan).collect();
-        let computed = self.compute(&benches, &missing, &store)?;
+        let computed = self.compute(benches, &missing, &store, (bars, later))?;
         let reused: Vec<bool> = found.iter().map(Option::is_some).collect();
         let mut computed = computed.into_iter();
         let measurements: Vec<Measurement> =
             found.into_iter().map(|found| found.or_else(|| computed.next()).expect("computed above")).collect();
 
         let cached = reused.iter().filter(|&&reused| reused).count();
-        let provenance = self.provenance(&benches, reused, start.elapsed().as_secs_f64())?;
-        let (table, findings) = results.write(&measurements, provenance)?;
+        let provenance = self.provenance(benches, reused, start.elapsed().as_secs_f64())?;
+        let written = results.write(&measurements, provenance)?;
         Ok(Finished {
-            table,
-            findings,
+            table: written.table,
+            findings: written.findings,
+            verdicts: written.verdicts,
             folder: results.folder().into(),
             computed: measurements.len() - cached,
             cached,
@@ -205,8 +229,10 @@ impl Run {
     }
 
     /// Removes everything in the cache that this run would make.
-    fn forget(&self, benches: &[Workbench], plans: &[CellPlan<'_>], store: &CellStore) -> Result<(), ExperimentError> {
-        let models = ModelStore::new(&self.options.cache);
+    pub(crate) fn forget(&self, benches: &[Workbench]) -> Result<(), ExperimentError> {
+        let cache = &self.options.cache;
+        let (store, models) = (CellStore::new(cache), ModelStore::new(cache));
+        let plans = cells(&self.experiment, &self.scale, benches, cache)?;
         for plan in plans {
             store.remove(&plan.id)?;
             if let Some(id) = &plan.trained {
@@ -215,7 +241,7 @@ impl Run {
         }
         for bench in benches {
             for (block, need) in self.data_needs() {
-                let path = data_plan(block, need, &self.scale, bench, &self.options.cache)?.path;
+                let path = data_plan(block, need, &self.scale, bench, cache)?.path;
                 if path.exists() {
                     std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;
                 }
@@ -233,6 +259,7 @@ impl Run {
         benches: &[Workbench],
         plans: &[&CellPlan<'_>],
         store: &CellStore,
+        (bars, later): (&Bars, u64),
     ) -> Result<Vec<Measurement>, ExperimentError> {
         let cache = &self.options.cache;
         let models = &ModelStore::new(cache);
@@ -316,8 +343,8 @@ impl Run {
             });
         }
         let threads = self.threads(benches);
-        let bars = Bars::new(jobs.iter().map(|job| job.cost).sum(), threads);
-        run_jobs(jobs, threads, (available() / threads).max(1), &bars)?;
+        bars.expect(jobs.iter().map(|job| job.cost).sum(), later);
+        run_jobs(jobs, threads, (available() / threads).max(1), bars)?;
         let taken = slots.into_iter().map(|slot| slot.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
         Ok(taken.map(|measurement| measurement.expect("every job ran")).collect())
     }
@@ -329,7 +356,7 @@ fn available() -> usize {
 }
 
 /// Keeps other runs out of the cache until it is dropped; waits for one that is in there.
-fn lock(cache: &Path) -> Result<File, ExperimentError> {
+pub(crate) fn lock(cache: &Path) -> Result<File, ExperimentError> {
     std::fs::create_dir_all(cache).map_err(ExperimentError::io(cache))?;
     let path = cache.join("lock");
     let file = File::create(&path).map_err(ExperimentError::io(&path))?;

@@ -1,5 +1,6 @@
 //! Runs jobs that wait for one another on several threads.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Condvar, Mutex};
 
@@ -64,6 +65,13 @@ pub(crate) fn run_jobs(
     }
 }
 
+/// What a panic said.
+pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().cloned();
+    let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
+    text.unwrap_or_else(|| "no message".into())
+}
+
 fn work(thread: usize, state: &Mutex<State<'_>>, changed: &Condvar, watcher: &dyn Watcher) {
     let lock = || state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut guard = lock();
@@ -91,11 +99,7 @@ fn work(thread: usize, state: &Mutex<State<'_>>, changed: &Condvar, watcher: &dy
         let error = match result {
             Ok(Ok(())) => None,
             Ok(Err(source)) => Some(ExperimentError::Job { job: name, source: Box::new(source) }),
-            Err(panic) => {
-                let text = panic.downcast_ref::<String>().cloned();
-                let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| text.to_string()));
-                Some(ExperimentError::Panicked { job: name, message: text.unwrap_or_else(|| "no message".into()) })
-            }
+            Err(panic) => Some(ExperimentError::Panicked { job: name, message: panic_text(&*panic) }),
         };
         if guard.error.is_none() {
             guard.error = error;

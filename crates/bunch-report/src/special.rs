@@ -124,7 +124,8 @@ mod tests {
         close(student_t_above(3.0, 2.0), 0.5 - 3.0 / (2.0 * 11_f64.sqrt()));
         for dof in [1, 2, 5, 30] {
             let quantile = student_t_975(dof).expect("at least one degree of freedom");
-            assert!((student_t_above(quantile, dof as f64) - 0.025).abs() < 1e-8, "{dof}");
+            // The quantiles are rounded to 1e-6, and no density is above 0.4.
+            assert!((student_t_above(quantile, dof as f64) - 0.025).abs() < 0.5e-6 * 0.4, "{dof}");
         }
     }
 

@@ -114,14 +114,32 @@ impl Rule {
         }
     }
 
+    /// The number that a difference is compared with, in the column's unit: -10 of `less_than` by 10.
+    pub(crate) fn threshold(&self) -> f64 {
+        match self {
+            Self::LessThan(rule) => 0.0 - rule.by,
+            Self::GreaterThan(rule) => rule.by,
+            Self::Pairs(rule) => rule.by,
+            Self::NotBelow(rule) => 0.0 - rule.tolerance,
+        }
+    }
+
+    /// 1 where differences above the threshold speak for the claim, -1 where those below do.
+    pub(crate) fn direction(&self) -> f64 {
+        match self {
+            Self::LessThan(_) => -1.0,
+            Self::GreaterThan(_) | Self::Pairs(_) | Self::NotBelow(_) => 1.0,
+        }
+    }
+
     /// The condition in signs, as in `< -10`.
     pub fn condition(&self) -> String {
-        match self {
-            Self::LessThan(rule) => format!("< {}", 0.0 - rule.by),
-            Self::GreaterThan(rule) => format!("> {}", rule.by),
-            Self::Pairs(rule) => format!("> {}", rule.by),
-            Self::NotBelow(rule) => format!("≥ {}", 0.0 - rule.tolerance),
-        }
+        let sign = match self {
+            Self::LessThan(_) => '<',
+            Self::GreaterThan(_) | Self::Pairs(_) => '>',
+            Self::NotBelow(_) => '≥',
+        };
+        format!("{sign} {}", self.threshold())
     }
 
     /// `(row, other)` of every comparison within a block.

@@ -107,6 +107,16 @@ pub(crate) fn rounded(value: f64) -> String {
     text.trim_end_matches('0').trim_end_matches('.').into()
 }
 
+/// A p-value for a reader: three digits, never a bare zero.
+pub(crate) fn p_text(p: f64) -> String {
+    if p < 0.001 { "< 0.001".into() } else { format!("{p:.3}") }
+}
+
+/// A p-value for a CSV field: four significant digits, in the notation that every reader of numbers takes.
+pub(crate) fn p_field(p: f64) -> String {
+    format!("{p:.3e}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -122,6 +132,12 @@ mod tests {
             [rounded(75.60000000000001), rounded(100.0), rounded(-0.0), rounded(1.0 / 3.0)],
             ["75.6", "100", "0", "0.333333"]
         );
+    }
+
+    #[test]
+    fn p_values_keep_their_size() {
+        assert_eq!([p_text(0.0), p_text(0.0123), p_text(1.0)], ["< 0.001", "0.012", "1.000"]);
+        assert_eq!([p_field(0.0), p_field(4.768e-7), p_field(1.0)], ["0.000e0", "4.768e-7", "1.000e0"]);
     }
 
     #[test]

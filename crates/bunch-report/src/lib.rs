@@ -22,9 +22,12 @@ mod legend;
 mod machine;
 mod manifest;
 mod marker;
+mod paired;
 mod picture;
 mod published;
+mod seed_test;
 mod spec;
+mod special;
 mod stats;
 mod table;
 mod text_page;
@@ -46,7 +49,9 @@ pub use manifest::{
     sha256_hex,
 };
 pub use marker::Shape;
+pub use paired::{PairedCounts, holm};
 pub use published::{How, Published};
+pub use seed_test::SeedTest;
 pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
 pub use stats::{Estimate, Summary, pooled_stderr, student_t_975};
 pub use table::Table;

@@ -1,6 +1,9 @@
 //! What stands behind the table: paired differences, stages of the data generation, what the models said.
 
+use std::collections::BTreeSet;
+
 use bunch_evaluation::paired_difference;
+use bunch_report::{PairedCounts, holm};
 
 use crate::ExperimentError;
 use crate::data::{PoolData, wire_name};
@@ -16,10 +19,23 @@ fn csv(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     String::from_utf8(writer.into_inner().expect("writing to memory")).expect("text")
 }
 
-/// Each row against its baseline on the same items of the same seed: difference in points, its paired standard error, the
-/// discordant items, and the exact McNemar p-value.
+/// A row against its baseline on the same items of one seed.
+struct Difference {
+    block: String,
+    row: String,
+    baseline: String,
+    column: String,
+    seed: u64,
+    stderr: f64,
+    counts: PairedCounts,
+}
+
+/// `differences.csv`: each row against its baseline on the same items of the same seed.
+///
+/// Difference in points, its paired standard error and 95 % interval ([`PairedCounts::interval`]), Cohen's h, items, the
+/// discordant ones, and the p-value of McNemar's exact test, as it is and after Holm's correction for all lines of its column.
 pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement]) -> Result<String, ExperimentError> {
-    let mut rows = Vec::new();
+    let mut found = Vec::new();
     for measurement in measurements {
         let row = experiment.rows.iter().find(|row| row.name == measurement.row);
         let Some(baseline) = row.and_then(|row| row.baseline.as_ref()) else { continue };
@@ -28,15 +44,40 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
             .find(|other| other.row == *baseline && other.block == measurement.block && other.seed == measurement.seed);
         let Some(other) = other else { continue };
         for (column, score) in measurement.scores.iter().filter(|(_, score)| score.n > 0) {
-            let paired = paired_difference(&items(score), &items(&other.scores[column]))?;
-            let numbers = [paired.difference_percent, paired.stderr_percent, paired.n01 as f64, paired.n10 as f64];
-            let names = [&measurement.block, &measurement.row, baseline, column].map(String::clone);
-            let mut fields: Vec<String> = names.into_iter().chain([measurement.seed.to_string()]).collect();
-            fields.extend(numbers.map(|number| format!("{}", (number * 1e6).round() / 1e6)));
-            fields.push(format!("{:.3e}", paired.mcnemar_p));
-            rows.push(fields);
+            let (row, other) = (items(score), items(&other.scores[column]));
+            // Refuses sets of different size, and none is empty.
+            let stderr = paired_difference(&row, &other)?.stderr_percent;
+            let Some(counts) = PairedCounts::of(&row, &other) else { continue };
+            found.push(Difference {
+                block: measurement.block.clone(),
+                row: measurement.row.clone(),
+                baseline: baseline.clone(),
+                column: column.clone(),
+                seed: measurement.seed,
+                stderr,
+                counts,
+            });
         }
     }
+    let p: Vec<f64> = found.iter().map(|difference| difference.counts.mcnemar_p()).collect();
+    let mut corrected = p.clone();
+    let columns: BTreeSet<&str> = found.iter().map(|difference| difference.column.as_str()).collect();
+    for column in columns {
+        let lines: Vec<usize> = (0..found.len()).filter(|&line| found[line].column == column).collect();
+        let of_column = holm(&lines.iter().map(|&line| p[line]).collect::<Vec<_>>());
+        lines.into_iter().zip(of_column).for_each(|(line, p)| corrected[line] = p);
+    }
+    let lines = found.iter().zip(p.iter().zip(&corrected)).map(|(difference, (p, corrected))| {
+        let counts = &difference.counts;
+        let (low, high) = counts.interval();
+        let numbers = [counts.difference(), difference.stderr, low, high, counts.cohens_h()];
+        let names = [&difference.block, &difference.row, &difference.baseline, &difference.column].map(String::clone);
+        let mut fields: Vec<String> = names.into_iter().chain([difference.seed.to_string()]).collect();
+        fields.extend(numbers.map(|number| format!("{}", (number * 1e6).round() / 1e6)));
+        fields.extend([counts.n, counts.only_other, counts.only_row].map(|count| count.to_string()));
+        fields.extend([p, corrected].map(|p| format!("{p:.3e}")));
+        fields
+    });
     let header = [
         "block",
         "row",
@@ -45,11 +86,16 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
         "seed",
         "difference",
         "stderr",
+        "low",
+        "high",
+        "cohens_h",
+        "n",
         "only_baseline",
         "only_row",
         "mcnemar_p",
+        "holm_p",
     ];
-    Ok(csv(&header, rows.into_iter()))
+    Ok(csv(&header, lines))
 }
 
 fn items(score: &Score) -> Vec<bool> {
@@ -92,3 +138,6 @@ pub(crate) fn samples(measurements: &[Measurement]) -> String {
     });
     csv(&["block", "row", "seed", "prompt", "response", "guard"], rows)
 }
+
+#[cfg(test)]
+mod tests;

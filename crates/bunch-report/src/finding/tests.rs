@@ -86,10 +86,12 @@ Safety data raises alignment. (Table 1)
 
 Tested as: difference of alignment (%) > 0; holds in 3 of 6 comparisons; per seed 1/2, 1/2, 1/2.
 
-| block | comparison                                 |  mean | ± 95 % |   min |   max | seeds |
-| ----- | ------------------------------------------ | ----: | -----: | ----: | ----: | ----: |
-| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 |  +0.7 | +35.9 |   3/3 |
-| bio   | TIES EvoMM, safety data − member aligned   | -11.6 |   11.0 | -15.7 |  -6.9 |   0/3 |
+How sure: 0 of 2 comparisons significant over seeds (Holm p < 0.05); all together p = 0.977.
+
+| block | comparison                                 |  mean | ± 95 % |   min |   max | seeds |     p | Holm p | effect |
+| ----- | ------------------------------------------ | ----: | -----: | ----: | ----: | ----: | ----: | -----: | -----: |
+| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 |  +0.7 | +35.9 |   3/3 | 0.094 |  0.188 |   +1.1 |
+| bio   | TIES EvoMM, safety data − member aligned   | -11.6 |   11.0 | -15.7 |  -6.9 |   0/3 | 0.977 |  0.977 |   -2.6 |
 
 ### beats-aligned: does not hold
 
@@ -97,9 +99,11 @@ Safety data beats the aligned member. (nowhere)
 
 Tested as: difference of alignment (%) > 0; holds in 0 of 3 comparisons; per seed 0/1, 0/1, 0/1.
 
-| block | comparison                               |  mean | ± 95 % |   min |  max | seeds |
-| ----- | ---------------------------------------- | ----: | -----: | ----: | ---: | ----: |
-| bio   | TIES EvoMM, safety data − member aligned | -11.6 |   11.0 | -15.7 | -6.9 |   0/3 |
+How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); all together p = 0.977.
+
+| block | comparison                               |  mean | ± 95 % |   min |  max | seeds |     p | Holm p | effect |
+| ----- | ---------------------------------------- | ----: | -----: | ----: | ---: | ----: | ----: | -----: | -----: |
+| bio   | TIES EvoMM, safety data − member aligned | -11.6 |   11.0 | -15.7 | -6.9 |   0/3 | 0.977 |  0.977 |   -2.6 |
 
 ### everywhere: not tested
 
@@ -107,10 +111,14 @@ Safety data costs nothing. (Table 1)
 
 Tested as: difference of alignment (%) ≥ -1; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1; 3 without cells.
 
-| block | comparison                                 |  mean | ± 95 % |  min |   max | seeds |
-| ----- | ------------------------------------------ | ----: | -----: | ---: | ----: | ----: |
-| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 | +0.7 | +35.9 |   3/3 |
-| stem  | TIES EvoMM, safety data − TIES grid search |     — |      — |    — |     — |   0/0 |
+How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); 1 without a test, their seeds too few or all alike.
+
+| block | comparison                                 |  mean | ± 95 % |  min |   max | seeds |     p | Holm p | effect |
+| ----- | ------------------------------------------ | ----: | -----: | ---: | ----: | ----: | ----: | -----: | -----: |
+| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 | +0.7 | +35.9 |   3/3 | 0.088 |  0.088 |   +1.2 |
+| stem  | TIES EvoMM, safety data − TIES grid search |     — |      — |    — |     — |   0/0 |     — |      — |      — |
+
+p: one-sided t test over seeds that the mean difference is on the claim's side of its margin; Holm p: corrected for all comparisons of the claim; effect: distance of the mean from the margin in standard deviations over seeds.
 "#
     );
 }
@@ -122,6 +130,7 @@ fn terminal_snapshot() {
         r#"✓ naive-loses: holds
   A merge that ignores safety is less aligned than the aligned member. (Section 1)
   Tested as: difference of alignment (%) < -10; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1.
+  How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); all together p = 0.094.
 "#
     );
 }
@@ -130,11 +139,11 @@ fn terminal_snapshot() {
 fn csv_snapshot() {
     assert_eq!(
         findings_csv(&findings()[..1]),
-        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true
+        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds,half_width,t,p,holm_p,effect
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true,,,,,
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true,,,,,
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true,,,,,
+naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true,48.199957,1.963868,9.426e-2,9.426e-2,1.13384
 "#
     );
 }

@@ -35,6 +35,8 @@ impl<'a> Evaluation<'a> {
     }
 
     /// The score in a column that looks at what the model says. Mean, likeness and detail are not among them.
+    ///
+    /// `None` without an item: under a limit, a category may have no prompt.
     pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
         let (bench, model) = (self.bench, self.model);
         let items = match column.metric {
@@ -58,7 +60,7 @@ impl<'a> Evaluation<'a> {
             }
             _ => return Ok(None),
         };
-        Ok(Some(Score::of(&items)))
+        Ok((!items.is_empty()).then(|| Score::of(&items)))
     }
 
     /// Some of what the model said to harmful prompts.

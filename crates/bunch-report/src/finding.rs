@@ -48,6 +48,18 @@ pub enum Verdict {
     NotTested,
 }
 
+impl Verdict {
+    /// A sign that tells verdicts apart without colour.
+    pub(crate) fn sign(self) -> &'static str {
+        match self {
+            Self::Holds => "✓",
+            Self::Partly => "~",
+            Self::DoesNotHold => "✗",
+            Self::NotTested => "?",
+        }
+    }
+}
+
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
@@ -225,7 +237,7 @@ impl Finding {
         estimates.min_by(|(_, a), (_, b)| support(a).total_cmp(&support(b)))
     }
 
-    fn grid(&self, spec: &TableSpec) -> TextGrid {
+    pub(crate) fn grid(&self, spec: &TableSpec) -> TextGrid {
         let label = |name: &str| {
             let row = spec.rows.iter().find(|row| row.name == name);
             row.map_or_else(|| name.to_string(), RowSpec::full_label)
@@ -269,7 +281,7 @@ impl Finding {
         grid
     }
 
-    fn demand(&self, spec: &TableSpec) -> String {
+    pub(crate) fn demand(&self, spec: &TableSpec) -> String {
         let name = self.claim.rule.column();
         let column = spec.columns.iter().find(|column| column.name == name);
         let label = column.map_or_else(|| name.to_string(), |column| column.full_label());
@@ -302,13 +314,7 @@ pub fn findings_markdown(findings: &[Finding], spec: &TableSpec) -> String {
 /// The findings for a terminal, in short: the comparisons stand in the Markdown and the CSV.
 pub fn findings_terminal(findings: &[Finding], spec: &TableSpec) -> String {
     let section = |finding: &Finding| {
-        let sign = match finding.verdict {
-            Verdict::Holds => "✓",
-            Verdict::Partly => "~",
-            Verdict::DoesNotHold => "✗",
-            Verdict::NotTested => "?",
-        };
-        let head = format!("{sign} {}: {}", finding.claim.id, finding.verdict);
+        let head = format!("{} {}: {}", finding.verdict.sign(), finding.claim.id, finding.verdict);
         let claim = format!("{} ({})", finding.claim.text, finding.claim.source);
         let test = format!("{}; {}.", finding.demand(spec), finding.counts());
         format!("{head}\n  {claim}\n  {test}\n  How sure: {}.\n", finding.certainty())

@@ -1,4 +1,6 @@
-//! Plain text in rows and columns: Markdown, terminal, CSV.
+//! Text in rows and columns: Markdown, terminal, HTML, CSV.
+
+use crate::escape::html;
 
 /// Alignment of a text column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +59,28 @@ impl TextGrid {
         text += &format!("{}\n", "─".repeat(widths.iter().sum::<usize>() + 2 * (widths.len() - 1)));
         self.rows.iter().for_each(|row| text += &line(row));
         text
+    }
+
+    /// A table of HTML, in a `<div class="scroll">` so that a wide one does not widen the page; numbers have class `number`.
+    pub(crate) fn html(&self, caption: &str) -> String {
+        let class = |align: Align| if align == Align::Right { " class=\"number\"" } else { "" };
+        let mut text = "<div class=\"scroll\">\n<table>\n".to_string();
+        if !caption.is_empty() {
+            text += &format!("<caption>{}</caption>\n", html(caption));
+        }
+        text += "<thead>\n<tr>";
+        for (title, align) in &self.header {
+            text += &format!("<th scope=\"col\"{}>{}</th>", class(*align), html(title));
+        }
+        text += "</tr>\n</thead>\n<tbody>\n";
+        for row in &self.rows {
+            text += "<tr>";
+            for (field, (_, align)) in row.iter().zip(&self.header) {
+                text += &format!("<td{}>{}</td>", class(*align), html(field));
+            }
+            text += "</tr>\n";
+        }
+        text + "</tbody>\n</table>\n</div>\n"
     }
 
     fn padded(&self, row: &[String], widths: &[usize]) -> Vec<String> {

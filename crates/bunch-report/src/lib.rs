@@ -22,6 +22,7 @@ mod legend;
 mod machine;
 mod manifest;
 mod marker;
+mod page;
 mod paired;
 mod picture;
 mod published;
@@ -49,6 +50,7 @@ pub use manifest::{
     sha256_hex,
 };
 pub use marker::Shape;
+pub use page::{Listing, Measured, Page, PageFigure, PageItem, PagePart};
 pub use paired::{PairedCounts, holm};
 pub use published::{How, Published};
 pub use seed_test::SeedTest;

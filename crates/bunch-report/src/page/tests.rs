@@ -1,0 +1,108 @@
+//! A page of the small table that the tests share.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::{Claim, evaluate, fixture};
+
+const CLAIMS: &str = r#"
+[[claim]]
+id = "safer"
+text = "Safety data <b>helps</b>."
+source = "Table 1"
+rule.pairs = { column = "alignment", pairs = [["ties-ours", "ties-grid"]], blocks = ["bio"] }
+
+[[claim]]
+id = "as-safe"
+text = "It is as safe as the aligned model."
+source = "Table 1"
+rule.not_below = { column = "alignment", pairs = [["ties-ours", "aligned"]], tolerance = 1.0, blocks = ["bio"] }
+"#;
+
+fn page() -> Page {
+    #[derive(serde::Deserialize)]
+    struct File {
+        claim: Vec<Claim>,
+    }
+    let claims = toml::from_str::<File>(CLAIMS).unwrap().claim;
+    let (spec, cells) = (fixture::spec(), fixture::cells());
+    let measured = Measured {
+        analysis: "First.\n\nSecond, 1 < 2.".into(),
+        table: Table::new(&spec, &cells, &fixture::published()).unwrap(),
+        findings: evaluate(&claims, &spec, &cells).unwrap(),
+        figures: vec![PageFigure { title: "A \"figure\"".into(), svg: "<svg width=\"1\" height=\"1\"></svg>".into() }],
+        listings: vec![Listing {
+            title: "What models said".into(),
+            columns: vec![("answer".into(), false), ("n".into(), true)],
+            rows: vec![vec!["<script>alert(1)</script> & more".into(), "3".into()]],
+        }],
+        spec,
+    };
+    let item = |anchor: &str, measured| PageItem {
+        anchor: anchor.into(),
+        heading: format!("Table {anchor}: a table"),
+        question: "Does it?".into(),
+        command: format!("cargo bunch reproduce {anchor}"),
+        measured,
+    };
+    let part = PagePart {
+        name: "A paper & its items".into(),
+        link: Some("https://arxiv.org/abs/2406.14563".into()),
+        items: vec![item("one", Some(measured)), item("two", None)],
+    };
+    Page { title: "Results".into(), introduction: vec!["What this is.".into()], parts: vec![part] }
+}
+
+/// Tags of the page in order, without those that have no end.
+fn tags(text: &str) -> Vec<String> {
+    let body = text.split_once("</style>").expect("a style").1;
+    let tags = body.split('<').skip(1).map(|part| part.split(['>', ' ', '\n']).next().unwrap_or_default().to_owned());
+    tags.collect()
+}
+
+/// Values of an attribute.
+fn attribute<'a>(text: &'a str, name: &str) -> Vec<&'a str> {
+    let start = format!(" {name}=\"");
+    text.split(start.as_str()).skip(1).map(|rest| rest.split('"').next().unwrap_or_default()).collect()
+}
+
+#[test]
+fn every_tag_is_closed_and_every_link_has_its_target() {
+    let text = page().html();
+    let mut open = vec!["html".to_owned(), "head".to_owned()];
+    for tag in tags(&text) {
+        match tag.strip_prefix('/') {
+            Some(name) => assert_eq!(open.pop().as_deref(), Some(name), "{open:?}"),
+            None => open.push(tag),
+        }
+    }
+    assert!(open.is_empty(), "{open:?}");
+    let ids = attribute(&text, "id");
+    assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
+    let (inner, outer): (Vec<&str>, Vec<&str>) = attribute(&text, "href").into_iter().partition(|to| to.starts_with('#'));
+    assert!(inner.iter().all(|to| ids.contains(&&to[1..])), "{inner:?} {ids:?}");
+    assert_eq!(outer, ["https://arxiv.org/abs/2406.14563"]);
+}
+
+#[test]
+fn nothing_is_loaded_and_nothing_runs() {
+    let text = page().html();
+    for sign in [" src=", "<link", "<script", "@import", "url(", "<iframe", "<object"] {
+        assert!(!text.contains(sign), "{sign}");
+    }
+    assert!(text.contains("&lt;script&gt;alert(1)&lt;/script&gt; &amp; more"), "answers are text");
+    assert!(text.contains("Safety data &lt;b&gt;helps&lt;/b&gt;."));
+}
+
+#[test]
+fn claims_come_with_verdict_size_and_certainty() {
+    let text = page().html();
+    assert!(text.contains("Of 2 claims 1 hold in every comparison of every seed, 0 hold partly, 1 do not hold."), "{text}");
+    assert!(text.contains("<td class=\"verdict holds\">✓ holds</td>"));
+    assert!(text.contains("<div class=\"claim does-not-hold\">\n<span class=\"verdict\">✗ does not hold</span>"));
+    // Means over seeds: 86.87 of the row, 66.43 and 98.43 of the others.
+    assert!(text.contains("+20.4 ± "), "{text}");
+    assert!(text.contains("−11.6 ± ") && text.contains("demanded ≥ −1 (bio: TIES EvoMM, safety data against member aligned)"));
+    assert!(text.contains("How sure: 1 of 1") || text.contains("How sure: 0 of 1"));
+    assert!(text.contains("No results yet: the command makes them."));
+}

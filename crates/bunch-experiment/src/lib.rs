@@ -30,6 +30,7 @@ pub use evomm::{Evomm, Family, Variant};
 pub use metric::{Column, JudgeName, Metric, Part, PromptSet};
 pub use preference::Preference;
 pub use runner::deviation::Deviation;
+pub use runner::dossier::results_page;
 pub use runner::drawing::{Drawing, DrawingKind};
 pub use runner::experiment::{Block, Experiment, Paper, Row, list_experiments};
 pub use runner::outlook::Outlook;

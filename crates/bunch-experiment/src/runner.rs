@@ -5,6 +5,7 @@ pub(crate) mod appendix;
 pub(crate) mod cell_store;
 pub(crate) mod checkpoints;
 pub(crate) mod deviation;
+pub(crate) mod dossier;
 pub(crate) mod drawing;
 pub(crate) mod drawn;
 pub(crate) mod estimate;

@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod model;
+mod report;
 mod training;
 mod verification;
 
@@ -14,6 +15,7 @@ pub use model::{
     FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
     SafetyArguments, TextOptions,
 };
+pub use report::ReportArguments;
 pub use training::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainCommand, TrainingArguments};
 pub use verification::VerifyArguments;
 
@@ -33,6 +35,8 @@ pub enum Command {
     Reproduce(ReproduceArguments),
     /// Check results: their files, their claims, and their numbers by computing them again
     Verify(VerifyArguments),
+    /// Write all results, claims and samples as one HTML page
+    Report(ReportArguments),
     /// Merge checkpoints, as a recipe or options say
     Merge(MergeArguments),
     /// Show what a model directory holds and what is wrong with it

@@ -16,6 +16,7 @@ mod memory;
 mod merge;
 mod methods;
 mod progress;
+mod report;
 mod reproduce;
 mod safety;
 mod train;
@@ -29,6 +30,7 @@ fn main() -> std::process::ExitCode {
     let result = match Arguments::parse().command {
         Command::Reproduce(arguments) => reproduce::reproduce(arguments),
         Command::Verify(arguments) => verify::verify(arguments),
+        Command::Report(arguments) => report::report(arguments),
         Command::Merge(arguments) => merge::merge(arguments),
         Command::Inspect(arguments) => inspect::inspect(&arguments),
         Command::Compare(arguments) => compare::compare(&arguments),

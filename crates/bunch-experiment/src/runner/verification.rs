@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use bunch_report::{Comparison, Finding, MANIFEST_FILE, Manifest, TableSpec, evaluate, findings_csv, read_cells};
 
 use crate::runner::deviation::{Deviation, csv_deviations};
+use crate::runner::dossier::is_of;
 use crate::runner::machine::this_machine;
 use crate::runner::results::count_verdicts;
 use crate::runner::tolerance::Tolerance;
@@ -90,9 +91,9 @@ fn list_results(results: &Path) -> Result<Vec<ResultsPlace>, ExperimentError> {
 /// Committed results with what made them.
 pub struct Committed {
     place: ResultsPlace,
-    folder: PathBuf,
-    manifest: Manifest,
-    run: Run,
+    pub(crate) folder: PathBuf,
+    pub(crate) manifest: Manifest,
+    pub(crate) run: Run,
 }
 
 /// What the files of a results folder say by themselves.
@@ -130,9 +131,7 @@ impl Committed {
         let manifest = Manifest::from_json(&text, &path.to_string_lossy())?;
         let experiment = Experiment::load(root, &place.name)?;
         let variant = &place.variant;
-        let is_of =
-            |scale: &&String| variant.strip_prefix(*scale).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
-        let scale = experiment.scale.keys().filter(is_of).max_by_key(|scale| scale.len());
+        let scale = experiment.scale.keys().filter(|scale| is_of(variant, scale)).max_by_key(|scale| scale.len());
         let limit = variant.split_once("-limit-").map(|(_, rest)| rest.split('-').next().unwrap_or_default());
         let options = Options {
             scale: scale.unwrap_or(variant).clone(),

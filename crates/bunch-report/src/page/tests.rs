@@ -79,7 +79,8 @@ fn every_tag_is_closed_and_every_link_has_its_target() {
     assert!(open.is_empty(), "{open:?}");
     let ids = attribute(&text, "id");
     assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len(), "{ids:?}");
-    let (inner, outer): (Vec<&str>, Vec<&str>) = attribute(&text, "href").into_iter().partition(|to| to.starts_with('#'));
+    let (inner, outer): (Vec<&str>, Vec<&str>) =
+        attribute(&text, "href").into_iter().partition(|to| to.starts_with('#'));
     assert!(inner.iter().all(|to| ids.contains(&&to[1..])), "{inner:?} {ids:?}");
     assert_eq!(outer, ["https://arxiv.org/abs/2406.14563"]);
 }
@@ -97,12 +98,18 @@ fn nothing_is_loaded_and_nothing_runs() {
 #[test]
 fn claims_come_with_verdict_size_and_certainty() {
     let text = page().html();
-    assert!(text.contains("Of 2 claims 1 hold in every comparison of every seed, 0 hold partly, 1 do not hold."), "{text}");
+    assert!(
+        text.contains("Of 2 claims 1 hold in every comparison of every seed, 0 hold partly, 1 do not hold."),
+        "{text}"
+    );
     assert!(text.contains("<td class=\"verdict holds\">✓ holds</td>"));
     assert!(text.contains("<div class=\"claim does-not-hold\">\n<span class=\"verdict\">✗ does not hold</span>"));
     // Means over seeds: 86.87 of the row, 66.43 and 98.43 of the others.
     assert!(text.contains("+20.4 ± "), "{text}");
-    assert!(text.contains("−11.6 ± ") && text.contains("demanded ≥ −1 (bio: TIES EvoMM, safety data against member aligned)"));
+    assert!(
+        text.contains("−11.6 ± ")
+            && text.contains("demanded ≥ −1 (bio: TIES EvoMM, safety data against member aligned)")
+    );
     assert!(text.contains("How sure: 1 of 1") || text.contains("How sure: 0 of 1"));
     assert!(text.contains("No results yet: the command makes them."));
 }

@@ -20,6 +20,10 @@ reproduce-all:
 verify:
     cargo bunch verify
 
+# All results, claims and samples as one page, report.html.
+report:
+    cargo bunch report
+
 # Tables 1 and 2 on a real model, in the folder MODELS; data/models.toml says how to get it.
 reproduce-small MODELS:
     cargo bunch reproduce hammoud2024/table-1 --scale small --models {{MODELS}}

@@ -1,4 +1,4 @@
-//! `bunch verify` as a user runs it: on results as they were written, and on results that somebody changed.
+//! `bunch verify` and `bunch report` as a user runs them: on results as they were written, and on results that somebody changed.
 
 #[path = "../../bunch-experiment/tests/checkout/mod.rs"]
 mod checkout;
@@ -106,6 +106,15 @@ fn changed_results_are_found() {
         assert!(success && text.contains(&line), "{line}: {text}");
     }
     assert!(!checkout.path(".cache/verification").exists(), "what was compared is removed");
+    // The page of the results, made without the model and without the cache.
+    let (success, text) = bunch(&checkout, &["report", "--scale", "small", "--out", "page.html"]);
+    assert!(success && text.starts_with("page.html: 1 items, "), "{text}");
+    let page = fs::read_to_string(checkout.path("page.html")).expect("a page");
+    for part in
+        ["The expert is far above the base.", "✗ does not hold", "cargo bunch reproduce demo/table --scale small"]
+    {
+        assert!(page.contains(part), "{part}");
+    }
     // Without the pretrained model there is nothing to run.
     fs::rename(checkout.path("models"), checkout.path("elsewhere")).expect("moved");
     let (success, text) = bunch(&checkout, &["verify"]);
@@ -121,6 +130,9 @@ fn changed_results_are_found() {
     let changed = sha256_bytes(&read("cells.csv"));
     let message = format!("wrong: cells.csv, sha256: expected {}, got {changed}", sha256_bytes(&cells));
     tampering.refused(&["verify", "--claims-only"], &[&message]);
+    let (success, text) = bunch(&checkout, &["report", "--scale", "small", "--out", "other.html"]);
+    assert!(!success && text.contains("results/demo/table/small: cells.csv, sha256: expected "), "{text}");
+    assert!(!checkout.path("other.html").exists());
     // Whose manifest was changed with it: computed again it is another.
     tampering.vouch("cells.csv", &cells);
     tampering
@@ -169,6 +181,13 @@ fn what_is_not_there_is_told() {
         !success && text.contains("demo/table\n  wrong: expected results in results/demo/table, got none"),
         "{text}"
     );
+    let (success, text) = bunch(&checkout, &["report", "--scale", "small"]);
+    assert!(
+        success && text.contains("Without results yet:\n  cargo bunch reproduce demo/table --scale small"),
+        "{text}"
+    );
+    let (success, text) = bunch(&checkout, &["report", "--scale", "tiny"]);
+    assert!(!success && text.contains("unknown scale `tiny`"), "{text}");
     let (success, text) = bunch(&checkout, &["verify", "demo/chair"]);
     assert!(!success && text.contains("unknown experiment `demo/chair`: there are demo/table"), "{text}");
     fs::create_dir_all(checkout.path("results/demo/table/small")).expect("made");

@@ -1,4 +1,4 @@
-//! Coefficient search: grid, CMA-ES and softmax weighting.
+//! Coefficient search: grid, CMA-ES, NSGA-II and softmax weighting.
 //!
 //! A search proposes batches of points and is told their losses; what a point means (task weights, densities, an
 //! interpolation factor) and how a loss is computed is the caller's business.
@@ -7,11 +7,13 @@ mod cma_es;
 mod distribution;
 mod eigen;
 mod grid;
+mod nsga2;
 mod record;
 mod softmax;
 
 pub use cma_es::{CmaEs, CmaEsConfig};
 pub use grid::Grid;
+pub use nsga2::{Compromise, Nsga2, Nsga2Config};
 pub use softmax::softmax_weights;
 
 use serde::{Deserialize, Serialize};

@@ -6,6 +6,7 @@ use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
+use crate::front_search::Fronts;
 use crate::metric::JudgeName;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
@@ -21,6 +22,8 @@ pub(crate) struct Criterion<'a> {
     pub(crate) expert: &'a [QuestionAnswer],
     /// Tasks whose mean dev accuracy selects among a grid.
     pub(crate) tasks: &'a [String],
+    /// Fronts that rows of the pool share.
+    pub(crate) fronts: &'a Fronts,
 }
 
 impl Criterion<'_> {

@@ -37,6 +37,9 @@ pub enum ExperimentError {
         /// Names that would work.
         known: String,
     },
+    /// A two-objective search without a result.
+    #[error("no merge that the search tried has finite losses")]
+    NoFront,
     /// A row or block that the experiment does not have.
     #[error("unknown row `{name}`: this experiment has {known}")]
     UnknownRow {

@@ -1,15 +1,16 @@
 //! EvoMM: the genes that an evolutionary search has, and the merge that each point of its space stands for.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_checkpoint::StateDict;
 use bunch_merging::{DareTies, Densities, Density, Method, Slerp, Ties};
 use bunch_recipe::Pool;
-use bunch_search::CmaEsConfig;
+use bunch_search::{CmaEs, CmaEsConfig, Search};
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
-use crate::weighting::{Data, Source};
+use crate::criterion::Criterion;
+use crate::weighting::{Data, Found, Source, Weighted, named, run_search};
 
 /// A merge method whose coefficients are searched for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,29 +103,98 @@ impl Family {
     }
 }
 
+impl Evomm {
+    /// The merge with the least loss. `name` keys the random stream, `progress` hears of every merge that was scored.
+    pub(crate) fn find(
+        &self,
+        criterion: &Criterion<'_>,
+        name: &str,
+        seed: u64,
+        progress: &mut dyn FnMut(),
+    ) -> Result<Weighted, ExperimentError> {
+        let pool = criterion.pool;
+        let space = Space::new(self.merge, self.variant, self.layer_granularity, pool);
+        let mut search = CmaEs::new(self.config(&space, name, seed))?;
+        let losses = |point: &[f64]| -> Result<(StateDict, BTreeMap<String, f64>, f64), ExperimentError> {
+            let merged = space.merge(pool, point, seed)?;
+            let model = criterion.model(&merged)?;
+            let expert = criterion.loss(&model, Data::Expert)?;
+            let mut parts = BTreeMap::from([("loss_expert".to_owned(), expert)]);
+            if !self.data.contains(&Data::Safety) {
+                return Ok((merged, parts, expert));
+            }
+            let safety = criterion.loss(&model, Data::Safety)?;
+            parts.insert("loss_safety".into(), safety);
+            Ok((merged, parts, safety + self.alpha * expert))
+        };
+        let mut score = |point: &[f64]| {
+            let (_, _, loss) = losses(point)?;
+            progress();
+            Ok(loss)
+        };
+        let best = run_search(&mut search, &mut score)?;
+        let (weights, parts, loss) = losses(&best)?;
+        let mut detail = named(&space.genes(), &best);
+        detail.extend(parts);
+        detail.insert("loss".into(), loss);
+        Ok(Weighted { weights, found: Found { detail, trace: search.trace().to_vec() } })
+    }
+
+    fn config(&self, space: &Space, name: &str, seed: u64) -> CmaEsConfig {
+        let ranges = space.ranges();
+        let sigma = match self.variant {
+            Variant::Text => self.sigma,
+            Variant::ReleasedCode => CODE_SIGMA / (2.0 * FAR),
+        };
+        CmaEsConfig {
+            dimension: ranges.len(),
+            lower: ranges.iter().map(|range| range.lower).collect(),
+            upper: ranges.iter().map(|range| range.upper).collect(),
+            start: ranges.iter().map(|range| range.start).collect(),
+            sigma,
+            max_evaluations: self.evaluations,
+            restarts: self.restarts,
+            seed,
+            name: name.into(),
+        }
+    }
+}
+
+/// What a gene may be.
+pub(crate) struct Range {
+    pub(crate) lower: f64,
+    pub(crate) upper: f64,
+    /// Where a search from one point starts.
+    pub(crate) start: f64,
+}
+
 /// The space that one search looks through.
-pub(crate) struct Space<'a> {
-    evomm: &'a Evomm,
+pub(crate) struct Space {
+    merge: Family,
+    variant: Variant,
+    /// Decoder layers that share their genes.
+    granularity: usize,
     experts: usize,
     /// Groups of layers with genes of their own.
     groups: usize,
 }
 
-impl<'a> Space<'a> {
-    /// The space for a pool.
-    pub(crate) fn new(evomm: &'a Evomm, pool: &Pool) -> Self {
-        let groups = evomm.layer_granularity.map_or(1, |size| layers(pool.base()).div_ceil(size).max(1));
-        Self { evomm, experts: pool.experts().len(), groups }
+impl Space {
+    /// The space for a pool: the whole model shares its genes unless `layer_granularity` layers do.
+    pub(crate) fn new(merge: Family, variant: Variant, layer_granularity: Option<usize>, pool: &Pool) -> Self {
+        let all = layers(pool.base()).max(1);
+        let granularity = layer_granularity.unwrap_or(all);
+        Self { merge, variant, granularity, experts: pool.experts().len(), groups: all.div_ceil(granularity) }
     }
 
     /// Names of the genes of one group.
     fn genes_of_group(&self) -> Vec<String> {
-        let models = match self.evomm.variant {
+        let models = match self.variant {
             Variant::Text => 1..=self.experts,
             Variant::ReleasedCode => 0..=self.experts,
         };
         let each = |name: &'static str| models.clone().map(move |model| format!("{name}_{model}"));
-        match (self.evomm.merge, self.evomm.variant) {
+        match (self.merge, self.variant) {
             (Family::Slerp, Variant::Text) => vec!["t".into()],
             (Family::Slerp, Variant::ReleasedCode) => each("weight").collect(),
             _ => each("weight").chain(each("density")).collect(),
@@ -140,34 +210,19 @@ impl<'a> Space<'a> {
         }
     }
 
-    /// The search. In the text's variant weights lie in [0, 1] and start at 1/N of the pool, densities lie in [0.1, 1] and
-    /// start in the middle, t lies in [0, 1].
-    pub(crate) fn config(&self, name: &str, seed: u64) -> CmaEsConfig {
+    /// What each gene may be. In the text's variant weights lie in [0, 1] and start at 1/N of the pool, densities lie in
+    /// [0.1, 1] and start in the middle, t lies in [0, 1].
+    pub(crate) fn ranges(&self) -> Vec<Range> {
         let share = 1.0 / (self.experts + 1) as f64;
         let middle = (LOWEST_DENSITY + 1.0) / 2.0;
-        let range = |gene: &String| match self.evomm.variant {
+        let range = |gene: &String| match self.variant {
             Variant::ReleasedCode if gene.starts_with("density") => (-FAR, FAR, 1.0),
             Variant::ReleasedCode => (-FAR, FAR, share),
             Variant::Text if gene.starts_with("density") => (LOWEST_DENSITY, 1.0, middle),
             Variant::Text if gene.starts_with("weight") => (0.0, 1.0, share),
             Variant::Text => (0.0, 1.0, 0.5),
         };
-        let ranges: Vec<(f64, f64, f64)> = self.genes().iter().map(range).collect();
-        let sigma = match self.evomm.variant {
-            Variant::Text => self.evomm.sigma,
-            Variant::ReleasedCode => CODE_SIGMA / (2.0 * FAR),
-        };
-        CmaEsConfig {
-            dimension: ranges.len(),
-            lower: ranges.iter().map(|range| range.0).collect(),
-            upper: ranges.iter().map(|range| range.1).collect(),
-            start: ranges.iter().map(|range| range.2).collect(),
-            sigma,
-            max_evaluations: self.evomm.evaluations,
-            restarts: self.evomm.restarts,
-            seed,
-            name: name.into(),
-        }
+        self.genes().iter().map(range).map(|(lower, upper, start)| Range { lower, upper, start }).collect()
     }
 
     /// The merge at a point.
@@ -177,9 +232,8 @@ impl<'a> Space<'a> {
         if let [method] = &methods[..] {
             return Ok(pool.merge(method, seed)?);
         }
-        let granularity = self.evomm.layer_granularity.unwrap_or(1);
         let group_of = |tensor: &str| match layer(tensor) {
-            Some(layer) => layer / granularity,
+            Some(layer) => layer / self.granularity,
             // What comes before the layers goes with the first, what comes after with the last, as in mergekit's slices.
             None if tensor.contains("embed_tokens") => 0,
             None => self.groups - 1,
@@ -188,8 +242,8 @@ impl<'a> Space<'a> {
     }
 
     fn method(&self, genes: &[f64]) -> Result<Method, ExperimentError> {
-        let Evomm { merge, variant, .. } = *self.evomm;
-        if variant == Variant::Text {
+        let merge = self.merge;
+        if self.variant == Variant::Text {
             return merge.method(genes, self.experts);
         }
         let models = self.experts + 1;
@@ -234,6 +288,10 @@ mod tests {
         Pool::new(weights(0.0), vec![weights(1.0)]).unwrap()
     }
 
+    fn space(evomm: &Evomm) -> Space {
+        Space::new(evomm.merge, evomm.variant, evomm.layer_granularity, &pool())
+    }
+
     fn evomm(text: &str) -> Evomm {
         let usual = "data = ['expert']\nalpha = 0.3\nevaluations = 10\nsigma = 0.25\nrestarts = 0\n";
         toml::from_str(&format!("{usual}{text}")).unwrap()
@@ -242,9 +300,9 @@ mod tests {
     #[test]
     fn without_granularity_the_whole_model_shares_its_genes() {
         let evomm = evomm("merge = 'ties'");
-        let (pool, space) = (pool(), Space::new(&evomm, &pool()));
+        let (pool, space) = (pool(), space(&evomm));
         assert_eq!(space.genes(), ["weight_1", "density_1"]);
-        let config = space.config("x", 0);
+        let config = evomm.config(&space, "x", 0);
         assert_eq!((config.lower, config.upper, config.start), (vec![0.0, 0.1], vec![1.0, 1.0], vec![0.5, 0.55]));
         let merged = space.merge(&pool, &[0.5, 1.0], 0).unwrap();
         assert!(merged.values().all(|tensor| *tensor.data == [0.5, 1.0]));
@@ -253,7 +311,7 @@ mod tests {
     #[test]
     fn groups_of_layers_have_their_own() {
         let evomm = evomm("merge = 'ties'\nlayer_granularity = 1");
-        let (pool, space) = (pool(), Space::new(&evomm, &pool()));
+        let (pool, space) = (pool(), space(&evomm));
         assert_eq!(space.genes(), ["weight_1@0", "density_1@0", "weight_1@1", "density_1@1"]);
         let merged = space.merge(&pool, &[0.25, 1.0, 0.75, 1.0], 0).unwrap();
         let first = |name: &str| merged[name].data[0];
@@ -264,15 +322,15 @@ mod tests {
     #[test]
     fn the_released_code_has_genes_for_the_base_and_weights_of_any_sign() {
         let evomm = evomm("merge = 'ties'\nvariant = 'released_code'");
-        let (pool, space) = (pool(), Space::new(&evomm, &pool()));
+        let (pool, space) = (pool(), space(&evomm));
         assert_eq!(space.genes(), ["weight_0", "weight_1", "density_0", "density_1"]);
-        let config = space.config("x", 0);
+        let config = evomm.config(&space, "x", 0);
         assert_eq!(config.start, [0.5, 0.5, 1.0, 1.0]);
         assert!((config.sigma * 8.0 - 1.0 / 6.0).abs() < 1e-12);
         let merged = space.merge(&pool, &[9.0, -0.5, 0.0, -3.0], 0).unwrap();
         assert!(merged.values().all(|tensor| tensor.data[0] == -0.5));
         let evomm = self::evomm("merge = 'slerp'\nvariant = 'released_code'");
-        let method = Space::new(&evomm, &pool).method(&[1.0, 1.0]).unwrap();
+        let method = self::space(&evomm).method(&[1.0, 1.0]).unwrap();
         assert_eq!(method, Slerp { t: 0.5 }.into());
     }
 }

@@ -10,6 +10,7 @@ use bunch_recipe::Pool;
 use crate::criterion::Criterion;
 use crate::data::PoolData;
 use crate::evaluation::Evaluation;
+use crate::front_search::Fronts;
 use crate::likeness::Likeness;
 use crate::measurement::{Measurement, Score};
 use crate::metric::Metric;
@@ -24,6 +25,7 @@ use crate::{ExperimentError, Run};
 pub(crate) struct PreparedPool {
     pub(crate) pool: Pool,
     pub(crate) data: BTreeMap<DataNeed, PoolData>,
+    pub(crate) fronts: Fronts,
 }
 
 impl Run {
@@ -43,7 +45,14 @@ impl Run {
             None => Default::default(),
         };
         let tasks = self.experiment.selection(plan.block);
-        let criterion = Criterion { pool: &prepared.pool, bench, safety: &safety, expert: &expert, tasks: &tasks };
+        let criterion = Criterion {
+            pool: &prepared.pool,
+            bench,
+            safety: &safety,
+            expert: &expert,
+            tasks: &tasks,
+            fronts: &prepared.fronts,
+        };
         let merge_cost = bench.world.costs().merge;
         let all = plan.row.weighting.evaluations(plan.block.experts.len());
         let mut scored = 0;

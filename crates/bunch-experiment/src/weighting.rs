@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
 use bunch_merging::{Linear, Method};
-use bunch_search::{CmaEs, Evaluation, Grid, Search, softmax_weights};
+use bunch_search::{Evaluation, Grid, Search, softmax_weights};
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::criterion::Criterion;
-use crate::evomm::{Evomm, Family, Space};
+use crate::evomm::{Evomm, Family};
+use crate::front_search::FrontSearch;
 use crate::preference::Preference;
 use crate::runner::experiment::Block;
 use crate::scale::Scale;
@@ -65,6 +66,8 @@ pub enum Weighting {
     Grid(GridSearch),
     /// EvoMM: CMA-ES on the loss over generated data (Hammoud et al. 2024, Eq. 4 and 5).
     Evomm(Evomm),
+    /// One point of the front of both losses that NSGA-II finds.
+    Front(FrontSearch),
     /// LM-Cocktail: weights by softmax of the members' log-likelihood of the data (Eq. 3).
     LmCocktail(LmCocktail),
     /// A model of the pool after preference tuning.
@@ -123,6 +126,7 @@ impl Weighting {
             Weighting::Member(_) | Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) => &[],
             Weighting::Grid(_) | Weighting::Preference(_) | Weighting::Best(_) => &[],
             Weighting::Evomm(evomm) => &evomm.data,
+            Weighting::Front(_) => &[Data::Expert, Data::Safety],
             Weighting::LmCocktail(cocktail) => &cocktail.data,
         }
     }
@@ -131,7 +135,7 @@ impl Weighting {
     pub(crate) fn need(&self, pairs: usize) -> Option<DataNeed> {
         match self {
             Weighting::Evomm(evomm) => Some(DataNeed { pairs: evomm.pairs.unwrap_or(pairs), source: evomm.source }),
-            Weighting::LmCocktail(_) => Some(DataNeed { pairs, source: Source::Generated }),
+            Weighting::Front(_) | Weighting::LmCocktail(_) => Some(DataNeed { pairs, source: Source::Generated }),
             _ => None,
         }
     }
@@ -143,6 +147,7 @@ impl Weighting {
             Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) => 1,
             Weighting::Grid(grid) => grid.axes(experts).iter().map(Vec::len).product(),
             Weighting::Evomm(evomm) => evomm.evaluations,
+            Weighting::Front(front) => front.evaluations_of_a_point(),
             Weighting::LmCocktail(_) => 1 + experts,
             Weighting::Preference(preference) => preference.evaluations(),
             Weighting::Best(all) => all.iter().map(|weighting| weighting.evaluations(experts) + 1).sum(),
@@ -153,6 +158,7 @@ impl Weighting {
     pub(crate) fn resize(&mut self, scale: &Scale) {
         match self {
             Weighting::Evomm(evomm) => evomm.evaluations = scale.evaluations.unwrap_or(evomm.evaluations),
+            Weighting::Front(front) => front.evaluations = scale.evaluations.unwrap_or(front.evaluations),
             Weighting::Grid(grid) => {
                 let Some(values) = &scale.grid else { return };
                 match grid.merge {
@@ -222,14 +228,18 @@ impl Weighting {
                 }
                 Ok(())
             }
+            Weighting::Front(front) => {
+                slerp(front.merge)?;
+                front.check()
+            }
             Weighting::LmCocktail(cocktail) if cocktail.data.is_empty() => Err("data is empty".into()),
             Weighting::LmCocktail(_) => Ok(()),
             Weighting::Preference(preference) => preference.check(experts + 1),
             Weighting::Best(all) if all.is_empty() => Err("best of nothing".into()),
             Weighting::Best(all) => all.iter().try_for_each(|weighting| match weighting {
                 Weighting::Best(_) => Err("best of bests".into()),
-                Weighting::Evomm(_) | Weighting::LmCocktail(_) => {
-                    Err("best looks at dev data, not at generated data: no evomm, no lm_cocktail".into())
+                other if !other.data().is_empty() => {
+                    Err("best looks at dev data, not at generated data: no evomm, no front, no lm_cocktail".into())
                 }
                 other => other.check(block),
             }),
@@ -274,33 +284,8 @@ impl Weighting {
                 let weights = pool.merge(&grid.merge.method(&best, experts)?, seed)?;
                 Ok(Weighted { weights, found: Found { detail, trace: search.trace().to_vec() } })
             }
-            Weighting::Evomm(evomm) => {
-                let space = Space::new(evomm, pool);
-                let mut search = CmaEs::new(space.config(name, seed))?;
-                let losses = |point: &[f64]| -> Result<(StateDict, BTreeMap<String, f64>, f64), ExperimentError> {
-                    let merged = space.merge(pool, point, seed)?;
-                    let model = criterion.model(&merged)?;
-                    let expert = criterion.loss(&model, Data::Expert)?;
-                    let mut parts = BTreeMap::from([("loss_expert".to_owned(), expert)]);
-                    if !evomm.data.contains(&Data::Safety) {
-                        return Ok((merged, parts, expert));
-                    }
-                    let safety = criterion.loss(&model, Data::Safety)?;
-                    parts.insert("loss_safety".into(), safety);
-                    Ok((merged, parts, safety + evomm.alpha * expert))
-                };
-                let mut score = |point: &[f64]| {
-                    let (_, _, loss) = losses(point)?;
-                    progress();
-                    Ok(loss)
-                };
-                let best = run_search(&mut search, &mut score)?;
-                let (weights, parts, loss) = losses(&best)?;
-                let mut detail = named(&space.genes(), &best);
-                detail.extend(parts);
-                detail.insert("loss".into(), loss);
-                Ok(Weighted { weights, found: Found { detail, trace: search.trace().to_vec() } })
-            }
+            Weighting::Evomm(evomm) => evomm.find(criterion, name, seed, progress),
+            Weighting::Front(front) => front.find(criterion, seed, progress),
             Weighting::LmCocktail(cocktail) => {
                 let mut scores = Vec::new();
                 for member in pool.members() {
@@ -376,12 +361,13 @@ impl GridSearch {
     }
 }
 
-fn named(names: &[String], values: &[f64]) -> BTreeMap<String, f64> {
+/// Coordinates by name.
+pub(crate) fn named(names: &[String], values: &[f64]) -> BTreeMap<String, f64> {
     names.iter().cloned().zip(values.iter().copied()).collect()
 }
 
 /// Runs a search to its end and returns the best point.
-fn run_search(
+pub(crate) fn run_search(
     search: &mut dyn Search,
     score: &mut dyn FnMut(&[f64]) -> Result<f64, ExperimentError>,
 ) -> Result<Vec<f64>, ExperimentError> {

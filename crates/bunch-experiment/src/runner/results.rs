@@ -55,7 +55,7 @@ impl Experiment {
     /// Why rows have no number in columns that show what a search reports, or where a task vector points.
     fn without_number(&self) -> Vec<Missing> {
         let reason = |row: &Row, column: &Column| match column.metric {
-            Metric::Detail if !matches!(row.weighting, Weighting::Evomm(_)) => Some("no search"),
+            Metric::Detail if !matches!(row.weighting, Weighting::Evomm(_) | Weighting::Front(_)) => Some("no search"),
             // The base's own task vector is zero.
             Metric::TaskCosine | Metric::SignAgreement if row.weighting == Weighting::Member(0) => Some("no direction"),
             _ => None,

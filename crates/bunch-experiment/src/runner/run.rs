@@ -11,6 +11,7 @@ use bunch_recipe::Pool;
 use bunch_tuning::Observer;
 
 use crate::ExperimentError;
+use crate::front_search::Fronts;
 use crate::measurement::Measurement;
 use crate::runner::cell_store::CellStore;
 use crate::runner::experiment::Experiment;
@@ -319,7 +320,7 @@ impl Run {
                     let mut models = models.collect::<Result<Vec<_>, ExperimentError>>()?;
                     let base = models.remove(0);
                     let pool = Pool::new(base, models)?;
-                    let _ = slot.set(PreparedPool { pool, data });
+                    let _ = slot.set(PreparedPool { pool, data, fronts: Fronts::default() });
                     Ok(())
                 }),
             });

@@ -93,7 +93,9 @@ fn merges(weighting: &Weighting, block: &Block) -> usize {
     match weighting {
         Weighting::Member(_) | Weighting::Preference(_) => 0,
         Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) | Weighting::LmCocktail(_) => 1,
-        Weighting::Grid(_) | Weighting::Evomm(_) => weighting.evaluations(block.experts.len()) + 1,
+        Weighting::Grid(_) | Weighting::Evomm(_) | Weighting::Front(_) => {
+            weighting.evaluations(block.experts.len()) + 1
+        }
         Weighting::Best(all) => all.iter().map(|weighting| merges(weighting, block)).sum(),
     }
 }

@@ -9,6 +9,7 @@ use super::diagrams::{arrow, text};
 use super::{Background, Drawn, File, both};
 use crate::ExperimentError;
 use crate::data::PoolData;
+use crate::front_search::FrontSearch;
 use crate::runner::drawing::StagesDiagram;
 use crate::runner::experiment::{Block, Row};
 use crate::weighting::{Data, Weighting};
@@ -211,6 +212,10 @@ fn criterion(row: &Row) -> String {
             format!("Least L_safety + {} L_expert of {} merges, by CMA-ES", evomm.alpha, evomm.evaluations)
         }
         Weighting::Evomm(evomm) => format!("Least L_expert of {} merges, by CMA-ES", evomm.evaluations),
+        Weighting::Front(front) => {
+            let FrontSearch { evaluations, point, points, .. } = front;
+            format!("Point {point} of {points} on the front of L_safety and L_expert, of {evaluations} merges, by NSGA-II")
+        }
         _ => "Weights by the members' log-likelihood of the answers".into(),
     }
 }

@@ -47,7 +47,9 @@ impl FrontSearch {
         }
         if self.population < 2 || self.evaluations < self.population {
             let (evaluations, population) = (self.evaluations, self.population);
-            return Err(format!("{evaluations} evaluations of populations of {population}, expected one of at least 2"));
+            return Err(format!(
+                "{evaluations} evaluations of populations of {population}, expected one of at least 2"
+            ));
         }
         Ok(())
     }

@@ -188,8 +188,7 @@ impl Nsga2 {
     fn select(&mut self) {
         let mut left = std::mem::take(&mut self.parents);
         while !left.is_empty() && self.parents.len() < self.config.population {
-            let best: Vec<bool> =
-                left.iter().map(|point| !left.iter().any(|other| other.dominates(point))).collect();
+            let best: Vec<bool> = left.iter().map(|point| !left.iter().any(|other| other.dominates(point))).collect();
             let mut front = Vec::new();
             let mut rest = Vec::new();
             for (point, best) in left.into_iter().zip(best) {

@@ -214,7 +214,9 @@ fn criterion(row: &Row) -> String {
         Weighting::Evomm(evomm) => format!("Least L_expert of {} merges, by CMA-ES", evomm.evaluations),
         Weighting::Front(front) => {
             let FrontSearch { evaluations, point, points, .. } = front;
-            format!("Point {point} of {points} on the front of L_safety and L_expert, of {evaluations} merges, by NSGA-II")
+            format!(
+                "Point {point} of {points} on the front of L_safety and L_expert, of {evaluations} merges, by NSGA-II"
+            )
         }
         _ => "Weights by the members' log-likelihood of the answers".into(),
     }

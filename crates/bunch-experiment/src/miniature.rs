@@ -19,8 +19,9 @@ use bunch_tuning::{Example, Observer, PreferenceExample};
 use burn::tensor::Device;
 
 use crate::ExperimentError;
+use crate::runner::costs::{self, Costs};
 use crate::scale::Scale;
-use crate::world::{Costs, EvaluationSets, Manner, RealQuestions, Trained, World};
+use crate::world::{EvaluationSets, Manner, RealQuestions, Trained, World};
 
 /// One seed's synthetic world and its zoo.
 pub(crate) struct Miniature {
@@ -117,7 +118,7 @@ impl World for Miniature {
     }
 
     fn costs(&self) -> Costs {
-        Costs { step: 120, data: 4000, merge: 120, evaluation: 3000 }
+        costs::MINIATURE
     }
 
     fn max_jobs(&self) -> Option<usize> {

@@ -6,6 +6,7 @@ use bunch_tuning::{Decision, Observer, PreferenceLoss, PreferenceRun, Schedule, 
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
+use crate::runner::costs::ROWS_OF_A_MERGE;
 use crate::world::World;
 
 /// Preference tuning of a model of the pool (Thakkar et al. 2025, baselines).
@@ -30,9 +31,6 @@ pub struct Preference {
     /// Learning rate after warm-up.
     pub learning_rate: f64,
 }
-
-/// Rows of a step that costs as much as scoring a merge, for the progress display.
-const ROWS_OF_A_MERGE: usize = 128;
 
 impl Preference {
     fn steps(&self) -> usize {

@@ -4,6 +4,7 @@
 pub(crate) mod appendix;
 pub(crate) mod cell_store;
 pub(crate) mod checkpoints;
+pub(crate) mod costs;
 pub(crate) mod deviation;
 pub(crate) mod dossier;
 pub(crate) mod drawing;

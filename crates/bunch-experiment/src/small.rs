@@ -12,9 +12,10 @@ use bunch_tuning::Observer;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
+use crate::runner::costs::{self, Costs};
 use crate::scale::Scale;
 use crate::workbench::Places;
-use crate::world::{Costs, EvaluationSets, Manner, Trained, World};
+use crate::world::{EvaluationSets, Manner, Trained, World};
 
 /// One seed's zoo around the pretrained model.
 pub(crate) struct Small {
@@ -128,7 +129,7 @@ impl World for Small {
     }
 
     fn costs(&self) -> Costs {
-        Costs { step: 6_000, data: 150_000, merge: 6_000, evaluation: 60_000 }
+        costs::SMALL
     }
 
     /// A job holds a merge twice beside the pool: as weights and as a model, of half a gigabyte each. One at a time uses all

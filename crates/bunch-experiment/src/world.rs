@@ -14,6 +14,7 @@ use burn::tensor::Device;
 
 use crate::ExperimentError;
 use crate::metric::PromptSet;
+use crate::runner::costs::Costs;
 use crate::scale::Scale;
 
 /// The model that every world has for writing unsafe questions.
@@ -69,19 +70,6 @@ pub(crate) struct Manner {
     pub(crate) temperature: f32,
     /// Questions that may be asked for each pair that is wanted.
     pub(crate) patience: usize,
-}
-
-/// Rough costs in milliseconds, for the progress display alone.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Costs {
-    /// A training step.
-    pub(crate) step: u64,
-    /// Generating the data of a pool.
-    pub(crate) data: u64,
-    /// Merging and scoring a candidate.
-    pub(crate) merge: u64,
-    /// Measuring a model in every column.
-    pub(crate) evaluation: u64,
 }
 
 /// One seed's world.

@@ -28,6 +28,11 @@ impl ModelStore {
         self.folder.join(&id[..32.min(id.len())])
     }
 
+    /// Whether the model with that address was made.
+    pub(crate) fn contains(&self, id: &str) -> bool {
+        self.path(id).exists()
+    }
+
     /// The model with that address, made now if it never was.
     pub(crate) fn load_or_make(
         &self,

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::runner::cell_store::CellStore;
 use crate::runner::checkpoints::Checkpoints;
 use crate::runner::estimate::{Gpu, Hardware, Utilisation, Work};
+use crate::runner::model_store::ModelStore;
 use crate::runner::paper_data::PaperData;
 use crate::runner::planning::{CellPlan, cells, data_plan};
 use crate::runner::requirements::Requirements;
@@ -43,6 +44,8 @@ pub(crate) struct Made {
     cells: BTreeSet<String>,
     models: BTreeSet<String>,
     data: BTreeSet<PathBuf>,
+    /// Models that weightings train.
+    tuned: BTreeSet<String>,
 }
 
 /// A world whose models are made here.
@@ -68,7 +71,7 @@ impl Training {
     }
 }
 
-/// Minutes that work of that cost takes on so many threads: a unit of cost is about a millisecond on one.
+/// Minutes that work of that cost, in milliseconds, takes on so many threads.
 pub(crate) fn minutes(cost: u64, threads: usize) -> f64 {
     cost as f64 / 60_000.0 / threads as f64
 }
@@ -147,7 +150,7 @@ impl Run {
         let cache = &self.options.cache;
         let benches = self.benches()?;
         let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
-        let store = CellStore::new(cache);
+        let (store, tuned) = (CellStore::new(cache), ModelStore::new(cache));
         let fresh = self.options.fresh;
         let mut found = Vec::new();
         for plan in &plans {
@@ -182,8 +185,12 @@ impl Run {
             let bench = &benches[plan.bench];
             let costs = bench.world.costs();
             let evaluations = plan.row.weighting.evaluations(plan.block.experts.len());
-            merges += evaluations;
-            cost += evaluations as u64 * costs.merge + costs.evaluation;
+            let is_made = match &plan.trained {
+                Some(id) => !made.tuned.insert(id.clone()) || !fresh && tuned.contains(id),
+                None => false,
+            };
+            cost += if is_made { 0 } else { evaluations as u64 * costs.merge } + costs.evaluation;
+            merges += if plan.trained.is_some() { 0 } else { evaluations };
             let Some(need) = plan.row.weighting.need(self.scale.pairs) else { continue };
             let path = data_plan(plan.block, need, &self.scale, bench, cache)?.path;
             let is_missing = fresh || !path.exists();

@@ -14,6 +14,7 @@ use crate::ExperimentError;
 use crate::front_search::Fronts;
 use crate::measurement::Measurement;
 use crate::runner::cell_store::CellStore;
+use crate::runner::costs::Costs;
 use crate::runner::experiment::Experiment;
 use crate::runner::model_store::ModelStore;
 use crate::runner::planning::{CellPlan, cells, data_plan, helpers, members};
@@ -24,7 +25,6 @@ use crate::scale::Scale;
 use crate::scoring::PreparedPool;
 use crate::weighting::DataNeed;
 use crate::workbench::{Places, Workbench};
-use crate::world::Costs;
 
 /// How an experiment is run.
 #[derive(Debug, Clone)]
@@ -326,7 +326,8 @@ impl Run {
             });
         }
         for (plan, slot) in plans.iter().zip(&slots) {
-            let evaluations = plan.row.weighting.evaluations(plan.block.experts.len()) as u64;
+            let is_made = plan.trained.as_ref().is_some_and(|id| models.contains(id));
+            let evaluations = if is_made { 0 } else { plan.row.weighting.evaluations(plan.block.experts.len()) as u64 };
             let prepared = prepared[&key(plan)];
             let Costs { merge, evaluation, .. } = benches[plan.bench].world.costs();
             let (pool, plan) = (&pools[&key(plan)], *plan);

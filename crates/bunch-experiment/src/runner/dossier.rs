@@ -10,7 +10,7 @@ use bunch_report::{
 
 use crate::runner::published;
 use crate::runner::verification::{Committed, ResultsPlace};
-use crate::{Experiment, ExperimentError, Options, list_experiments};
+use crate::{Drawing, DrawingKind, Experiment, ExperimentError, Options, list_experiments};
 
 /// Folders of experiments in the order of the page, and the headings of their parts.
 const PARTS: [(&str, &str); 3] = [
@@ -132,7 +132,7 @@ fn measured(root: &Path, committed: &Committed) -> Result<Measured, ExperimentEr
     };
     let names = committed.manifest.outputs.iter().map(|output| &output.path);
     let figures = names.filter(|name| name.ends_with(".svg")).map(figure).collect::<Result<_, _>>()?;
-    let listings = vec![
+    let mut listings = vec![
         differences(&Lines::read("differences.csv", &read("differences.csv")?)?, &findings),
         searches(experiment, &cells),
         Lines::read("stages.csv", &read("stages.csv")?)?
@@ -141,6 +141,12 @@ fn measured(root: &Path, committed: &Committed) -> Result<Measured, ExperimentEr
         materials(committed),
         provenance(committed),
     ];
+    for Drawing { name, title, draw } in &experiment.drawings {
+        if let DrawingKind::Front(_) = draw {
+            let name = format!("{name}.csv");
+            listings.insert(0, Lines::read(&name, &read(&name)?)?.listing(title, &["hypervolume"]));
+        }
+    }
     let table = Table::new(&spec, &cells, &published::load(root, experiment)?)?;
     Ok(Measured { analysis: experiment.analysis.clone(), spec, table, findings, figures, listings })
 }

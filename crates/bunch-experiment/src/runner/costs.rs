@@ -15,10 +15,10 @@ pub(crate) struct Costs {
     pub(crate) evaluation: u64,
 }
 
-/// The miniature world. The means of a run of all experiments.
+/// The miniature world, from the wall times of a run of all experiments; that of data is an estimate.
 pub(crate) const MINIATURE: Costs = Costs { step: 80, data: 3000, merge: 45, evaluation: 900 };
 
-/// The small scale, whose jobs run one at a time on two cores. The means of both tables.
+/// The small scale, whose jobs run one at a time on two cores, from the wall times of both tables; that of data is an estimate.
 pub(crate) const SMALL: Costs = Costs { step: 2_700, data: 60_000, merge: 1_200, evaluation: 25_000 };
 
 /// Rows of a step of preference tuning that cost as much as scoring a merge.

@@ -1,33 +1,56 @@
 //! Sign election and disjoint merge (TIES, steps 2 and 3).
 
-use crate::block::BLOCK;
+use std::array;
+
+/// Entries that are merged at a time: their sums stay in registers.
+const LANES: usize = 32;
 
 /// Merges contributions entry by entry: the sign of their sum is elected (an exact zero elects plus), contributions of
 /// the other sign and zeros are left out, and the rest is added up. With `normalize`, each entry is then divided by the
 /// sum of the weights of the experts that were not left out there (by 1 where that sum is 0).
 ///
-/// `weighted` holds one contribution for each entry of `weights`, each as long as `merged`, at most one block.
+/// `weighted` holds one contribution for each entry of `weights`, each as long as `merged`.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
 pub(crate) fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool, merged: &mut [f32]) {
     let len = merged.len();
-    let (mut sums, mut divisors) = ([0.0_f32; BLOCK], [0.0_f32; BLOCK]);
-    let (sums, divisors) = (&mut sums[..len], &mut divisors[..len]);
-    for contribution in weighted.chunks_exact(len) {
-        for (sum, value) in sums.iter_mut().zip(contribution) {
-            *sum += value;
+    let (chunks, rest) = merged.as_chunks_mut();
+    let whole = chunks.len() * LANES;
+    for (chunk, merged) in chunks.iter_mut().enumerate() {
+        let at = chunk * LANES;
+        *merged = elect(|expert| array::from_fn(|lane| weighted[expert * len + at..][..LANES][lane]), weights, normalize);
+    }
+    if !rest.is_empty() {
+        let rest_of = |expert: usize| &weighted[expert * len + whole..][..rest.len()];
+        let padded = |expert| array::from_fn(|lane| rest_of(expert).get(lane).copied().unwrap_or_default());
+        let merged = elect(padded, weights, normalize);
+        rest.copy_from_slice(&merged[..rest.len()]);
+    }
+}
+
+/// What the entries of a chunk are merged to; `contribution` gives what an expert contributes to them.
+#[inline(always)]
+fn elect(contribution: impl Fn(usize) -> [f32; LANES], weights: &[f32], normalize: bool) -> [f32; LANES] {
+    let mut sums = [0.0; LANES];
+    for expert in 0..weights.len() {
+        let values = contribution(expert);
+        for lane in 0..LANES {
+            sums[lane] += values[lane];
         }
     }
-    merged.fill(0.0);
-    for (contribution, &weight) in weighted.chunks_exact(len).zip(weights) {
-        for (((merged, divisor), sum), &value) in merged.iter_mut().zip(&mut *divisors).zip(&*sums).zip(contribution) {
-            let agrees = (value > 0.0) & (*sum >= 0.0) | (value < 0.0) & (*sum < 0.0);
-            *merged += if agrees { value } else { 0.0 };
-            *divisor += if agrees { weight } else { 0.0 };
+    let (mut merged, mut divisors) = ([0.0; LANES], [0.0; LANES]);
+    for (expert, &weight) in weights.iter().enumerate() {
+        let values = contribution(expert);
+        for lane in 0..LANES {
+            let value = values[lane];
+            let agrees = (value > 0.0) & (sums[lane] >= 0.0) | (value < 0.0) & (sums[lane] < 0.0);
+            merged[lane] += if agrees { value } else { 0.0 };
+            divisors[lane] += if agrees { weight } else { 0.0 };
         }
     }
     if normalize {
-        for (merged, &mut divisor) in merged.iter_mut().zip(divisors) {
-            *merged /= if divisor == 0.0 { 1.0 } else { divisor };
+        for lane in 0..LANES {
+            merged[lane] /= if divisors[lane] == 0.0 { 1.0 } else { divisors[lane] };
         }
     }
+    merged
 }

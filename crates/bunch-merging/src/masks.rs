@@ -82,22 +82,23 @@ fn weigh_bits(bits: &[u64], factor: f32, deltas: &[f32], out: &mut [f32]) {
 fn sums_of_magnitudes(bits: &[u64], deltas: &[f32]) -> (f64, f64) {
     const LANES: usize = 32;
     let (mut all, mut kept) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-    let halves = bits.iter().flat_map(|bits| [*bits as u32, (bits >> 32) as u32]);
-    for (half, deltas) in halves.zip(deltas.chunks(LANES)) {
-        // The last chunk is filled up with zeros, which change no sum.
-        let mut padded = [0.0; LANES];
-        let deltas: &[f32; LANES] = match deltas.try_into() {
-            Ok(deltas) => deltas,
-            Err(_) => {
-                padded[..deltas.len()].copy_from_slice(deltas);
-                &padded
-            }
-        };
+    let mut add = |deltas: &[f32; LANES], half: u32| {
         for lane in 0..LANES {
             let magnitude = f64::from(deltas[lane].abs());
             all[lane] += magnitude;
             kept[lane] += if half & (1 << lane) != 0 { magnitude } else { 0.0 };
         }
+    };
+    let half = |index: usize| (bits[index / 2] >> (LANES * (index % 2))) as u32;
+    let (chunks, rest) = deltas.as_chunks();
+    for (index, deltas) in chunks.iter().enumerate() {
+        add(deltas, half(index));
+    }
+    if !rest.is_empty() {
+        // The last chunk is filled up with zeros, which change no sum. Apart from the others, whose sums stay in registers.
+        let mut padded = [0.0; LANES];
+        padded[..rest.len()].copy_from_slice(rest);
+        add(&padded, half(chunks.len()));
     }
     (all.iter().sum(), kept.iter().sum())
 }

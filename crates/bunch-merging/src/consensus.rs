@@ -17,7 +17,8 @@ pub(crate) fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool
     let whole = chunks.len() * LANES;
     for (chunk, merged) in chunks.iter_mut().enumerate() {
         let at = chunk * LANES;
-        *merged = elect(|expert| array::from_fn(|lane| weighted[expert * len + at..][..LANES][lane]), weights, normalize);
+        *merged =
+            elect(|expert| array::from_fn(|lane| weighted[expert * len + at..][..LANES][lane]), weights, normalize);
     }
     if !rest.is_empty() {
         let rest_of = |expert: usize| &weighted[expert * len + whole..][..rest.len()];

@@ -21,7 +21,7 @@ impl Cutoff {
 }
 
 /// Which part of the bits of a magnitude a pass counts: 16 high bits first, then the 15 below.
-const LOW_BITS: u32 = 15;
+pub(crate) const LOW_BITS: u32 = 15;
 
 /// How often each value of the high or the low bits of a magnitude occurs.
 #[derive(Debug, Clone)]
@@ -56,11 +56,6 @@ impl Histogram {
                 }
             }
         }
-    }
-
-    /// Counts one occurrence.
-    pub(crate) fn count(&mut self, bucket: usize) {
-        self.0[bucket] += 1;
     }
 
     /// The bucket in which the `wanted`-th largest value lies, how many values lie in the buckets above it, and how many

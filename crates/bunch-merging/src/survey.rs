@@ -4,7 +4,7 @@ use crate::block::BLOCK;
 use crate::error::MergeError;
 use crate::info::{ExpertCount, Info};
 use crate::parameters::Density;
-use crate::selection::Histogram;
+use crate::selection::{Histogram, LOW_BITS};
 use crate::tensor::TensorAcrossModels;
 use crate::trim::kept_count;
 use std::collections::BTreeMap;
@@ -27,14 +27,6 @@ pub struct Survey {
     kept: BTreeMap<String, Vec<usize>>,
 }
 
-/// What one tensor contributes to the search for one expert's cutoff.
-struct Candidates {
-    /// How many entries are certainly kept.
-    above: usize,
-    /// The low bits of the magnitudes that share the cutoff's high bits.
-    undecided: Vec<u16>,
-}
-
 impl Survey {
     /// How many entries of each expert's task vector this tensor keeps; `None` for a tensor that was not visited.
     pub fn kept(&self, tensor: &str) -> Option<&[usize]> {
@@ -51,61 +43,64 @@ impl Survey {
     /// Selects the largest entries over all tensors together, `densities[expert]` of each task vector; among equal
     /// magnitudes those of the earlier tensor, then of the lower index.
     ///
-    /// Two visits: the first finds the high 16 bits of each cutoff from a histogram, the second the low 15 among the
-    /// few entries that share them. No task vector is ever held as a whole.
+    /// Three visits: the first finds the high 16 bits of each cutoff from a histogram, the second the low 15 among the
+    /// entries that share them, the third counts what each tensor keeps. What is held does not grow with the model.
     pub(crate) fn largest<S: TensorSource>(
         info: &Info,
         densities: &[Density],
         source: &mut S,
     ) -> Result<Self, S::Error> {
-        let mut histograms = vec![Histogram::high(); densities.len()];
-        let mut total = 0;
+        let experts = densities.len();
+        let (mut counts, mut total) = (vec![Histogram::high(); experts], 0);
         source.visit(&mut |tensor| {
             total += tensor.len();
-            each_task_vector(info, tensor, densities.len(), |expert, deltas| histograms[expert].count_high(deltas))
+            each_task_vector(info, tensor, experts, |expert, deltas| counts[expert].count_high(deltas))
         })?;
-
         let wanted: Vec<usize> = densities.iter().map(|density| kept_count(*density, total)).collect();
-        let cutoffs: Vec<(u32, usize, usize)> =
-            histograms.iter().zip(&wanted).map(|(counts, &wanted)| counts.find(wanted)).collect();
+        let high: Vec<_> = counts.iter().zip(&wanted).map(|(counts, &wanted)| counts.find(wanted)).collect();
 
-        let mut tensors: Vec<(String, Vec<Candidates>)> = Vec::new();
+        let mut counts = vec![Histogram::low(); experts];
         source.visit(&mut |tensor| {
-            let mut candidates: Vec<Candidates> =
-                densities.iter().map(|_| Candidates { above: 0, undecided: Vec::new() }).collect();
-            each_task_vector(info, tensor, densities.len(), |expert, deltas| {
-                for bits in deltas.iter().map(|delta| delta.abs().to_bits()) {
-                    let high = bits >> 15;
-                    if high > cutoffs[expert].0 {
-                        candidates[expert].above += 1;
-                    } else if high == cutoffs[expert].0 {
-                        candidates[expert].undecided.push((bits & 0x7fff) as u16);
-                    }
-                }
+            each_task_vector(info, tensor, experts, |expert, deltas| counts[expert].count_low(high[expert].0, deltas))
+        })?;
+        // The bits of each cutoff, and how many entries of that magnitude are kept.
+        let (mut cutoffs, mut equal_left) = (Vec::with_capacity(experts), Vec::with_capacity(experts));
+        for ((counts, wanted), (high, above, _)) in counts.iter().zip(wanted).zip(high) {
+            let (low, larger, _) = counts.find(wanted - above);
+            cutoffs.push(high << LOW_BITS | low);
+            equal_left.push(wanted - above - larger);
+        }
+
+        let mut kept = BTreeMap::new();
+        source.visit(&mut |tensor| {
+            let mut found = vec![(0, 0); experts];
+            each_task_vector(info, tensor, experts, |expert, deltas| {
+                let (larger, equal) = count_against(cutoffs[expert], deltas);
+                found[expert].0 += larger;
+                found[expert].1 += equal;
             })?;
-            tensors.push((tensor.name.to_owned(), candidates));
+            let counts = found.into_iter().zip(&mut equal_left).map(|((larger, equal), left)| {
+                let equal = equal.min(*left);
+                *left -= equal;
+                larger + equal
+            });
+            kept.insert(tensor.name.to_owned(), counts.collect());
             Ok(())
         })?;
-
-        let mut kept: BTreeMap<String, Vec<usize>> =
-            tensors.iter().map(|(name, _)| (name.clone(), Vec::new())).collect();
-        for (expert, (&wanted, &(_, above, _))) in wanted.iter().zip(&cutoffs).enumerate() {
-            let mut counts = Histogram::low();
-            let undecided = tensors.iter().flat_map(|(_, candidates)| &candidates[expert].undecided);
-            undecided.for_each(|&low| counts.count(usize::from(low)));
-            let (low, larger, _) = counts.find(wanted - above);
-            let mut equal_left = wanted - above - larger;
-            for (name, candidates) in &tensors {
-                let candidates = &candidates[expert];
-                let larger = candidates.undecided.iter().filter(|&&value| u32::from(value) > low).count();
-                let equal = candidates.undecided.iter().filter(|&&value| u32::from(value) == low).count();
-                let equal = equal.min(equal_left);
-                equal_left -= equal;
-                kept.entry(name.clone()).or_default().push(candidates.above + larger + equal);
-            }
-        }
         Ok(Self { kept })
     }
+}
+
+/// How many magnitudes are larger than the one with the bits `cutoff`, and how many are equal to it.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+fn count_against(cutoff: u32, values: &[f32]) -> (usize, usize) {
+    let (mut larger, mut equal) = (0_u32, 0_u32);
+    for value in values {
+        let bits = value.abs().to_bits();
+        larger += u32::from(bits > cutoff);
+        equal += u32::from(bits == cutoff);
+    }
+    (larger as usize, equal as usize)
 }
 
 /// Calls `each(expert, deltas)` with every task vector, block by block.

@@ -29,5 +29,5 @@ pub use options::{Digests, MergeOptions};
 pub use plan::MergePlan;
 pub use planned_tensor::PlannedTensor;
 pub use problem::Problem;
-pub use progress::{Progress, Quiet};
+pub use progress::{Pass, Progress, Quiet};
 pub use run::Merged;

@@ -11,18 +11,18 @@ use crate::card;
 use crate::error::StreamingError;
 use crate::plan::MergePlan;
 use crate::planned_tensor::{Input, PlannedTensor};
-use crate::progress::Progress;
+use crate::progress::{Pass, Progress};
 use crate::space;
 use crate::values::{ModelTensor, VocabularyTensor};
 
 /// Values that are merged before they are written: with those that are read for them, they fit a processor's cache.
 const CHUNK: usize = 1 << 15;
 
-/// Bytes of memory that a thread needs besides what it needs for each model: the merged chunk, what is about to be
-/// written, histograms, and the random masks of a large tensor.
-const MEMORY_OF_THREAD: u64 = 72 << 20;
+/// Bytes of memory that a thread needs besides what it needs for each model: the merged chunk, and what is about to be
+/// written.
+const MEMORY_OF_THREAD: u64 = 8 << 20;
 
-/// Bytes of memory that a thread needs for each model.
+/// Bytes of memory that a thread needs for each model: what is read ahead, and histograms.
 const MEMORY_OF_MODEL: u64 = 3 << 20;
 
 /// Bytes of memory that the program needs besides: code, headers, tokenizers, what waits to be written.
@@ -63,21 +63,13 @@ impl MergePlan<'_> {
     pub fn threads(&self) -> Result<usize, StreamingError> {
         let wanted = self.options.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
         let models = self.tensors.iter().map(|tensor| tensor.inputs.len()).max().unwrap_or(1);
-        let of_thread = self.memory_of_thread() + models as u64 * MEMORY_OF_MODEL;
+        let of_thread = MEMORY_OF_THREAD + models as u64 * MEMORY_OF_MODEL;
         let limit = self.options.max_memory;
         let fitting = limit.saturating_sub(MEMORY_OF_PROGRAM) / of_thread;
         if fitting == 0 {
             return Err(StreamingError::Memory { limit, needed: MEMORY_OF_PROGRAM + of_thread });
         }
         Ok(wanted.unwrap_or(1).clamp(1, usize::try_from(fitting).unwrap_or(usize::MAX)).min(self.tensors.len().max(1)))
-    }
-
-    /// Only methods that draw random numbers remember masks.
-    fn memory_of_thread(&self) -> u64 {
-        let draws = |tensor: &PlannedTensor| {
-            tensor.method.as_ref().is_some_and(|method| ["dare_linear", "dare_ties"].contains(&method.info().name))
-        };
-        if self.tensors.iter().any(draws) { MEMORY_OF_THREAD } else { 8 << 20 }
     }
 
     /// Carries out the plan: writes the merged model to `dir`, whose parent must exist.
@@ -91,10 +83,10 @@ impl MergePlan<'_> {
         self.check_space(dir)?;
         let options = WriterOptions { max_shard_size: self.options.max_shard_size, replace: self.options.replace };
         let writer = CheckpointWriter::create(dir, self.layout(), options)?;
-        let survey = self.survey()?;
+        let survey = self.survey(progress, stop)?;
         let mut order: Vec<usize> = (0..self.tensors.len()).collect();
         order.sort_by_key(|&index| std::cmp::Reverse(self.tensors[index].values_read()));
-        progress.begin(self.tensors.iter().map(|tensor| self.bytes_read(tensor, tensor.len())).sum());
+        progress.begin(Pass::Merge, self.tensors.iter().map(|tensor| self.bytes_read(tensor, tensor.len())).sum());
         let work = Work {
             plan: self,
             survey,
@@ -151,11 +143,11 @@ impl MergePlan<'_> {
     }
 
     /// The first pass over the whole model, for methods that need one.
-    fn survey(&self) -> Result<Option<Survey>, StreamingError> {
+    fn survey(&self, progress: &dyn Progress, stop: &AtomicBool) -> Result<Option<Survey>, StreamingError> {
         let mut methods = self.tensors.iter().filter_map(|tensor| Some((tensor, tensor.method.as_ref()?)));
         let Some((first, method)) = methods.next() else { return Ok(None) };
         let experts = first.inputs.len() - usize::from(first.has_base);
-        let survey = method.survey(experts, &mut WholeModel { plan: self })?;
+        let survey = method.survey(experts, &mut WholeModel { plan: self, progress, stop, visits: 0 })?;
         match methods.find(|(_, other)| survey.is_some() && *other != method) {
             Some((other, _)) => {
                 Err(StreamingError::Problems(vec![crate::Problem::ScopeOfTrim { tensor: other.name.clone() }]))
@@ -235,6 +227,9 @@ impl MergePlan<'_> {
 /// All tensors of a merge, for methods that look at the whole model first.
 struct WholeModel<'a> {
     plan: &'a MergePlan<'a>,
+    progress: &'a dyn Progress,
+    stop: &'a AtomicBool,
+    visits: u32,
 }
 
 impl TensorSource for WholeModel<'_> {
@@ -244,10 +239,17 @@ impl TensorSource for WholeModel<'_> {
         &mut self,
         visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
     ) -> Result<(), StreamingError> {
-        let merged = self.plan.tensors.iter().filter(|tensor| tensor.method.is_some());
-        for tensor in merged {
-            self.plan
-                .with_tensor(tensor, None, |across| visit(across).map_err(|error| self.plan.explain(tensor, error)))?;
+        let plan = self.plan;
+        let merged = || plan.tensors.iter().filter(|tensor| tensor.method.is_some());
+        let bytes = |tensor: &PlannedTensor| plan.bytes_read(tensor, tensor.len());
+        self.visits += 1;
+        self.progress.begin(Pass::Survey(self.visits), merged().map(bytes).sum());
+        for tensor in merged() {
+            if self.stop.load(Ordering::Relaxed) {
+                return Err(StreamingError::Interrupted);
+            }
+            plan.with_tensor(tensor, None, |across| visit(across).map_err(|error| plan.explain(tensor, error)))?;
+            self.progress.advance(bytes(tensor));
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor};
 use bunch_recipe::Recipe;
-use bunch_streaming::{InputModel, MergeOptions, MergePlan, Quiet, StreamingError};
+use bunch_streaming::{InputModel, MergeOptions, MergePlan, Pass, Progress, Quiet, StreamingError};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// A folder with models that are merged.
 struct Pool {
@@ -241,6 +241,50 @@ fn stopping_leaves_nothing() {
     let error = plan.run(&pool.path("out"), &Quiet, &AtomicBool::new(true)).expect_err("stopped");
     assert_eq!(error.to_string(), "interrupted; nothing was written");
     assert_eq!(pool.listing(), before);
+}
+
+/// Notes the passes, and asks to stop when one of them begins.
+struct Stopper {
+    passes: Mutex<Vec<Pass>>,
+    at: Pass,
+    stop: AtomicBool,
+}
+
+impl Progress for Stopper {
+    fn begin(&self, pass: Pass, bytes: u64) {
+        assert!(bytes > 0);
+        self.passes.lock().expect("a list").push(pass);
+        self.stop.fetch_or(pass == self.at, Ordering::Relaxed);
+    }
+
+    fn advance(&self, _bytes: u64) {}
+}
+
+#[test]
+fn stopping_while_the_models_are_surveyed_leaves_nothing() {
+    let pool = Pool::new();
+    let recipe = pool.recipe(
+        "merge_method: ties\nbase_model: $a\nmodels: [{model: $b, parameters: {weight: 1}}]\n\
+         parameters: {density: 0.5, trim_scope: model}\n\
+         dtype: float32\n",
+    );
+    let models = InputModel::open_all(&recipe).expect("models");
+    let options = MergeOptions::default();
+    let plan = MergePlan::new(&recipe, &models, &options).expect("a plan");
+    let before = pool.listing();
+    let run = |at| {
+        let stopper = Stopper { passes: Mutex::default(), at, stop: AtomicBool::new(false) };
+        let result = plan.run(&pool.path("out"), &stopper, &stopper.stop);
+        (result.map_err(|error| error.to_string()), stopper.passes.into_inner().expect("a list"))
+    };
+    let surveys: Vec<Pass> = (1..=3).map(Pass::Survey).collect();
+    let (result, passes) = run(Pass::Survey(2));
+    assert_eq!(result, Err("interrupted; nothing was written".to_owned()));
+    assert_eq!(passes, surveys[..2]);
+    assert_eq!(pool.listing(), before);
+    let (result, passes) = run(Pass::Survey(9));
+    assert!(result.is_ok());
+    assert_eq!(passes, [&surveys[..], &[Pass::Merge]].concat());
 }
 
 #[test]

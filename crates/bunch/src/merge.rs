@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use bunch_recipe::{Parts, Recipe};
-use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan, Progress, Quiet};
+use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan, Pass, Progress, Quiet};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::arguments::{DigestPolicy, MergeArguments};
@@ -50,7 +50,7 @@ pub fn merge(arguments: MergeArguments) -> Result<()> {
     let bar = Bar::new(&out);
     let progress: &dyn Progress = if arguments.quiet || !std::io::stderr().is_terminal() { &Quiet } else { &bar };
     let merged = plan.run(&out, progress, &stop)?;
-    bar.0.finish_and_clear();
+    bar.bar.finish_and_clear();
     if !arguments.quiet {
         println!(
             "{}: {} tensors, {} parameters, {:.2} GB in {:.1} s",
@@ -113,26 +113,34 @@ fn describe(recipe: &Recipe, models: &[InputModel], plan: &MergePlan<'_>, out: &
 }
 
 /// A progress bar.
-struct Bar(ProgressBar);
+struct Bar {
+    bar: ProgressBar,
+    /// The folder of the merged model.
+    out: String,
+}
 
 impl Bar {
     fn new(out: &Path) -> Self {
         let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let template = "merging into {prefix} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
+        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
-        bar.set_prefix(out.display().to_string());
-        Self(bar)
+        Self { bar, out: out.display().to_string() }
     }
 }
 
 impl Progress for Bar {
-    fn begin(&self, bytes: u64) {
-        self.0.set_length(bytes);
-        self.0.enable_steady_tick(Duration::from_millis(200));
+    fn begin(&self, pass: Pass, bytes: u64) {
+        self.bar.set_message(match pass {
+            Pass::Survey(visit) => format!("surveying the models, pass {visit}"),
+            Pass::Merge => format!("merging into {}", self.out),
+        });
+        self.bar.reset();
+        self.bar.set_length(bytes);
+        self.bar.enable_steady_tick(Duration::from_millis(200));
     }
 
     fn advance(&self, bytes: u64) {
-        self.0.inc(bytes);
+        self.bar.inc(bytes);
     }
 }

@@ -101,8 +101,9 @@ pub fn run(options: &Options) -> Result<()> {
     let mut merges = Vec::new();
     for &merge in &options.merges {
         let inputs = merge.inputs(&EXPERTS);
-        set.read_through(&inputs)?;
         let comparison = Comparison::take(&tools, options.warm_ups(), options.runs, |tool| {
+            // Each time: a large process between two runs pushes some of it out of the page cache.
+            set.read_through(&inputs)?;
             measure_merge(&set, tool.merge(&write_recipe(&set, merge, &EXPERTS)?, &set.beside("output")))
                 .with_context(|| format!("{} by {}", merge.name(), tool.shown_command()))
         })?;

@@ -24,25 +24,33 @@ impl Cutoff {
 pub(crate) const LOW_BITS: u32 = 15;
 
 /// How often each value of the high or the low bits of a magnitude occurs.
+///
+/// Each value has two counters, used in turns: values often repeat, zeros above all, and adding to a counter has to wait
+/// for the addition to it just before.
 #[derive(Debug, Clone)]
-pub(crate) struct Histogram(Vec<usize>);
+pub(crate) struct Histogram(Vec<[usize; 2]>);
 
 impl Histogram {
     /// For the high 16 bits.
     pub(crate) fn high() -> Self {
-        Self(vec![0; 1 << (31 - LOW_BITS)])
+        Self(vec![[0; 2]; 1 << (31 - LOW_BITS)])
     }
 
     /// For the low 15 bits.
     pub(crate) fn low() -> Self {
-        Self(vec![0; 1 << LOW_BITS])
+        Self(vec![[0; 2]; 1 << LOW_BITS])
     }
 
     /// Counts the high bits of magnitudes.
     pub(crate) fn count_high(&mut self, magnitudes: &[f32]) {
-        for magnitude in magnitudes {
-            self.0[(magnitude.abs().to_bits() >> LOW_BITS) as usize] += 1;
+        let mut count =
+            |magnitude: f32, counter: usize| self.0[(magnitude.abs().to_bits() >> LOW_BITS) as usize][counter] += 1;
+        let (pairs, rest) = magnitudes.as_chunks();
+        for &[first, second] in pairs {
+            count(first, 0);
+            count(second, 1);
         }
+        rest.iter().for_each(|&last| count(last, 0));
     }
 
     /// Counts the low bits of magnitudes with these high bits.
@@ -51,8 +59,8 @@ impl Histogram {
         for magnitudes in magnitudes.chunks(32) {
             let is_match = |magnitude: &f32| magnitude.abs().to_bits() >> LOW_BITS == high;
             if magnitudes.iter().fold(false, |found, magnitude| found | is_match(magnitude)) {
-                for magnitude in magnitudes.iter().filter(|magnitude| is_match(magnitude)) {
-                    self.0[(magnitude.to_bits() & ((1 << LOW_BITS) - 1)) as usize] += 1;
+                for (index, magnitude) in magnitudes.iter().enumerate().filter(|(_, magnitude)| is_match(magnitude)) {
+                    self.0[(magnitude.to_bits() & ((1 << LOW_BITS) - 1)) as usize][index % 2] += 1;
                 }
             }
         }
@@ -62,7 +70,8 @@ impl Histogram {
     /// in it.
     pub(crate) fn find(&self, wanted: usize) -> (u32, usize, usize) {
         let mut above = 0;
-        for (index, &count) in self.0.iter().enumerate().rev() {
+        for (index, counts) in self.0.iter().enumerate().rev() {
+            let count = counts.iter().sum::<usize>();
             if above + count >= wanted {
                 return (index as u32, above, count);
             }

@@ -1,9 +1,12 @@
 //! Sign election and disjoint merge (TIES, steps 2 and 3).
 
+use crate::block::{BLOCK, Block};
 use std::array;
 
 /// Entries that are merged at a time: their sums stay in registers.
 const LANES: usize = 32;
+/// Words of the mask of a block, with a bit for each entry.
+pub(crate) const MASK_WORDS: usize = BLOCK / 32;
 
 /// Merges contributions entry by entry: the sign of their sum is elected (an exact zero elects plus), contributions of
 /// the other sign and zeros are left out, and the rest is added up. With `normalize`, each entry is then divided by the
@@ -26,6 +29,48 @@ pub(crate) fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool
         let merged = elect(padded, weights, normalize);
         rest.copy_from_slice(&merged[..rest.len()]);
     }
+}
+
+/// As [`elect_and_merge`], of task vectors that lose entries: an expert contributes its factor times what it adds to the
+/// base where the entry's bit is set, and 0 elsewhere. `bits` holds [`MASK_WORDS`] words for each expert.
+///
+/// In one pass: writing the contributions and reading them again takes longer than computing them twice.
+#[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
+pub(crate) fn elect_and_merge_masked<'a>(
+    block: &Block<'a>,
+    bits: &[[u32; MASK_WORDS]],
+    factors: &[f32],
+    weights: &[f32],
+    normalize: bool,
+    merged: &mut [f32],
+) {
+    let (chunks, rest) = merged.as_chunks_mut();
+    let whole = chunks.len();
+    let (base, rest_of_base) = block.base().as_chunks();
+    for (chunk, (merged, base)) in chunks.iter_mut().zip(base).enumerate() {
+        let of_expert =
+            |expert| mask(&block.expert(expert).as_chunks().0[chunk], base, factors[expert], bits[expert][chunk]);
+        *merged = elect(of_expert, weights, normalize);
+    }
+    if !rest.is_empty() {
+        let pad = |rest: &[f32]| array::from_fn(|lane| rest.get(lane).copied().unwrap_or_default());
+        let base = pad(rest_of_base);
+        let rest_of = |expert| pad(block.expert(expert).as_chunks::<LANES>().1);
+        let of_expert = |expert| mask(&rest_of(expert), &base, factors[expert], bits[expert][whole]);
+        let merged = elect(of_expert, weights, normalize);
+        rest.copy_from_slice(&merged[..rest.len()]);
+    }
+}
+
+/// The factor times value - base where the entry's bit is set, and 0 elsewhere.
+#[inline(always)]
+fn mask(values: &[f32; LANES], base: &[f32; LANES], factor: f32, bits: u32) -> [f32; LANES] {
+    let mut masked = [0.0; LANES];
+    for lane in 0..LANES {
+        let weighted = factor * (values[lane] - base[lane]);
+        masked[lane] = if bits & (1 << lane) != 0 { weighted } else { 0.0 };
+    }
+    masked
 }
 
 /// What the entries of a chunk are merged to; `contribution` gives what an expert contributes to them.

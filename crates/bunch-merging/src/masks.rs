@@ -1,6 +1,7 @@
 //! Random masks over task vectors (DARE).
 
-use crate::block::BLOCK;
+use crate::block::{BLOCK, Block};
+use crate::consensus::MASK_WORDS;
 use crate::error::MergeError;
 use crate::info::Info;
 use crate::parameters::{Densities, Density, Rescale};
@@ -36,6 +37,14 @@ impl DropMask {
         // Rounding up: variates are whole steps, so that no comparison changes.
         let threshold = (density.get() * (1_u64 << 32) as f64).ceil() as u64;
         Self { planes: BitPlanes::new(seed, tensor, expert), threshold }
+    }
+
+    /// Writes the bits of a block's entries, set where the entry survives, 32 in each word.
+    pub(crate) fn write_survivors(&self, block: &Block<'_>, words: &mut [u32; MASK_WORDS]) {
+        let bits = self.survivors(block.start(), block.len());
+        for (words, bits) in words.as_chunks_mut().0.iter_mut().zip(bits) {
+            *words = [bits as u32, (bits >> 32) as u32];
+        }
     }
 
     /// Writes the surviving entries times the factor, and 0 for the dropped ones; `start` is the index of the first.
@@ -76,29 +85,28 @@ fn weigh_bits(bits: &[u64], factor: f32, deltas: &[f32], out: &mut [f32]) {
     }
 }
 
-/// The sums of magnitudes of all entries and of those whose bit is set, at most a block, accumulated in a fixed number of
-/// 64-bit lanes: enough that no addition waits for the one before, and the same on every machine.
+/// The sums of magnitudes of value - base, of all entries and of those whose bit is set, at most a block, accumulated in a
+/// fixed number of 64-bit lanes: enough that no addition waits for the one before, and the same on every machine.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn sums_of_magnitudes(bits: &[u64], deltas: &[f32]) -> (f64, f64) {
+fn sums_of_magnitudes(bits: &[u64], values: &[f32], base: &[f32]) -> (f64, f64) {
     const LANES: usize = 32;
     let (mut all, mut kept) = ([0.0_f64; LANES], [0.0_f64; LANES]);
-    let mut add = |deltas: &[f32; LANES], half: u32| {
+    let mut add = |values: &[f32; LANES], base: &[f32; LANES], half: u32| {
         for lane in 0..LANES {
-            let magnitude = f64::from(deltas[lane].abs());
+            let magnitude = f64::from((values[lane] - base[lane]).abs());
             all[lane] += magnitude;
             kept[lane] += if half & (1 << lane) != 0 { magnitude } else { 0.0 };
         }
     };
     let half = |index: usize| (bits[index / 2] >> (LANES * (index % 2))) as u32;
-    let (chunks, rest) = deltas.as_chunks();
-    for (index, deltas) in chunks.iter().enumerate() {
-        add(deltas, half(index));
+    let ((chunks, rest), (base, rest_of_base)) = (values.as_chunks(), base.as_chunks());
+    for (index, (values, base)) in chunks.iter().zip(base).enumerate() {
+        add(values, base, half(index));
     }
     if !rest.is_empty() {
         // The last chunk is filled up with zeros, which change no sum. Apart from the others, whose sums stay in registers.
-        let mut padded = [0.0; LANES];
-        padded[..rest.len()].copy_from_slice(rest);
-        add(&padded, half(chunks.len()));
+        let pad = |rest: &[f32]| array::from_fn(|lane| rest.get(lane).copied().unwrap_or_default());
+        add(&pad(rest), &pad(rest_of_base), half(chunks.len()));
     }
     (all.iter().sum(), kept.iter().sum())
 }
@@ -127,11 +135,10 @@ pub(crate) fn rescaled_weights(
 /// For each expert, the sum of magnitudes of its task vector over that of the entries that its mask keeps. One pass.
 fn l1_ratios(tensor: &TensorAcrossModels<'_>, masks: &[DropMask]) -> Result<Vec<f32>, MergeError> {
     let mut sums = vec![(0.0, 0.0); masks.len()];
-    let mut deltas = [0.0; BLOCK];
     tensor.each_block(|block| {
         for (expert, (mask, (before, after))) in masks.iter().zip(&mut sums).enumerate() {
-            let deltas = block.task_vector(expert, &mut deltas);
-            let (all, kept) = sums_of_magnitudes(&mask.survivors(block.start(), block.len()), deltas);
+            let bits = mask.survivors(block.start(), block.len());
+            let (all, kept) = sums_of_magnitudes(&bits, block.expert(expert), block.base());
             *before += all;
             *after += kept;
         }

@@ -52,8 +52,9 @@ fn sums_of_magnitudes_miss_no_entry() {
     // Every third entry is kept.
     let bits: Vec<u64> =
         (0..4).map(|word| (0..64).filter(|bit| (64 * word + bit) % 3 == 0).map(|bit| 1 << bit).sum()).collect();
+    let (values, base): (Vec<f32>, Vec<f32>) = alternating.iter().map(|delta| (3.0 + delta, 3.0)).unzip();
     for len in [200, 192, 160] {
-        let (all, kept) = sums_of_magnitudes(&bits, &alternating[..len]);
+        let (all, kept) = sums_of_magnitudes(&bits, &values[..len], &base[..len]);
         assert_eq!(all, (len * (len + 1) / 2) as f64);
         assert_eq!(kept, (1..=len).step_by(3).sum::<usize>() as f64);
     }

@@ -1,14 +1,14 @@
 //! DARE-TIES: drop random entries of the task vectors, rescale the rest, merge them by sign election.
 
 use super::MergeMethod;
-use crate::consensus::elect_and_merge;
+use crate::consensus::{MASK_WORDS, elect_and_merge_masked};
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::{Info, Law, Laws};
 use crate::kernel::Kernel;
 use crate::masks::{DropMask, rescaled_weights};
 use crate::parameters::{Densities, Rescale, check_finite, check_weights, resolve_weights};
-use crate::task_vectors::add_task_vectors;
+use crate::task_vectors::add_to_base;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -77,10 +77,12 @@ impl MergeMethod for DareTies {
         let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
         let masks = DropMask::all(tensor, seed, &self.density);
         let factors = rescaled_weights(&Self::INFO, tensor, &masks, &weights, &self.density, self.rescale)?;
-        Ok(add_task_vectors(
-            self.scale,
-            move |expert, start, deltas, weighted| masks[expert].weigh(factors[expert], start, deltas, weighted),
-            move |weighted, merged| elect_and_merge(weighted, &weights, self.normalize, merged),
-        ))
+        Ok(Kernel::with_scratch(move |block, bits, out| {
+            bits.resize(masks.len() * MASK_WORDS, 0.0);
+            let (bits, _) = bytemuck::cast_slice_mut(bits).as_chunks_mut();
+            masks.iter().zip(&mut *bits).for_each(|(mask, bits)| mask.write_survivors(block, bits));
+            elect_and_merge_masked(block, bits, &factors, &weights, self.normalize, out);
+            add_to_base(block.base(), self.scale, out);
+        }))
     }
 }

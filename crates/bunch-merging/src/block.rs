@@ -1,5 +1,7 @@
 //! A piece of one tensor in all models, small enough for the fastest cache.
 
+use std::array;
+
 /// The number of entries of a block, at most: a few arrays of this length fit the fastest cache. A block that is a row is
 /// as long as the row.
 pub const BLOCK: usize = 1024;
@@ -60,6 +62,12 @@ impl<'a> Block<'a> {
         subtract(values, self.base(), deltas);
         deltas
     }
+}
+
+/// What is left of a block after its whole chunks, filled up with zeros.
+#[inline(always)]
+pub(crate) fn pad<const LANES: usize>(rest: &[f32]) -> [f32; LANES] {
+    array::from_fn(|lane| rest.get(lane).copied().unwrap_or_default())
 }
 
 /// Writes the differences of two slices.

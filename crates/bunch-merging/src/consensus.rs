@@ -1,6 +1,6 @@
 //! Sign election and disjoint merge (TIES, steps 2 and 3).
 
-use crate::block::{BLOCK, Block};
+use crate::block::{BLOCK, Block, pad};
 use std::array;
 
 /// Entries that are merged at a time: their sums stay in registers.
@@ -24,9 +24,8 @@ pub(crate) fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool
             elect(|expert| array::from_fn(|lane| weighted[expert * len + at..][..LANES][lane]), weights, normalize);
     }
     if !rest.is_empty() {
-        let rest_of = |expert: usize| &weighted[expert * len + whole..][..rest.len()];
-        let padded = |expert| array::from_fn(|lane| rest_of(expert).get(lane).copied().unwrap_or_default());
-        let merged = elect(padded, weights, normalize);
+        let of_expert = |expert: usize| pad(&weighted[expert * len + whole..][..rest.len()]);
+        let merged = elect(of_expert, weights, normalize);
         rest.copy_from_slice(&merged[..rest.len()]);
     }
 }
@@ -53,7 +52,6 @@ pub(crate) fn elect_and_merge_masked<'a>(
         *merged = elect(of_expert, weights, normalize);
     }
     if !rest.is_empty() {
-        let pad = |rest: &[f32]| array::from_fn(|lane| rest.get(lane).copied().unwrap_or_default());
         let base = pad(rest_of_base);
         let rest_of = |expert| pad(block.expert(expert).as_chunks::<LANES>().1);
         let of_expert = |expert| mask(&rest_of(expert), &base, factors[expert], bits[expert][whole]);

@@ -1,6 +1,6 @@
 //! Random masks over task vectors (DARE).
 
-use crate::block::{BLOCK, Block};
+use crate::block::{BLOCK, Block, pad};
 use crate::consensus::MASK_WORDS;
 use crate::error::MergeError;
 use crate::info::Info;
@@ -105,7 +105,6 @@ fn sums_of_magnitudes(bits: &[u64], values: &[f32], base: &[f32]) -> (f64, f64) 
     }
     if !rest.is_empty() {
         // The last chunk is filled up with zeros, which change no sum. Apart from the others, whose sums stay in registers.
-        let pad = |rest: &[f32]| array::from_fn(|lane| rest.get(lane).copied().unwrap_or_default());
         add(&pad(rest), &pad(rest_of_base), half(chunks.len()));
     }
     (all.iter().sum(), kept.iter().sum())

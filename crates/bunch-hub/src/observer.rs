@@ -1,4 +1,4 @@
-//! Observers: who is told how far a download has come.
+//! Observers: how a caller follows the progress of a download.
 
 /// Watches a download.
 pub trait Observer {

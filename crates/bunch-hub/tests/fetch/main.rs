@@ -68,7 +68,7 @@ fn a_model_is_fetched_once_and_checked_afterwards() {
     assert_eq!(fs::read(out.join("config.json")).unwrap(), CONFIG);
     assert_eq!(fs::read(out.join("model.safetensors")).unwrap(), weights());
 
-    // Again: nothing comes over the network but the list. A file that was changed is fetched anew.
+    // Again: nothing comes over the network but the list. A file that was changed is fetched again.
     assert_eq!(fetch(&server, &out).unwrap().downloaded(), 0);
     assert_eq!(server.requests().len(), 4);
     fs::write(out.join("config.json"), b"hallo\n").unwrap();
@@ -155,7 +155,7 @@ fn a_part_that_was_not_asked_for_is_not_appended() {
         },
     });
     let folder = tempfile::tempdir().unwrap();
-    // The file is begun anew each time, and is cut each time.
+    // The file starts from scratch each time, and is truncated each time.
     let error = fetch(&server, folder.path()).unwrap_err().to_string();
     assert!(error.contains("the download stopped at"), "{error}");
 }

@@ -82,7 +82,7 @@ impl<'a> Training<'a> {
         if arguments.out.exists() {
             bail!("{}: already exists", arguments.out.display());
         }
-        // Told before data are read.
+        // Fail before any data are read.
         bunch_llama::device(&arguments.run.device)?;
         let checkpoint = Checkpoint::open(&arguments.model)?;
         let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;

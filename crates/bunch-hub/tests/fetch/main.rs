@@ -111,7 +111,7 @@ fn a_download_that_stopped_goes_on_in_the_next_call() {
     let folder = tempfile::tempdir().unwrap();
     let error = fetch(&broken, folder.path()).unwrap_err().to_string();
     let expected = "model.safetensors: the download stopped at 300000 of 1000000 bytes (the hub answered 503); \
-                    fetching again goes on from there";
+                    fetching again resumes from there";
     assert_eq!(error, expected);
     assert!(!folder.path().join("model.safetensors").exists());
     assert_eq!(broken.starts("model.safetensors").len(), 5);

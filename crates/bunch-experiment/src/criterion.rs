@@ -6,8 +6,8 @@ use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
+use crate::declared::column::JudgeName;
 use crate::front_search::Fronts;
-use crate::metric::JudgeName;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
 use crate::world::lacking;

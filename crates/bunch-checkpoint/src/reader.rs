@@ -227,7 +227,7 @@ impl<'a> RawReader<'a> {
 
     /// Reads bytes in the order of the file.
     fn read_stored(&self, start_byte: usize, out: &mut [u8]) -> Result<(), CheckpointError> {
-        self.source.read_at(self.tensor.start + start_byte as u64, out).map_err(|source| CheckpointError::Read {
+        self.source.read_at(self.tensor.start + start_byte as u64, out).map_err(|source| CheckpointError::TensorIo {
             path: self.source.path().to_path_buf(),
             tensor: self.name.to_owned(),
             source,

@@ -215,7 +215,7 @@ impl CheckpointWriter {
     }
 
     fn explain(&self, failure: &Failure) -> CheckpointError {
-        CheckpointError::Write {
+        CheckpointError::TensorIo {
             path: self.dir.join(failure.file.name()),
             tensor: self.tensors.get(failure.tensor).map(|tensor| tensor.name.clone()).unwrap_or_default(),
             source: failure.error(),

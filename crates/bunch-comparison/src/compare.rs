@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use bunch_checkpoint::{Checkpoint, CheckpointError, TensorReader};
-use bunch_inspection::TensorPlace;
+use bunch_checkpoint::{Checkpoint, CheckpointError, TensorName, TensorReader};
 
 use crate::pairs::{Pair, Pairs};
 use crate::sums::Sums;
@@ -58,7 +57,7 @@ pub fn compare(
         }
         tensors.push(TensorComparison {
             name: pair.name.to_owned(),
-            place: TensorPlace::of(pair.name),
+            parsed_name: TensorName::of(pair.name),
             shape: pair.a.shape().to_vec(),
             dtype_a: pair.a.raw().stored_dtype().to_owned(),
             dtype_b: pair.b.raw().stored_dtype().to_owned(),
@@ -66,8 +65,8 @@ pub fn compare(
         });
     }
     // Layers in the order of their numbers, not of their names.
-    tensors.sort_by(|a, b| (&a.place.layer, &a.name).cmp(&(&b.place.layer, &b.name)));
-    differences.sort_by_cached_key(|difference| (TensorPlace::of(&difference.tensor).layer, difference.tensor.clone()));
+    tensors.sort_by(|a, b| (&a.parsed_name.layer, &a.name).cmp(&(&b.parsed_name.layer, &b.name)));
+    differences.sort_by_cached_key(|difference| (TensorName::of(&difference.tensor).layer, difference.tensor.clone()));
     if tensors.is_empty() {
         return Err(ComparisonError::NothingInCommon {
             a: a.dir().to_path_buf(),

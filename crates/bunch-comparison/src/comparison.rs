@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use bunch_inspection::{Layer, TensorPlace};
+use bunch_checkpoint::{Layer, TensorName};
 use bunch_report::HeatMap;
 
 use crate::sums::Sums;
@@ -29,8 +29,8 @@ pub struct Comparison {
 pub struct TensorComparison {
     /// The tensor's name.
     pub name: String,
-    /// Where it stands.
-    pub place: TensorPlace,
+    /// What its name says.
+    pub parsed_name: TensorName,
     /// Its shape in A.
     pub shape: Vec<usize>,
     /// Its dtype in A, in the file's spelling.
@@ -85,19 +85,20 @@ impl Comparison {
     /// The measures of each kind of module over all layers, in the order in which a transformer runs through them.
     pub fn modules(&self) -> Vec<(String, Measures)> {
         let mut modules: Vec<(String, Measures)> =
-            self.grouped(|tensor| tensor.place.module.clone()).into_iter().collect();
+            self.grouped(|tensor| tensor.parsed_name.module.clone()).into_iter().collect();
         modules.sort_by(|(a, _), (b, _)| module_order(a).cmp(&module_order(b)));
         modules
     }
 
     /// The measures of each layer, and first those of what is in none.
     pub fn layers(&self) -> Vec<(Option<Layer>, Measures)> {
-        self.grouped(|tensor| tensor.place.layer.clone()).into_iter().collect()
+        self.grouped(|tensor| tensor.parsed_name.layer.clone()).into_iter().collect()
     }
 
     /// The measures of each module of each layer.
     pub fn layer_modules(&self) -> BTreeMap<(Layer, String), Measures> {
-        let groups = self.grouped(|tensor| Some((tensor.place.layer.clone()?, tensor.place.module.clone())));
+        let groups =
+            self.grouped(|tensor| Some((tensor.parsed_name.layer.clone()?, tensor.parsed_name.module.clone())));
         groups.into_iter().filter_map(|(place, measures)| Some((place?, measures))).collect()
     }
 
@@ -130,7 +131,7 @@ impl Comparison {
 
     /// What a layer is called: by its number alone if all layers are in one list.
     pub(crate) fn layer_label(&self, layer: &Layer) -> String {
-        let mut lists = self.tensors.iter().filter_map(|tensor| Some(&tensor.place.layer.as_ref()?.list));
+        let mut lists = self.tensors.iter().filter_map(|tensor| Some(&tensor.parsed_name.layer.as_ref()?.list));
         if lists.all(|list| *list == layer.list) { format!("layer {}", layer.index) } else { layer.to_string() }
     }
 

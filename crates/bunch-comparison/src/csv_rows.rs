@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bunch_inspection::TensorPlace;
+use bunch_checkpoint::TensorName;
 
 use crate::{Comparison, ComparisonError, Difference, TensorComparison};
 
@@ -37,18 +37,21 @@ impl Comparison {
         for Difference { tensor, kind } in &self.differences {
             remarks.entry(tensor).or_default().push(kind.to_string());
         }
-        let mut rows: Vec<(TensorPlace, &str, Option<&TensorComparison>)> =
-            self.tensors.iter().map(|tensor| (tensor.place.clone(), tensor.name.as_str(), Some(tensor))).collect();
+        let mut rows: Vec<(TensorName, &str, Option<&TensorComparison>)> = self
+            .tensors
+            .iter()
+            .map(|tensor| (tensor.parsed_name.clone(), tensor.name.as_str(), Some(tensor)))
+            .collect();
         let compared: BTreeSet<&str> = self.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let others = remarks.keys().filter(|name| !compared.contains(*name));
-        rows.extend(others.map(|&name| (TensorPlace::of(name), name, None)));
+        rows.extend(others.map(|&name| (TensorName::of(name), name, None)));
         rows.sort_by(|a, b| (&a.0.layer, a.1).cmp(&(&b.0.layer, b.1)));
 
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(TENSOR_COLUMNS.iter().chain(&WEIGHT_COLUMNS).chain(&TASK_COLUMNS).chain(&["remarks"]))?;
-        for (place, name, tensor) in rows {
-            let layer = place.layer.map(|layer| layer.to_string()).unwrap_or_default();
-            let mut row = vec![name.to_owned(), layer, place.module];
+        for (parsed, name, tensor) in rows {
+            let layer = parsed.layer.map(|layer| layer.to_string()).unwrap_or_default();
+            let mut row = vec![name.to_owned(), layer, parsed.module];
             row.extend(numbers(tensor));
             row.push(remarks.get(name).map(|remarks| remarks.join("; ")).unwrap_or_default());
             writer.write_record(row)?;

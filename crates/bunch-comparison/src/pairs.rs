@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_checkpoint::{Checkpoint, TensorReader};
-use bunch_inspection::{embedding_for_output, is_output, is_vocabulary};
+use bunch_checkpoint::{Checkpoint, TensorName, TensorReader, embedding_for_output};
 
 use crate::{Difference, DifferenceKind, Side};
 
@@ -85,7 +84,7 @@ fn find<'a>(
 /// The embedding that readers take for an output projection of this name, which the checkpoint does not have.
 fn tied_embedding<'a>(checkpoint: &'a Checkpoint, name: &str) -> Option<&'a str> {
     let is_untied = checkpoint.config().get("tie_word_embeddings").and_then(|tied| tied.as_bool()) == Some(false);
-    if is_untied || !is_output(name) {
+    if is_untied || !TensorName::of(name).is_output() {
         return None;
     }
     embedding_for_output(checkpoint.names())
@@ -124,7 +123,7 @@ fn pair<'a>(
 /// Whether shapes are equal, or differ in the number of rows only where rows are tokens.
 fn can_be_compared(name: &str, a: &[usize], b: &[usize]) -> bool {
     match (a, b) {
-        ([_, a @ ..], [_, b @ ..]) if is_vocabulary(name) && !a.is_empty() => a == b,
+        ([_, a @ ..], [_, b @ ..]) if TensorName::of(name).is_vocabulary() && !a.is_empty() => a == b,
         _ => a == b,
     }
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bunch_checkpoint::{Checkpoint, StoredDtype};
+use bunch_checkpoint::{Checkpoint, StoredDtype, TensorName, embedding_for_output};
 
 use crate::Problem;
 use crate::description::{Configured, DtypeUse};
-use crate::place::{TensorPlace, embedding_for_output, is_output};
 
 /// Architectures, by `model_type`, whose layers all have the same tensors.
 const EQUAL_LAYERS: [&str; 9] =
@@ -17,7 +16,7 @@ pub(crate) struct Weights<'a> {
     checkpoint: &'a Checkpoint,
     config: &'a Configured,
     /// By list, then index, then what comes after it in the name.
-    layers: BTreeMap<String, BTreeMap<usize, BTreeMap<&'a str, &'a [usize]>>>,
+    layers: BTreeMap<String, BTreeMap<usize, BTreeMap<String, &'a [usize]>>>,
     /// Name of the embedding that an output projection can be tied to.
     embedding: Option<&'a str>,
     /// Name of the output projection.
@@ -26,16 +25,16 @@ pub(crate) struct Weights<'a> {
 
 impl<'a> Weights<'a> {
     pub(crate) fn new(checkpoint: &'a Checkpoint, config: &'a Configured) -> Self {
-        let mut layers: BTreeMap<String, BTreeMap<usize, BTreeMap<&str, &[usize]>>> = BTreeMap::new();
+        let mut layers: BTreeMap<String, BTreeMap<usize, BTreeMap<String, &[usize]>>> = BTreeMap::new();
         for tensor in checkpoint.names().filter_map(|name| checkpoint.raw_reader(name).ok()) {
-            if let Some(layer) = TensorPlace::of(tensor.name()).layer {
-                let prefix = layer.to_string().len();
-                let suffix = tensor.name().get(prefix..).unwrap_or_default();
-                layers.entry(layer.list).or_default().entry(layer.index).or_default().insert(suffix, tensor.shape());
+            let name = TensorName::of(tensor.name());
+            if let Some(layer) = name.layer {
+                let layer = layers.entry(layer.list).or_default().entry(layer.index).or_default();
+                layer.insert(name.suffix, tensor.shape());
             }
         }
         let embedding = embedding_for_output(checkpoint.names());
-        let output = checkpoint.names().find(|name| is_output(name));
+        let output = checkpoint.names().find(|name| TensorName::of(name).is_output());
         Self { checkpoint, config, layers, embedding, output }
     }
 
@@ -115,18 +114,18 @@ impl<'a> Weights<'a> {
 }
 
 /// Checks that all layers of a list have the same tensors.
-fn check_equal(list: &str, layers: &BTreeMap<usize, BTreeMap<&str, &[usize]>>, problems: &mut Vec<Problem>) {
+fn check_equal(list: &str, layers: &BTreeMap<usize, BTreeMap<String, &[usize]>>, problems: &mut Vec<Problem>) {
     // Of each tensor the first layer that has it, with the shape there, and the number of layers that have it.
     let mut known: BTreeMap<&str, (usize, &[usize], usize)> = BTreeMap::new();
     for (&index, tensors) in layers {
-        for (&suffix, &shape) in tensors {
+        for (suffix, &shape) in tensors {
             known.entry(suffix).or_insert((index, shape, 0)).2 += 1;
         }
     }
     for (&index, tensors) in layers {
         for (suffix, &(first, expected, others)) in &known {
             let tensor = format!("{list}.{index}{suffix}");
-            match tensors.get(suffix) {
+            match tensors.get(*suffix) {
                 None => problems.push(Problem::MissingInLayer { tensor, others }),
                 Some(&got) if got != expected => {
                     let first = format!("{list}.{first}{suffix}");

@@ -3,8 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bunch_checkpoint::{Checkpoint, DigestCache, InspectedShard, Inspection, inspect_directory, sha256_file};
 use serde_json::Value;
+
+use bunch_checkpoint::{
+    Checkpoint, DigestCache, InspectedShard, Inspection, Layer, TensorName, embedding_for_output, inspect_directory,
+    sha256_file,
+};
 
 use crate::agreement::Weights;
 use crate::config::dtype_key;
@@ -12,7 +16,6 @@ use crate::description::{
     Configured, Description, DtypeUse, LayerParameters, ListedFile, LoadingMemory, Parameters, ShardSummary,
     VocabularyRows,
 };
-use crate::place::{Layer, TensorPlace, embedding_for_output, is_embedding, is_output};
 use crate::tokenizer::TokenizerSummary;
 use crate::{Problem, values};
 
@@ -141,10 +144,11 @@ fn describe_weights(description: &mut Description, checkpoint: &Checkpoint) {
     let mut bytes = 0;
     for tensor in checkpoint.names().filter_map(|name| checkpoint.raw_reader(name).ok()) {
         let (name, values) = (tensor.name(), length(tensor.shape()));
-        let part = match TensorPlace::of(name).layer {
-            Some(layer) => layers.entry(layer).or_default(),
-            None if is_embedding(name) => &mut parameters.embedding,
-            None if is_output(name) => &mut parameters.output,
+        let parsed = TensorName::of(name);
+        let part = match &parsed.layer {
+            Some(layer) => layers.entry(layer.clone()).or_default(),
+            None if parsed.is_embedding() => &mut parameters.embedding,
+            None if parsed.is_output() => &mut parameters.output,
             None => &mut parameters.other,
         };
         *part += values;
@@ -160,7 +164,7 @@ fn describe_weights(description: &mut Description, checkpoint: &Checkpoint) {
 
     let rows = |name: &str| Some(*checkpoint.raw_reader(name).ok()?.shape().first()? as u64);
     let embedding = embedding_for_output(checkpoint.names());
-    let output = checkpoint.names().find(|name| is_output(name));
+    let output = checkpoint.names().find(|name| TensorName::of(name).is_output());
     description.vocabulary.embedding = embedding.and_then(rows);
     description.vocabulary.output = output.and_then(rows);
     description.tied = match (embedding, output) {

@@ -1,8 +1,7 @@
 //! What a model directory holds and what is wrong with it.
 //!
 //! [`describe`] gathers what files, headers and config.json say and holds them against each other; nothing that is wrong
-//! with a directory makes it fail. A [`Description`] is printed as text or serialised. [`TensorPlace`] is what a
-//! tensor's name says about where it stands.
+//! with a directory makes it fail. A [`Description`] is printed as text or serialised.
 
 #![forbid(unsafe_code)]
 
@@ -10,7 +9,6 @@ mod agreement;
 mod config;
 mod describe;
 mod description;
-mod place;
 mod problem;
 mod text;
 mod tokenizer;
@@ -21,5 +19,4 @@ pub use description::{
     Configured, Description, DtypeUse, LayerParameters, ListedFile, LoadingMemory, Parameters, ShardSummary,
     VocabularyRows,
 };
-pub use place::{Layer, TensorPlace, embedding_for_output, is_embedding, is_output, is_vocabulary};
 pub use problem::Problem;

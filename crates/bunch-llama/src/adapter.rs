@@ -6,9 +6,9 @@ use std::sync::Arc;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Device, Tensor as BurnTensor, TensorData};
 
-use bunch_checkpoint::{StateDict, Tensor};
+use bunch_checkpoint::{StateDict, Tensor, factor_a, factor_b, names_module};
 
-use crate::lora::{LoraAdapter, a_name, b_name, module_names};
+use crate::lora::{LoraAdapter, module_names};
 use crate::model::project;
 use crate::parts::{Slot, joints};
 use crate::{Llama, LlamaError};
@@ -67,15 +67,16 @@ impl Llama {
                 for &(name, rows) in &joint.outputs {
                     let module = format!("model.layers.{index}.{}.{name}", joint.path);
                     let rank = adapter.config.rank;
-                    if adapter.factors.contains_key(&a_name(&module)) || adapter.factors.contains_key(&b_name(&module))
+                    if adapter.factors.contains_key(&factor_a(&module))
+                        || adapter.factors.contains_key(&factor_b(&module))
                     {
                         let mut factor = |name: String, shape: [usize; 2]| {
                             built += 1;
                             used += 1;
                             load(&adapter.factors, name, shape, built, &device)
                         };
-                        let a = factor(a_name(&module), [rank, joint.input])?;
-                        let b = factor(b_name(&module), [rows, rank])?;
+                        let a = factor(factor_a(&module), [rank, joint.input])?;
+                        let b = factor(factor_b(&module), [rows, rank])?;
                         adapters.push(Adapter { a, b, start, scale });
                     }
                     start += rows;
@@ -85,7 +86,7 @@ impl Llama {
         }
         if used < adapter.factors.len() {
             let known: BTreeSet<String> =
-                module_names(&llama.config).iter().flat_map(|module| [a_name(module), b_name(module)]).collect();
+                module_names(&llama.config).iter().flat_map(|module| [factor_a(module), factor_b(module)]).collect();
             let stray = adapter.factors.keys().find(|name| !known.contains(*name));
             return Err(LlamaError::UnexpectedTensor(stray.expect("more than were used").clone()));
         }
@@ -106,7 +107,7 @@ impl Llama {
                     let (name, _) =
                         joint.outputs.iter().find(at_start).expect("adapters begin where a projection does");
                     let module = format!("model.layers.{index}.{}.{name}", joint.path);
-                    for (name, param) in [(a_name(&module), &adapter.a), (b_name(&module), &adapter.b)] {
+                    for (name, param) in [(factor_a(&module), &adapter.a), (factor_b(&module), &adapter.b)] {
                         let data = param.val().into_data().try_to_vec::<f32>().expect("factors are f32");
                         factors.insert(name, Tensor { shape: param.dims().to_vec(), data: Arc::new(data) });
                     }
@@ -124,8 +125,8 @@ impl Llama {
     pub fn freeze(self, names: &[String]) -> Result<Self, LlamaError> {
         let mut frozen = BTreeSet::new();
         for name in names {
-            let covers = |tensor: &str| format!(".{tensor}.").contains(&format!(".{name}."));
-            let (inside, outside): (Vec<_>, Vec<_>) = self.parts().into_iter().partition(|part| covers(&part.name));
+            let parts = self.parts().into_iter();
+            let (inside, outside): (Vec<_>, Vec<_>) = parts.partition(|part| names_module(&part.name, name));
             if inside.is_empty() {
                 return Err(LlamaError::Freeze { name: name.clone(), what: "no tensor has this name".into() });
             }

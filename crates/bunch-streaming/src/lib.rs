@@ -10,8 +10,6 @@ mod configuration;
 mod error;
 mod hub_cache;
 mod input_model;
-mod layers;
-mod lora;
 mod names_by_place;
 mod options;
 mod plan;

@@ -1,4 +1,15 @@
-//! Gathering what a model directory holds.
+//! What a model directory holds and what is wrong with it.
+//!
+//! [`describe`] gathers what files, headers and config.json say and checks them against each other; nothing that is wrong
+//! with a directory makes it fail. A [`Description`] is printed as text or serialised.
+
+mod agreement;
+mod config;
+mod description;
+mod problem;
+mod text;
+mod tokenizer;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -10,14 +21,15 @@ use bunch_checkpoint::{
     sha256_file,
 };
 
-use crate::agreement::Weights;
-use crate::config::dtype_key;
-use crate::description::{
+pub use description::{
     Configured, Description, DtypeUse, LayerParameters, ListedFile, LoadingMemory, Parameters, ShardSummary,
     VocabularyRows,
 };
-use crate::tokenizer::TokenizerSummary;
-use crate::{Problem, values};
+pub use problem::Problem;
+
+use agreement::Weights;
+use config::dtype_key;
+use tokenizer::TokenizerSummary;
 
 /// What takes long and is done when asked for.
 #[derive(Debug, Clone, Copy)]

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use bunch_checkpoint::{Checkpoint, StoredDtype, TensorName, embedding_for_output};
 
-use crate::Problem;
-use crate::description::{Configured, DtypeUse};
+use super::description::{Configured, DtypeUse};
+use super::problem::Problem;
 
 /// Architectures, by `model_type`, whose layers all have the same tensors.
 const EQUAL_LAYERS: [&str; 9] =

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor};
-use bunch_comparison::{
+use bunch_inspection::compare::{
     Comparison, ComparisonError, Difference, DifferenceKind, Measures, Quantity, Side, bytes_to_read, compare,
 };
 use serde_json::{Value, json};

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::{ComparisonError, Measures};
+use super::error::ComparisonError;
+use super::measures::Measures;
 
 /// Which number of a comparison a heat map shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,9 +15,9 @@ pub enum Quantity {
     RelativeDistance,
     /// [`Measures::equal_share`].
     EqualShare,
-    /// [`TaskVectorMeasures::cosine`](crate::TaskVectorMeasures::cosine).
+    /// [`TaskVectorMeasures::cosine`](crate::compare::TaskVectorMeasures::cosine).
     TaskVectorCosine,
-    /// [`TaskVectorMeasures::sign_agreement`](crate::TaskVectorMeasures::sign_agreement).
+    /// [`TaskVectorMeasures::sign_agreement`](crate::compare::TaskVectorMeasures::sign_agreement).
     SignAgreement,
 }
 

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use bunch_vocabulary::{Tokenizer, chat_template_of};
 
-use crate::Problem;
+use super::problem::Problem;
 
 /// The tokenizer's files that are JSON or a template; others (SentencePiece) are not looked into.
 const FILES: [&str; 5] =

@@ -1,13 +1,35 @@
-//! Comparing two checkpoints, tensor by tensor and piece by piece.
+//! How two checkpoints differ: by tensor, layer and module.
+//!
+//! [`compare`] reads two checkpoints, and if wanted the base that both come from, once and in pieces. A [`Comparison`]
+//! has the [`Measures`] of each tensor, and those of layers, modules and the whole, as if their tensors were one long
+//! vector; it is printed as a table, written as CSV or drawn as a heat map.
+//! [`linear_cka`] compares what two models make of the same inputs instead.
+
+mod cka;
+mod comparison;
+mod csv_rows;
+mod difference;
+mod error;
+mod measures;
+mod pairs;
+mod quantity;
+mod sums;
+mod table;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, TensorName, TensorReader};
 
-use crate::pairs::{Pair, Pairs};
-use crate::sums::Sums;
-use crate::{Comparison, ComparisonError, Difference, DifferenceKind, Side, TensorComparison};
+pub use cka::linear_cka;
+pub use comparison::{Comparison, TensorComparison};
+pub use difference::{Difference, DifferenceKind, Side};
+pub use error::ComparisonError;
+pub use measures::{Measures, TaskVectorMeasures};
+pub use quantity::Quantity;
+
+use pairs::{Pair, Pairs};
+use sums::Sums;
 
 /// Values of a tensor that are read and compared at a time.
 const PIECE: usize = 1 << 16;

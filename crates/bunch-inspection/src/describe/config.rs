@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::description::Configured;
+use super::description::Configured;
 
 /// The parts of a configuration in which models of several parts describe the one that writes text.
 const TEXT_PARTS: [&str; 2] = ["text_config", "llm_config"];

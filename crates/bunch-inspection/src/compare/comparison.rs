@@ -6,8 +6,11 @@ use std::path::PathBuf;
 use bunch_checkpoint::{Layer, TensorName};
 use bunch_report::HeatMap;
 
-use crate::sums::Sums;
-use crate::{ComparisonError, Difference, Measures, Quantity};
+use super::difference::Difference;
+use super::error::ComparisonError;
+use super::measures::Measures;
+use super::quantity::Quantity;
+use super::sums::Sums;
 
 /// How two checkpoints, A and B, differ.
 #[derive(Debug, Clone)]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor};
-use bunch_comparison::{Comparison, Measures, compare};
+use bunch_inspection::compare::{Comparison, Measures, compare};
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -45,7 +45,7 @@ fn models() -> impl Strategy<Value = [StateDict; 3]> {
 
 /// The measures with A and B exchanged; the relative distance has another unit then.
 fn exchanged(measures: Measures, relative_distance: Option<f64>) -> Measures {
-    let task_vectors = measures.task_vectors.map(|task| bunch_comparison::TaskVectorMeasures {
+    let task_vectors = measures.task_vectors.map(|task| bunch_inspection::compare::TaskVectorMeasures {
         norm_a: task.norm_b,
         norm_b: task.norm_a,
         relative_norm_a: task.relative_norm_b,

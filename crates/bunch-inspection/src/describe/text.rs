@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::description::{Description, LayerParameters};
+use super::description::{Description, LayerParameters};
 
 /// Width of the column of labels.
 const LABELS: usize = 20;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use bunch_checkpoint::{Checkpoint, TensorName, TensorReader, embedding_for_output};
 
-use crate::{Difference, DifferenceKind, Side};
+use super::difference::{Difference, DifferenceKind, Side};
 
 /// Tensors whose values are compared one by one.
 pub(crate) struct Pair<'a> {

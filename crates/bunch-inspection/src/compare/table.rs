@@ -1,6 +1,7 @@
 //! A comparison as a table for the terminal.
 
-use crate::{Comparison, Measures};
+use super::comparison::Comparison;
+use super::measures::Measures;
 
 /// Remarks that are printed; more of them are in the CSV.
 const MOST_REMARKS: usize = 20;

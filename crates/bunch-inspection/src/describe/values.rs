@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, TensorReader, count_non_finite};
 
-use crate::Problem;
+use super::problem::Problem;
 
 /// Values that are compared at a time.
 const PIECE: usize = 1 << 16;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use crate::Problem;
+use super::problem::Problem;
 
 /// What a model directory, or a GGUF file, holds, and what is wrong with it. Printed as aligned text.
 #[derive(Debug, Default, Serialize)]

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_checkpoint::TensorName;
 
-use crate::{Comparison, ComparisonError, Difference, TensorComparison};
+use super::comparison::{Comparison, TensorComparison};
+use super::difference::Difference;
+use super::error::ComparisonError;
 
 /// The columns before the numbers of weights.
 const TENSOR_COLUMNS: [&str; 6] = ["tensor", "layer", "module", "shape", "dtype_a", "dtype_b"];

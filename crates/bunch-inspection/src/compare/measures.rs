@@ -1,6 +1,6 @@
 //! How alike two vectors of weights are.
 
-use crate::sums::{Sums, TaskSums};
+use super::sums::{Sums, TaskSums};
 
 /// How alike two vectors of weights are: a tensor's, or those of a layer, a module or a model as if all of its tensors
 /// were one long vector. Computed in f64.
@@ -113,7 +113,7 @@ fn share(part: u64, all: u64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::Measures;
-    use crate::sums::Sums;
+    use crate::compare::sums::Sums;
 
     #[test]
     fn measures_by_hand() {

@@ -9,9 +9,9 @@ use sha2::{Digest, Sha256};
 use crate::answer::Answers;
 use crate::observer::Observer;
 use crate::outcome::Outcome;
+use crate::output_type::OutputType;
 use crate::plan::{self, PlannedDoc, PlannedTask, hexadecimal};
 use crate::run::Run;
-use crate::task::OutputType;
 use crate::{BenchmarkError, Options, Selection, python, summary, table};
 
 /// What an evaluation found.

@@ -48,6 +48,7 @@
 
 mod answer;
 mod dataset;
+mod doc;
 mod error;
 mod evaluation;
 mod filter;
@@ -55,6 +56,7 @@ mod metric;
 mod observer;
 mod options;
 mod outcome;
+mod output_type;
 mod plan;
 mod prompt;
 mod python;
@@ -65,15 +67,17 @@ mod table;
 mod task;
 mod template;
 
-pub use dataset::{DataFile, DatasetDefinition, Doc, datasets};
+pub use dataset::{DataFile, DatasetDefinition, datasets};
+pub use doc::Doc;
 pub use error::BenchmarkError;
 pub use evaluation::{Evaluation, evaluate};
 pub use filter::{Filter, FilterPipeline};
 pub use metric::{Metric, MetricConfig, MetricValue};
 pub use observer::{Observer, Work};
 pub use options::Options;
+pub use output_type::OutputType;
 pub use plan::check_data;
 pub use task::{
-    AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, OutputType, ProcessDocs, Protocol,
-    SamplerName, Selection, Task,
+    AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, ProcessDocs, Protocol, SamplerName,
+    Selection, Task,
 };

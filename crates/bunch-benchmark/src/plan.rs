@@ -8,9 +8,9 @@ use sha2::{Digest, Sha256};
 
 use crate::dataset::{DataFile, Split, Wanted, datasets, read_file};
 use crate::observer::{Observer, Work};
+use crate::output_type::OutputType;
 use crate::prompt::{Prompt, Prompter, Shots};
 use crate::request::{DocRequests, Encoder, Requests};
-use crate::task::OutputType;
 use crate::template::Templates;
 use crate::{BenchmarkError, DatasetDefinition, Doc, Options, Selection, Task};
 

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use crate::atomic::folder_of;
 use crate::companion_files::companion_files;
 use crate::gguf::{GgufModel, read_metadata};
-use crate::reader::StoredTensor;
 use crate::safetensors_model::SafetensorsModel;
 use crate::source::{Source, WeightFile};
+use crate::stored_tensor::{StoredTensor, TensorInfo};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
 use crate::{
@@ -32,17 +32,6 @@ pub struct Checkpoint {
     described_in: Vec<&'static str>,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, StoredTensor>,
-}
-
-/// What a checkpoint knows about a tensor without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Dimensions, outermost first; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// How it is stored; F32 for the quantised types of GGUF, which it holds exactly.
-    pub dtype: Dtype,
-    /// The file that holds it.
-    pub shard: PathBuf,
 }
 
 impl Checkpoint {

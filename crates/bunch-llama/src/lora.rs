@@ -13,7 +13,7 @@ use bunch_checkpoint::{
     factor_a, factor_b,
 };
 
-use crate::parts::joints;
+use crate::tensor_shapes::fused_projections;
 use crate::{LlamaConfig, LlamaError};
 
 /// A low-rank adapter's shape (Hu et al. 2021); without dropout.
@@ -74,9 +74,9 @@ impl LoraConfig {
 pub(crate) fn module_names(config: &LlamaConfig) -> Vec<String> {
     let layers = 0..config.num_hidden_layers;
     let modules = layers.flat_map(|index| {
-        joints(config).into_iter().flat_map(move |joint| {
-            let path = joint.path;
-            joint.outputs.into_iter().map(move |(name, _)| format!("model.layers.{index}.{path}.{name}"))
+        fused_projections(config).into_iter().flat_map(move |projection| {
+            let path = projection.path;
+            projection.outputs.into_iter().map(move |(name, _)| format!("model.layers.{index}.{path}.{name}"))
         })
     });
     modules.collect()
@@ -92,10 +92,10 @@ impl LoraAdapter {
         lora.check()?;
         let mut factors = StateDict::new();
         for index in 0..config.num_hidden_layers {
-            for joint in joints(config) {
-                for (name, out) in joint.outputs.iter().filter(|(name, _)| lora.target_modules.contains(*name)) {
-                    let module = format!("model.layers.{index}.{}.{name}", joint.path);
-                    let (rank, input) = (lora.rank, joint.input);
+            for projection in fused_projections(config) {
+                for (name, out) in projection.outputs.iter().filter(|(name, _)| lora.target_modules.contains(*name)) {
+                    let module = format!("model.layers.{index}.{}.{name}", projection.path);
+                    let (rank, input) = (lora.rank, projection.input);
                     let bound = 1.0 / (input as f32).sqrt();
                     let uniform = Uniform::new(-bound, bound).expect("finite bounds");
                     let mut stream = bunch_random::stream(seed, &["init", &factor_a(&module)]);

@@ -12,7 +12,7 @@
 //! let selection = Catalog::builtin()?.select(&["arc_easy", "mmlu_stem", "my/task.toml"])?;
 //! let tokenizer = bunch_lm::Tokenizer::from_directory("SmolLM2-135M".as_ref())?;
 //! let options = Options { data_dir: Some("datasets".into()), limit: Some(200), ..Options::default() };
-//! let evaluation = evaluate(&selection, &*model(), &tokenizer, &options, &mut ())?;
+//! let evaluation = evaluate(&selection, &*model(), &tokenizer, &options, &bunch_progress::Quiet)?;
 //! println!("{}", evaluation.table());
 //! let accuracy = evaluation.score("arc_easy", "acc_norm,none");
 //! # Ok(())
@@ -53,7 +53,6 @@ mod error;
 mod evaluation;
 mod filter;
 mod metric;
-mod observer;
 mod options;
 mod outcome;
 mod output_type;
@@ -73,7 +72,6 @@ pub use error::BenchmarkError;
 pub use evaluation::{Evaluation, evaluate};
 pub use filter::{Filter, FilterPipeline};
 pub use metric::{Metric, MetricConfig, MetricValue};
-pub use observer::{Observer, Work};
 pub use options::Options;
 pub use output_type::OutputType;
 pub use plan::check_data;

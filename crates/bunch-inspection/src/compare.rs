@@ -20,6 +20,7 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, TensorName, TensorReader};
+use bunch_progress::Progress;
 
 pub use cka::linear_cka;
 pub use comparison::{Comparison, TensorComparison};
@@ -38,15 +39,10 @@ const PIECE: usize = 1 << 16;
 /// always in the same order.
 const STRETCH: usize = 16 * PIECE;
 
-/// Bytes of values that [`compare`] reads, for its progress: those of a quantised tensor count as f32.
-pub fn bytes_to_read(a: &Checkpoint, b: &Checkpoint, base: Option<&Checkpoint>) -> u64 {
-    Pairs::new(a, b, base).pairs.iter().map(|pair| pair.values as u64 * pair.value_size()).sum()
-}
-
 /// Compares two checkpoints, and what has changed in them since `base` where it is given. Every value is read once;
 /// 768 KiB per thread are kept in memory, and some 150 bytes per million values. The result does not depend on the
-/// number of `threads` (0 counts as 1). `progress` is told of the bytes that were read, [`bytes_to_read`] in all, by
-/// several threads.
+/// number of `threads` (0 counts as 1). `progress` is told of the bytes that were read, by several
+/// threads; those of a quantised tensor count as f32.
 ///
 /// Tensors that one checkpoint lacks, of different shapes, or with values that are not finite are not compared but
 /// listed as differences. Of vocabulary tensors with different numbers of rows, the first rows are compared. Where a
@@ -60,9 +56,11 @@ pub fn compare(
     b: &Checkpoint,
     base: Option<&Checkpoint>,
     threads: usize,
-    progress: &(dyn Fn(u64) + Sync),
+    progress: &dyn Progress,
 ) -> Result<Comparison, ComparisonError> {
     let Pairs { pairs, mut differences } = Pairs::new(a, b, base);
+    let bytes = pairs.iter().map(|pair| pair.values as u64 * pair.value_size()).sum();
+    progress.begin("comparing", bytes, 0);
     let sums = sum_all(&pairs, threads, progress)?;
     for checkpoint in [Some(a), Some(b), base].into_iter().flatten() {
         checkpoint.check_unchanged()?;
@@ -110,7 +108,7 @@ fn non_finite_sides(sums: &Sums) -> Vec<Side> {
 }
 
 /// The sums of each pair.
-fn sum_all(pairs: &[Pair<'_>], threads: usize, progress: &(dyn Fn(u64) + Sync)) -> Result<Vec<Sums>, CheckpointError> {
+fn sum_all(pairs: &[Pair<'_>], threads: usize, progress: &dyn Progress) -> Result<Vec<Sums>, CheckpointError> {
     let stretches: Vec<(usize, usize)> = (pairs.iter().enumerate())
         .flat_map(|(at, pair)| (0..pair.values).step_by(STRETCH).map(move |start| (at, start)))
         .collect();
@@ -163,7 +161,7 @@ struct Buffers {
 
 impl Buffers {
     /// The sums over a stretch of a pair.
-    fn sum(&mut self, pair: &Pair<'_>, start: usize, progress: &(dyn Fn(u64) + Sync)) -> Result<Sums, CheckpointError> {
+    fn sum(&mut self, pair: &Pair<'_>, start: usize, progress: &dyn Progress) -> Result<Sums, CheckpointError> {
         let end = pair.values.min(start + STRETCH);
         let mut sums = Sums::default();
         for start in (start..end).step_by(PIECE) {
@@ -174,7 +172,7 @@ impl Buffers {
                 Some(base) => Sums::with_base(a, b, read(base, start, count, &mut self.base)?),
                 None => Sums::of(a, b),
             });
-            progress(count as u64 * pair.value_size());
+            progress.advance(count as u64 * pair.value_size());
         }
         Ok(sums)
     }

@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor};
 use bunch_inspection::compare::{
-    Comparison, ComparisonError, Difference, DifferenceKind, Measures, Quantity, Side, bytes_to_read, compare,
+    Comparison, ComparisonError, Difference, DifferenceKind, Measures, Quantity, Side, compare,
 };
+use bunch_progress::{Progress, Quiet};
 use serde_json::{Value, json};
 
 const Q0: &str = "model.layers.0.self_attn.q_proj.weight";
@@ -51,7 +52,7 @@ impl Models {
     }
 
     fn compare(&self) -> Result<Comparison, ComparisonError> {
-        compare(&self.checkpoints[0], &self.checkpoints[1], self.checkpoints.get(2), 2, &|_| ())
+        compare(&self.checkpoints[0], &self.checkpoints[1], self.checkpoints.get(2), 2, &Quiet)
     }
 }
 
@@ -253,6 +254,22 @@ fn a_file_that_changes_is_an_error() {
     assert!(matches!(models.compare(), Err(ComparisonError::Checkpoint(_))), "its time is another");
 }
 
+#[derive(Default)]
+struct Bytes {
+    total: AtomicU64,
+    read: AtomicU64,
+}
+
+impl Progress for Bytes {
+    fn begin(&self, _: &str, total: u64, _: u64) {
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    fn advance(&self, bytes: u64) {
+        self.read.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
 #[test]
 fn progress_reaches_the_bytes_that_are_read() {
     let parent = tempfile::tempdir().unwrap();
@@ -262,11 +279,11 @@ fn progress_reaches_the_bytes_that_are_read() {
     half.write(&parent.path().join("b")).unwrap();
     let b = Checkpoint::open(&parent.path().join("b")).unwrap();
     for base in [None, Some(&a)] {
-        let bytes = AtomicU64::new(0);
-        compare(&a, &b, base, 3, &|count| _ = bytes.fetch_add(count, Ordering::Relaxed)).unwrap();
+        let bytes = Bytes::default();
+        compare(&a, &b, base, 3, &bytes).unwrap();
         let each = if base.is_some() { 4 + 2 + 4 } else { 4 + 2 };
-        assert_eq!(bytes.into_inner(), 200_003 * each);
-        assert_eq!(bytes_to_read(&a, &b, base), 200_003 * each);
+        assert_eq!(bytes.total.into_inner(), 200_003 * each);
+        assert_eq!(bytes.read.into_inner(), 200_003 * each);
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor};
 use bunch_inspection::compare::{Comparison, Measures, compare};
+use bunch_progress::Quiet;
 use proptest::prelude::*;
 use serde_json::json;
 
@@ -17,7 +18,7 @@ fn open(dir: &Path, weights: &StateDict, dtype: Dtype) -> Checkpoint {
 }
 
 fn run(models: &[&Checkpoint], threads: usize) -> Comparison {
-    compare(models[0], models[1], models.get(2).copied(), threads, &|_| ()).unwrap()
+    compare(models[0], models[1], models.get(2).copied(), threads, &Quiet).unwrap()
 }
 
 /// Everything about a comparison.

@@ -7,7 +7,7 @@ mod source_hash;
 const CRATES: [&str; 7] = [
     "bunch-merging",
     "bunch-recipe",
-    "bunch-comparison",
+    "bunch-inspection",
     "bunch-evaluation",
     "bunch-search",
     "bunch-synthesis",

@@ -22,13 +22,8 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
     Allowed(
         "bunch-inspection",
-        &["bunch-checkpoint", "bunch-vocabulary"],
-        "looks at one model directory, changes none",
-    ),
-    Allowed(
-        "bunch-comparison",
-        &["bunch-checkpoint", "bunch-inspection", "bunch-report"],
-        "measures two checkpoints and draws the result",
+        &["bunch-checkpoint", "bunch-report", "bunch-vocabulary"],
+        "looks at model directories, changes none, and draws how two differ",
     ),
     Allowed(
         "bunch-streaming",
@@ -86,8 +81,8 @@ const ALLOWED: &[Allowed] = &[
         "bunch-experiment",
         &[
             "bunch-checkpoint",
-            "bunch-comparison",
             "bunch-evaluation",
+            "bunch-inspection",
             "bunch-llama",
             "bunch-lm",
             "bunch-merging",
@@ -108,7 +103,6 @@ const ALLOWED: &[Allowed] = &[
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
             "bunch-evaluation",
             "bunch-experiment",
             "bunch-hub",

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use bunch_checkpoint::StateDict;
-use bunch_comparison::{Measures, linear_cka};
+use bunch_inspection::compare::{Measures, linear_cka};
 use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 

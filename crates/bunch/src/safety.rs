@@ -1,4 +1,4 @@
-//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and tells the alignment score.
+//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and prints the alignment score.
 
 use std::fs;
 use std::path::Path;

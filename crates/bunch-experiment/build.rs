@@ -4,12 +4,13 @@
 #[path = "../bunch-miniature/build/source_hash.rs"]
 mod source_hash;
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 8] = [
     "bunch-merging",
     "bunch-recipe",
     "bunch-comparison",
     "bunch-evaluation",
     "bunch-search",
+    "bunch-statistics",
     "bunch-synthesis",
     "bunch-experiment",
 ];

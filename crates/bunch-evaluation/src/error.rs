@@ -60,26 +60,6 @@ pub enum EvaluationError {
         /// The value.
         value: f64,
     },
-    /// More successes than trials, or no trial.
-    #[error("proportion: expected 1 or more trials and no more successes than trials, got {successes} of {n}")]
-    Proportion {
-        /// Successes given.
-        successes: u64,
-        /// Trials given.
-        n: u64,
-    },
-    /// Too few values for a standard deviation.
-    #[error("interval: expected at least 2 values, got {n}")]
-    TooFewValues {
-        /// How many values there are.
-        n: usize,
-    },
-    /// A confidence level outside the open interval (0, 1).
-    #[error("confidence: expected a number between 0 and 1, got {confidence}")]
-    Confidence {
-        /// The level given.
-        confidence: f64,
-    },
     /// A refusal rule that would match nothing or everything.
     #[error("refusal rule: {what}")]
     RefusalRule {

@@ -1,8 +1,10 @@
 //! Multiple choice: the answer a model finds most likely, against the right one.
 
-use crate::{ChatFormat, EvaluationError, Proportion};
 use bunch_lm::{LanguageModel, LoglikelihoodRequest, TokenId};
+use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
+
+use crate::{ChatFormat, EvaluationError};
 
 /// A question with its choices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -147,6 +147,9 @@ pub enum ExperimentError {
     /// Evaluation.
     #[error(transparent)]
     Evaluation(#[from] bunch_evaluation::EvaluationError),
+    /// A statistic.
+    #[error(transparent)]
+    Statistics(#[from] bunch_statistics::StatisticsError),
     /// Data generation.
     #[error(transparent)]
     Synthesis(#[from] bunch_synthesis::SynthesisError),

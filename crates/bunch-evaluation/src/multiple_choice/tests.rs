@@ -1,8 +1,10 @@
 //! Tests of multiple choice.
 
+use bunch_statistics::Proportion;
+
 use super::{MultipleChoiceDoc, evaluate_multiple_choice};
 use crate::fake::{Bytes, Fake, text};
-use crate::{EvaluationError, MultipleChoiceOutcome, Proportion};
+use crate::{EvaluationError, MultipleChoiceOutcome};
 
 fn doc(choices: &[&str], gold: usize) -> MultipleChoiceDoc {
     MultipleChoiceDoc { context: "q".into(), choices: choices.iter().map(|&c| c.to_owned()).collect(), gold }

@@ -1,10 +1,10 @@
 //! Multiple choice: the answer a model finds most likely, against the right one.
 
-use bunch_lm::{LanguageModel, LoglikelihoodRequest, TokenId};
+use bunch_lm::{ChatFormat, LanguageModel, LoglikelihoodRequest, TokenId};
 use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 
-use crate::{ChatFormat, EvaluationError};
+use crate::EvaluationError;
 
 /// A question with its choices.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,7 +1,7 @@
 //! Refusals: which answers decline a request, and how often a model declines a benign one.
 
-use crate::{ChatFormat, EvaluationError, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use crate::EvaluationError;
+use bunch_lm::{ChatFormat, LanguageModel, Sampling, complete};
 use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 

@@ -1,7 +1,7 @@
 //! Safety: what share of a model's answers to unsafe prompts is safe.
 
-use crate::{ChatFormat, EvaluationError, Exchange, Judge, Verdict, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use crate::{EvaluationError, Exchange, Judge, Verdict};
+use bunch_lm::{ChatFormat, LanguageModel, Sampling, complete};
 use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 

@@ -1,8 +1,9 @@
 //! What a candidate merge is scored on, in memory.
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{QuestionAnswer, answer_loss, evaluate_safety};
+use bunch_evaluation::evaluate_safety;
 use bunch_llama::LlamaModel;
+use bunch_lm::{QuestionAnswer, answer_loss};
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;

@@ -144,6 +144,9 @@ pub enum ExperimentError {
     /// A merge parameter.
     #[error(transparent)]
     Merge(#[from] bunch_merging::MergeError),
+    /// Asking a model.
+    #[error(transparent)]
+    Lm(#[from] bunch_lm::LmError),
     /// Evaluation.
     #[error(transparent)]
     Evaluation(#[from] bunch_evaluation::EvaluationError),

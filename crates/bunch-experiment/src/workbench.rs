@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evaluation::{
-    ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict, evaluate_multiple_choice,
+    EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict, evaluate_multiple_choice,
 };
 use bunch_llama::LlamaModel;
+use bunch_lm::ChatFormat;
 use bunch_recipe::Pool;
 use bunch_tuning::Silent;
 use burn::tensor::Device;

@@ -5,8 +5,8 @@
 
 use std::path::Path;
 
-use bunch_evaluation::{MultipleChoiceDoc, complete, evaluate_multiple_choice};
-use bunch_lm::Sampling;
+use bunch_evaluation::{MultipleChoiceDoc, evaluate_multiple_choice};
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::world::{Domain, MultipleChoice, Request, Split, World, is_refusal};
 use bunch_miniature::{Format, Member, Zoo};
 use bunch_tuning::Silent;

@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bunch_checkpoint::{StateDict, Tensor};
-use bunch_evaluation::{MultipleChoiceDoc, complete, evaluate_multiple_choice};
-use bunch_lm::Sampling;
+use bunch_evaluation::{MultipleChoiceDoc, evaluate_multiple_choice};
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::world::{
     Domain, Mixture, MultipleChoice, Part, Reply, Request, Split, World, is_helpful, mixtures,
 };

@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardJudge, Judge, complete, evaluate_multiple_choice};
+use bunch_evaluation::{Exchange, GuardJudge, Judge, evaluate_multiple_choice};
 use bunch_llama::LlamaModel;
-use bunch_lm::Sampling;
+use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, WorldData};
 use bunch_tuning::Observer;
 

@@ -4,10 +4,11 @@
 #[path = "../bunch-miniature/build/source_hash.rs"]
 mod source_hash;
 
-const CRATES: [&str; 8] = [
+const CRATES: [&str; 9] = [
     "bunch-merging",
     "bunch-recipe",
     "bunch-comparison",
+    "bunch-benchmark",
     "bunch-evaluation",
     "bunch-search",
     "bunch-statistics",

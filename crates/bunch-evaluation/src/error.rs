@@ -24,32 +24,6 @@ pub enum EvaluationError {
         /// How many there are.
         got: usize,
     },
-    /// A multiple-choice question without a real choice.
-    #[error("doc {doc}: expected at least 2 choices, got {choices}")]
-    Choices {
-        /// Position of the question in the call.
-        doc: usize,
-        /// How many choices it has.
-        choices: usize,
-    },
-    /// A multiple-choice question whose right answer is not among its choices.
-    #[error("doc {doc}: gold is {gold}, expected less than the {choices} choices")]
-    Gold {
-        /// Position of the question in the call.
-        doc: usize,
-        /// The index given.
-        gold: usize,
-        /// How many choices there are.
-        choices: usize,
-    },
-    /// A choice without text or without tokens.
-    #[error("doc {doc}, choice {choice}: expected some text, got none")]
-    EmptyChoice {
-        /// Position of the question in the call.
-        doc: usize,
-        /// Position of the choice in the question.
-        choice: usize,
-    },
     /// A number that must be finite, or at least comparable, is not.
     #[error("{what} {index}: got {value}")]
     NotANumber {

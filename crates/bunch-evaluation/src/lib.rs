@@ -7,12 +7,10 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod judge;
-mod multiple_choice;
 mod refusal;
 mod safety;
 
 pub use error::EvaluationError;
 pub use judge::{Exchange, GuardFormat, GuardJudge, Judge, LikelihoodJudge, RuleJudge, Verdict};
-pub use multiple_choice::{MultipleChoiceDoc, MultipleChoiceOutcome, evaluate_multiple_choice};
 pub use refusal::{RefusalOutcome, RefusalRule, evaluate_over_refusal};
 pub use safety::{SafetyOutcome, evaluate_safety};

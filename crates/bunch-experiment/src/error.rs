@@ -147,6 +147,9 @@ pub enum ExperimentError {
     /// Asking a model.
     #[error(transparent)]
     Lm(#[from] bunch_lm::LmError),
+    /// Multiple choice.
+    #[error(transparent)]
+    Benchmark(#[from] bunch_benchmark::BenchmarkError),
     /// Evaluation.
     #[error(transparent)]
     Evaluation(#[from] bunch_evaluation::EvaluationError),

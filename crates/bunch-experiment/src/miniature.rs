@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
 use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::{ChatFormat, TokenId};
 use bunch_miniature::world::{

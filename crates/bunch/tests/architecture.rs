@@ -83,13 +83,22 @@ const ALLOWED: &[Allowed] = &[
     ),
     Allowed(
         "bunch-small",
-        &["bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-lm", "bunch-random", "bunch-tuning"],
+        &[
+            "bunch-benchmark",
+            "bunch-checkpoint",
+            "bunch-evaluation",
+            "bunch-llama",
+            "bunch-lm",
+            "bunch-random",
+            "bunch-tuning",
+        ],
         "makes its models from one that the user fetched; merges none",
     ),
     // Layer 3: where everything meets.
     Allowed(
         "bunch-experiment",
         &[
+            "bunch-benchmark",
             "bunch-checkpoint",
             "bunch-comparison",
             "bunch-evaluation",

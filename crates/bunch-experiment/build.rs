@@ -4,12 +4,14 @@
 #[path = "../bunch-miniature/build/source_hash.rs"]
 mod source_hash;
 
-const CRATES: [&str; 7] = [
+const CRATES: [&str; 9] = [
     "bunch-merging",
     "bunch-recipe",
     "bunch-inspection",
+    "bunch-benchmark",
     "bunch-evaluation",
     "bunch-search",
+    "bunch-statistics",
     "bunch-synthesis",
     "bunch-experiment",
 ];

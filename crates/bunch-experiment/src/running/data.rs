@@ -5,8 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
-use bunch_evaluation::QuestionAnswer;
-use bunch_lm::LanguageModel;
+use bunch_lm::{LanguageModel, QuestionAnswer};
 use bunch_synthesis::{
     DomainData, DomainRequest, DropReason, SafetyData, SafetyRequest, Stages, synthesize_domain, synthesize_safety,
 };

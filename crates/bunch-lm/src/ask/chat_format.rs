@@ -1,6 +1,6 @@
 //! The chat format: how an exchange between user and assistant becomes tokens, and back.
 
-use bunch_lm::{LmError, TokenId};
+use crate::{LmError, TokenId};
 
 /// Turns text into tokens for a model that answers a user, and its tokens back into text.
 ///

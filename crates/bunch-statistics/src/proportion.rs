@@ -1,7 +1,11 @@
 //! A proportion: how many of n went one way, and how sure that makes us.
 
-use crate::{EvaluationError, Interval};
 use serde::{Deserialize, Serialize};
+
+use crate::{Interval, StatisticsError};
+
+/// The 97.5 % point of the normal distribution: as many standard deviations to either side hold 95 %.
+const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Successes among independent trials, such as safe replies among replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,9 +22,9 @@ impl Proportion {
     ///
     /// # Errors
     /// No trial, or more successes than trials.
-    pub fn new(successes: u64, n: u64) -> Result<Self, EvaluationError> {
+    pub fn new(successes: u64, n: u64) -> Result<Self, StatisticsError> {
         if n == 0 || successes > n {
-            return Err(EvaluationError::Proportion { successes, n });
+            return Err(StatisticsError::Proportion { successes, n });
         }
         Ok(Self { successes, n })
     }
@@ -41,15 +45,20 @@ impl Proportion {
     }
 
     /// The binomial standard error of the share, sqrt(p (1 - p) / n), in percentage points. It is 0 where all trials went
-    /// one way, which is the data's variance and not our certainty: prefer [`Self::wilson`] there.
+    /// one way, which is the data's variance and not our certainty: prefer [`Self::wilson_95`] there.
     pub fn stderr_percent(&self) -> f64 {
         let p = self.share();
         100.0 * (p * (1.0 - p) / self.n as f64).sqrt()
     }
 
-    /// Wilson's score interval of the share, in percent, within [0, 100]; `z` standard deviations wide to either side, above 0
-    /// (1.96 for 95 %). Unlike percent +- z * stderr it has a width at 0 and n successes.
-    pub fn wilson(&self, z: f64) -> Interval {
+    /// Wilson's score interval of 95 % of the share, in percent, within [0, 100]. Unlike percent +- 1.96 * stderr it has a
+    /// width at 0 and n successes.
+    pub fn wilson_95(&self) -> Interval {
+        self.wilson(Z_95)
+    }
+
+    /// Wilson's score interval, `z` standard deviations wide to either side, above 0.
+    fn wilson(&self, z: f64) -> Interval {
         let (p, n) = (self.share(), self.n as f64);
         let shrink = 1.0 / (1.0 + z * z / n);
         let centre = (p + z * z / (2.0 * n)) * shrink;

@@ -1,6 +1,4 @@
-//! Statistics over seeds, and over test items pooled across seeds.
-
-use crate::Cell;
+//! Estimates over seeds, and standard errors over test items pooled across seeds.
 
 /// The 0.975 quantile of Student's t for 1 to 30 degrees of freedom.
 const T_975: [f64; 30] = [
@@ -56,50 +54,24 @@ impl Estimate {
     }
 }
 
-/// What is known about one place of a table from its cells.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Summary {
-    /// Mean and interval over seeds: how much another seed would change the number.
-    pub estimate: Estimate,
-    /// Standard error over the test items of all seeds: how much other test items would change it.
-    pub pooled_stderr: f64,
-    /// Fewest test items of a seed.
-    pub n_min: u64,
-    /// Most test items of a seed.
-    pub n_max: u64,
-}
-
-impl Summary {
-    /// The summary of the cells of one place, one per seed; `None` if there are none.
-    pub fn of(cells: &[&Cell]) -> Option<Self> {
-        let values: Vec<f64> = cells.iter().map(|cell| cell.value).collect();
-        Some(Self {
-            estimate: Estimate::of(&values)?,
-            pooled_stderr: pooled_stderr(cells),
-            n_min: cells.iter().map(|cell| cell.n).min()?,
-            n_max: cells.iter().map(|cell| cell.n).max()?,
-        })
-    }
-}
-
-/// Standard error of the mean over all test items of `cells`, from each cell's own: `sqrt(sum (n_i se_i)^2) / sum n_i`.
+/// Standard error of the mean over the test items of several samples, from each sample's number of items and standard error:
+/// `sqrt(sum (n_i se_i)^2) / sum n_i`.
 ///
-/// For proportions it is the binomial standard error that keeps each seed's own rate; seeds with more items weigh more.
-/// Cells that state no items weigh equally. 0 for no cells.
-pub fn pooled_stderr(cells: &[&Cell]) -> f64 {
-    let counted = cells.iter().any(|cell| cell.n > 0);
-    let weight = |cell: &Cell| if counted { cell.n as f64 } else { 1.0 };
-    let total: f64 = cells.iter().map(|cell| weight(cell)).sum();
-    if cells.is_empty() {
+/// For proportions it is the binomial standard error that keeps each sample's own rate; larger samples weigh more. Samples
+/// that state no items weigh equally. 0 for no samples.
+pub fn pooled_stderr(samples: &[(u64, f64)]) -> f64 {
+    let counted = samples.iter().any(|&(n, _)| n > 0);
+    let weight = |n: u64| if counted { n as f64 } else { 1.0 };
+    let total: f64 = samples.iter().map(|&(n, _)| weight(n)).sum();
+    if samples.is_empty() {
         return 0.0;
     }
-    cells.iter().map(|cell| (weight(cell) * cell.stderr).powi(2)).sum::<f64>().sqrt() / total
+    samples.iter().map(|&(n, stderr)| (weight(n) * stderr).powi(2)).sum::<f64>().sqrt() / total
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fixture::cell;
     use proptest::prelude::*;
 
     #[test]
@@ -127,16 +99,10 @@ mod tests {
     #[test]
     fn pooled_standard_error_is_the_binomial_one() {
         // 50 % and 80 % of 100 and 400 items: sqrt(100 * .25 + 400 * .16) / 500 = 1.887 %.
-        let binomial = |seed, rate: f64, n: u64| Cell {
-            n,
-            stderr: 100.0 * (rate * (1.0 - rate) / n as f64).sqrt(),
-            ..cell("p", "r", "c", seed, 100.0 * rate)
-        };
-        let (a, b) = (binomial(0, 0.5, 100), binomial(1, 0.8, 400));
+        let binomial = |rate: f64, n: u64| (n, 100.0 * (rate * (1.0 - rate) / n as f64).sqrt());
         let expected = 100.0 * (100.0_f64 * 0.25 + 400.0 * 0.16).sqrt() / 500.0;
-        assert!((pooled_stderr(&[&a, &b]) - expected).abs() < 1e-12);
-        let (a, b) = (Cell { n: 0, stderr: 3.0, ..a }, Cell { n: 0, stderr: 4.0, ..b });
-        assert_eq!(pooled_stderr(&[&a, &b]), 2.5);
+        assert!((pooled_stderr(&[binomial(0.5, 100), binomial(0.8, 400)]) - expected).abs() < 1e-12);
+        assert_eq!(pooled_stderr(&[(0, 3.0), (0, 4.0)]), 2.5);
         assert_eq!(pooled_stderr(&[]), 0.0);
     }
 

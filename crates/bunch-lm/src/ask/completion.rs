@@ -1,7 +1,6 @@
 //! A completion: what a model answered to a user's message.
 
-use crate::{ChatFormat, EvaluationError};
-use bunch_lm::{GenerateConfig, LanguageModel, Sampling};
+use crate::{ChatFormat, GenerateConfig, LanguageModel, LmError, Sampling};
 
 /// A model's answer to one prompt.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,14 +21,14 @@ pub fn complete(
     prompts: &[String],
     max_new_tokens: usize,
     sampling: Sampling,
-) -> Result<Vec<Completion>, EvaluationError> {
+) -> Result<Vec<Completion>, LmError> {
     if prompts.is_empty() {
         return Ok(Vec::new()); // no model need cope with an empty batch
     }
     let tokens = prompts.iter().map(|prompt| format.prompt(prompt)).collect::<Result<Vec<_>, _>>()?;
     let config = GenerateConfig { max_new_tokens, stop: format.stop().to_vec(), sampling };
     let answers = model.generate(&tokens, &config)?;
-    EvaluationError::check_count("answers of the model", prompts.len(), answers.len())?;
+    LmError::check_count("answers of the model", prompts.len(), answers.len())?;
     Ok(answers
         .iter()
         // The stop token counts as generated but is not returned, so an answer of full length never reached it.
@@ -40,13 +39,12 @@ pub fn complete(
 #[cfg(test)]
 mod tests {
     use super::{Completion, complete};
-    use crate::EvaluationError;
-    use crate::fake::{Bytes, Fake};
-    use bunch_lm::Sampling;
+    use crate::ask::fake::{Bytes, Fake};
+    use crate::{LmError, Sampling};
 
-    fn ask(model: &Fake, prompts: &[&str], max_new_tokens: usize) -> Result<Vec<Completion>, EvaluationError> {
+    fn ask(model: &Fake, prompts: &[&str], max_new_tokens: usize) -> Result<Vec<Completion>, LmError> {
         let prompts: Vec<String> = prompts.iter().map(|&prompt| prompt.to_owned()).collect();
-        complete(model, &Bytes::default(), &prompts, max_new_tokens, Sampling::Greedy)
+        complete(model, &Bytes, &prompts, max_new_tokens, Sampling::Greedy)
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Two rows on the same test items.
 
+use crate::StatisticsError;
 use crate::special::{beta_quantile, incomplete_beta};
 
 /// Error rate of a 95 % interval.
@@ -19,10 +20,14 @@ pub struct PairedCounts {
 }
 
 impl PairedCounts {
-    /// The counts of two rows' items, in the same order; `None` without items or if their numbers differ.
-    pub fn of(row: &[bool], other: &[bool]) -> Option<Self> {
+    /// The counts of two rows' items, in the same order.
+    ///
+    /// # Errors
+    /// No items, or another number of them in `other` than in `row`.
+    pub fn of(row: &[bool], other: &[bool]) -> Result<Self, StatisticsError> {
+        StatisticsError::check_pairs("outcomes", "outcomes of the second model", row.len(), other.len())?;
         let count = |a: bool, b: bool| row.iter().zip(other).filter(|&(&x, &y)| (x, y) == (a, b)).count() as u64;
-        (row.len() == other.len() && !row.is_empty()).then(|| Self {
+        Ok(Self {
             n: row.len() as u64,
             only_row: count(true, false),
             only_other: count(false, true),
@@ -33,6 +38,15 @@ impl PairedCounts {
     /// Share of the row minus that of the other, in percentage points: `100 (n10 - n01) / n`.
     pub fn difference(&self) -> f64 {
         100.0 * (self.only_row as f64 - self.only_other as f64) / self.n as f64
+    }
+
+    /// Standard error of [`Self::difference`], in percentage points: `100 sqrt(n10 + n01 - (n10 - n01)^2 / n) / n`.
+    ///
+    /// It uses that the items are shared, and is smaller than that of two separate samples where both rows count the same.
+    pub fn stderr(&self) -> f64 {
+        let (n, plus, minus) = (self.n as f64, self.only_row as f64, self.only_other as f64);
+        let difference = plus - minus;
+        100.0 * (plus + minus - difference * difference / n).max(0.0).sqrt() / n
     }
 
     /// A 95 % interval of the difference over items, in percentage points, from the discordant pairs.
@@ -83,23 +97,6 @@ pub(crate) fn clopper_pearson(k: u64, n: u64, alpha: f64) -> (f64, f64) {
     (low, high)
 }
 
-/// Holm's adjusted p-values: each `p` is compared with 5 % after this, and the chance of one false finding among all of
-/// them is at most 5 %.
-///
-/// Holm 1979, Scandinavian Journal of Statistics 6:65: the k-th smallest of m is multiplied by m - k + 1, no adjusted value
-/// is below one before it, and none is above 1. In the order given.
-pub fn holm(p: &[f64]) -> Vec<f64> {
-    let mut order: Vec<usize> = (0..p.len()).collect();
-    order.sort_by(|&a, &b| p[a].total_cmp(&p[b]));
-    let mut adjusted = vec![0.0; p.len()];
-    let mut largest: f64 = 0.0;
-    for (rank, &index) in order.iter().enumerate() {
-        largest = largest.max((p[index] * (p.len() - rank) as f64).min(1.0));
-        adjusted[index] = largest;
-    }
-    adjusted
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,8 +127,9 @@ mod tests {
         let got = PairedCounts::of(&row, &other).expect("five items");
         assert_eq!(got, PairedCounts { n: 5, only_row: 2, only_other: 1, both: 1 });
         close(got.difference(), 20.0);
-        assert_eq!(PairedCounts::of(&row, &other[1..]), None);
-        assert_eq!(PairedCounts::of(&[], &[]), None);
+        let error = PairedCounts::of(&row, &other[1..]).unwrap_err().to_string();
+        assert_eq!(error, "outcomes of the second model: expected 5, got 4");
+        assert_eq!(PairedCounts::of(&[], &[]).unwrap_err().to_string(), "no outcomes: at least one is needed");
     }
 
     #[test]
@@ -197,19 +195,22 @@ mod tests {
     }
 
     #[test]
+    fn standard_errors_by_hand() {
+        close(counts(10, 4, 1).stderr(), 100.0 * (5.0_f64 - 0.9).sqrt() / 10.0);
+        // Rows that never differ, and rows that always differ one way, have no variance.
+        assert_eq!((counts(2, 0, 0).stderr(), counts(5, 5, 0).stderr()), (0.0, 0.0));
+    }
+
+    #[test]
     fn mcnemar_by_hand() {
         close(counts(10, 4, 1).mcnemar_p(), 0.375); // 2 (1 + 5) / 32
         close(counts(10, 0, 5).mcnemar_p(), 0.0625); // 2 / 2^5
         assert_eq!(counts(10, 3, 3).mcnemar_p(), 1.0);
         assert_eq!(counts(10, 0, 0).mcnemar_p(), 1.0);
-    }
-
-    #[test]
-    fn holm_by_hand() {
-        // Sorted 0.01, 0.02, 0.03, 0.5: times 4, 3, 2, 1, and 0.06 for the third, not less than the second.
-        assert_eq!(holm(&[0.03, 0.01, 0.5, 0.02]), [0.06, 0.04, 0.5, 0.06]);
-        assert_eq!(holm(&[0.9, 0.8]), [1.0, 1.0]);
-        assert!(holm(&[]).is_empty());
+        // Many items: 1, and a normal approximation with continuity correction, z = 199 / 100.
+        assert_eq!(counts(10_000, 5000, 5000).mcnemar_p(), 1.0);
+        assert!((counts(10_000, 4900, 5100).mcnemar_p() - 0.0466).abs() < 1e-4);
+        assert_eq!(counts(5000, 0, 5000).mcnemar_p(), 0.0);
     }
 
     proptest! {
@@ -220,15 +221,19 @@ mod tests {
             let (low, high) = one.interval();
             prop_assert!((low + two.interval().1).abs() < 1e-7 && (high + two.interval().0).abs() < 1e-7);
             prop_assert!(low <= one.difference() && one.difference() <= high);
-            prop_assert_eq!(one.mcnemar_p(), two.mcnemar_p());
+            prop_assert_eq!((one.mcnemar_p(), one.stderr()), (two.mcnemar_p(), two.stderr()));
             prop_assert!((one.cohens_h() + two.cohens_h()).abs() < 1e-12);
         }
 
         #[test]
-        fn holm_is_never_below_the_p_and_never_above_bonferronis(p in prop::collection::vec(0.0..1.0_f64, 1..20)) {
-            for (before, after) in p.iter().zip(holm(&p)) {
-                prop_assert!(*before <= after && after <= (before * p.len() as f64).min(1.0));
-            }
+        fn the_standard_error_is_that_of_the_differences(pairs in prop::collection::vec(any::<(bool, bool)>(), 1..200)) {
+            let (a, b): (Vec<_>, Vec<_>) = pairs.iter().copied().unzip();
+            let n = pairs.len() as f64;
+            let d: Vec<f64> = pairs.iter().map(|&(x, y)| f64::from(u8::from(x)) - f64::from(u8::from(y))).collect();
+            let mean = d.iter().sum::<f64>() / n;
+            let variance = d.iter().map(|x| (x - mean) * (x - mean)).sum::<f64>() / n;
+            let got = PairedCounts::of(&a, &b).unwrap();
+            prop_assert!((got.stderr() - 100.0 * (variance / n).sqrt()).abs() < 1e-6);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The answer loss: how surprised a model is by given answers.
 
-use crate::{ChatFormat, EvaluationError};
-use bunch_lm::{LanguageModel, LoglikelihoodRequest};
 use serde::{Deserialize, Serialize};
+
+use crate::{ChatFormat, LanguageModel, LmError, LoglikelihoodRequest};
 
 /// A question and the answer a model should give.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -26,9 +26,9 @@ pub fn answer_loss(
     model: &dyn LanguageModel,
     format: &dyn ChatFormat,
     pairs: &[QuestionAnswer],
-) -> Result<f64, EvaluationError> {
+) -> Result<f64, LmError> {
     if pairs.is_empty() {
-        return Err(EvaluationError::Empty { what: "pairs of question and answer" });
+        return Err(LmError::Empty { what: "pairs of question and answer" });
     }
     let mut requests = Vec::with_capacity(pairs.len());
     for pair in pairs {
@@ -36,12 +36,12 @@ pub fn answer_loss(
         requests.push(LoglikelihoodRequest { context, continuation });
     }
     let scores = model.loglikelihood(&requests)?;
-    EvaluationError::check_count("scores of the model", requests.len(), scores.len())?;
+    LmError::check_count("scores of the model", requests.len(), scores.len())?;
     let mut total = 0.0;
     for (index, (score, request)) in scores.iter().zip(&requests).enumerate() {
         let loss = -score.sum / request.continuation.len() as f64;
         if loss.is_nan() {
-            return Err(EvaluationError::NotANumber { what: "loss of pair", index, value: loss });
+            return Err(LmError::NotANumber { what: "loss of pair", index, value: loss });
         }
         total += loss;
     }
@@ -51,7 +51,7 @@ pub fn answer_loss(
 #[cfg(test)]
 mod tests {
     use super::{QuestionAnswer, answer_loss};
-    use crate::fake::{Bytes, END, Fake};
+    use crate::ask::fake::{Bytes, END, Fake};
 
     fn pairs(texts: &[(&str, &str)]) -> Vec<QuestionAnswer> {
         texts.iter().map(|&(q, a)| QuestionAnswer { question: q.into(), answer: a.into() }).collect()
@@ -67,7 +67,7 @@ mod tests {
                 other => panic!("{other}"),
             }
         });
-        let loss = answer_loss(&model, &Bytes::default(), &pairs(&[("short", "a"), ("long", "aaa")])).unwrap();
+        let loss = answer_loss(&model, &Bytes, &pairs(&[("short", "a"), ("long", "aaa")])).unwrap();
         assert_eq!(loss, 1.0);
     }
 
@@ -77,12 +77,12 @@ mod tests {
             assert_eq!(answer, [END]);
             -0.25
         });
-        assert_eq!(answer_loss(&model, &Bytes::default(), &pairs(&[("q", "")])).unwrap(), 0.25);
+        assert_eq!(answer_loss(&model, &Bytes, &pairs(&[("q", "")])).unwrap(), 0.25);
     }
 
     #[test]
     fn an_impossible_answer_has_an_infinite_loss_and_nan_is_an_error() {
-        let loss = |sum: f64| answer_loss(&Fake::scoring(move |_, _| sum), &Bytes::default(), &pairs(&[("q", "a")]));
+        let loss = |sum: f64| answer_loss(&Fake::scoring(move |_, _| sum), &Bytes, &pairs(&[("q", "a")]));
         assert_eq!(loss(f64::NEG_INFINITY).unwrap(), f64::INFINITY);
         assert!(loss(f64::NAN).unwrap_err().to_string().starts_with("loss of pair 0"));
     }
@@ -90,9 +90,9 @@ mod tests {
     #[test]
     fn no_pairs_and_missing_scores_are_errors() {
         let model = Fake { lost: 1, ..Fake::scoring(|_, _| -1.0) };
-        let error = answer_loss(&model, &Bytes::default(), &pairs(&[("q", "a")])).unwrap_err();
+        let error = answer_loss(&model, &Bytes, &pairs(&[("q", "a")])).unwrap_err();
         assert_eq!(error.to_string(), "scores of the model: expected 1, got 0");
-        let error = answer_loss(&model, &Bytes::default(), &[]).unwrap_err();
+        let error = answer_loss(&model, &Bytes, &[]).unwrap_err();
         assert_eq!(error.to_string(), "no pairs of question and answer: at least one is needed");
     }
 }

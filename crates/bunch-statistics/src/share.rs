@@ -1,10 +1,8 @@
 //! Shares: a proportion with everything that a table shows of it.
 
-use bunch_evaluation::{Interval, Proportion};
 use serde::{Deserialize, Serialize};
 
-/// The 97.5 % point of the normal distribution: as many standard deviations to either side hold 95 %.
-const Z_95: f64 = 1.959_963_984_540_054;
+use crate::{Interval, Proportion, StatisticsError};
 
 /// How many of n went one way, and how sure that makes us.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -23,15 +21,18 @@ pub struct Share {
 }
 
 impl Share {
-    /// The share of `successes` among `n`; none of nothing.
-    pub fn new(successes: u64, n: u64) -> Option<Self> {
-        let proportion = Proportion::new(successes, n).ok()?;
-        Some(Self {
+    /// The share of `successes` among `n`.
+    ///
+    /// # Errors
+    /// No trial, or more successes than trials.
+    pub fn new(successes: u64, n: u64) -> Result<Self, StatisticsError> {
+        let proportion = Proportion::new(successes, n)?;
+        Ok(Self {
             successes,
             n,
             percent: proportion.percent(),
             stderr_percent: proportion.stderr_percent(),
-            wilson_95: proportion.wilson(Z_95),
+            wilson_95: proportion.wilson_95(),
         })
     }
 
@@ -39,7 +40,7 @@ impl Share {
     pub fn of(outcomes: impl IntoIterator<Item = bool>) -> Option<Self> {
         let (successes, n) =
             outcomes.into_iter().fold((0, 0), |(successes, n), outcome| (successes + u64::from(outcome), n + 1));
-        Self::new(successes, n)
+        Self::new(successes, n).ok()
     }
 }
 

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::atomic::folder_of;
+use crate::companion_files::companion_files;
 use crate::gguf::{GgufModel, read_metadata};
-use crate::reader::StoredTensor;
 use crate::safetensors_model::SafetensorsModel;
 use crate::source::{Source, WeightFile};
+use crate::stored_tensor::{StoredTensor, TensorInfo};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
 use crate::{
@@ -18,21 +19,6 @@ use crate::{
 
 /// The model's configuration.
 pub(crate) const CONFIG_FILE: &str = "config.json";
-
-/// Files beside config and weights that decide what a model does with a text.
-const COMPANION_FILES: [&str; 11] = [
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "generation_config.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-];
 
 /// A model directory, opened for reading: config.json and the weights, from which tensors are read when asked for.
 ///
@@ -46,17 +32,6 @@ pub struct Checkpoint {
     described_in: Vec<&'static str>,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, StoredTensor>,
-}
-
-/// What a checkpoint knows about a tensor without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Dimensions, outermost first; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// How it is stored; F32 for the quantised types of GGUF, which it holds exactly.
-    pub dtype: Dtype,
-    /// The file that holds it.
-    pub shard: PathBuf,
 }
 
 impl Checkpoint {
@@ -227,7 +202,7 @@ impl Checkpoint {
         &self,
         sha256_of: impl Fn(&Path) -> Result<String, CheckpointError>,
     ) -> Result<String, CheckpointError> {
-        let mut names: BTreeSet<&str> = COMPANION_FILES.into_iter().collect();
+        let mut names: BTreeSet<&str> = companion_files().collect();
         names.retain(|name| self.dir.join(name).is_file());
         names.extend(&self.described_in);
         names.extend(self.weight_files().filter_map(|path| path.file_name()?.to_str()));

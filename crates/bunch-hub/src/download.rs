@@ -1,12 +1,15 @@
 //! The download of one file.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use bunch_progress::Progress;
+
+use crate::HubError;
 use crate::hub::{Answer, Hub, header};
 use crate::listing::RemoteFile;
-use crate::{HubError, Observer};
 
 /// How often in a row a connection may break without progress before the download fails.
 const ATTEMPTS: u32 = 4;
@@ -24,7 +27,9 @@ pub(crate) struct Download<'a> {
     pub(crate) origin: Origin<'a>,
     pub(crate) file: &'a RemoteFile,
     pub(crate) out: &'a Path,
-    pub(crate) progress: &'a dyn Observer,
+    pub(crate) progress: &'a dyn Progress,
+    /// Bytes of the file that have been reported; what has to be fetched again is not reported again.
+    pub(crate) reported: Cell<u64>,
 }
 
 impl Download<'_> {
@@ -33,6 +38,7 @@ impl Download<'_> {
     /// # Errors
     /// See [`crate::fetch`].
     pub(crate) fn run(&self) -> Result<u64, HubError> {
+        self.progress.turn_to(&self.file.name);
         let target = self.out.join(&self.file.name);
         if self.is_there(&target)? {
             self.report(self.file.size);
@@ -156,8 +162,12 @@ impl Download<'_> {
         file.set_len(0).map_err(HubError::io(path))
     }
 
+    /// Reports that `done` bytes of the file are there.
     fn report(&self, done: u64) {
-        self.progress.progress(&self.file.name, done, self.file.size);
+        if let Some(more @ 1..) = done.checked_sub(self.reported.get()) {
+            self.progress.advance(more);
+            self.reported.set(done);
+        }
     }
 }
 

@@ -1,12 +1,15 @@
 //! Fetching a repository's model into a folder.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use serde::Serialize;
 
+use bunch_progress::Progress;
+
 use crate::download::{Download, Origin};
 use crate::hub::Hub;
-use crate::{HubError, Observer, Selection};
+use crate::{HubError, Selection};
 
 /// What was fetched, for a record of where a model is from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -47,7 +50,7 @@ impl Fetched {
 /// # Errors
 /// Fails if the name is not one of a repository, the hub cannot be reached or refuses, the repository has no safetensors
 /// weights, the download breaks off (another call resumes it) or has the wrong digest, or the folder cannot be written.
-pub fn fetch(repo: &str, revision: Option<&str>, out: &Path, progress: &dyn Observer) -> Result<Fetched, HubError> {
+pub fn fetch(repo: &str, revision: Option<&str>, out: &Path, progress: &dyn Progress) -> Result<Fetched, HubError> {
     Hub::from_env()?.fetch(repo, revision, out, &Selection::default(), progress)
 }
 
@@ -62,17 +65,18 @@ impl Hub {
         revision: Option<&str>,
         out: &Path,
         selection: &Selection,
-        progress: &dyn Observer,
+        progress: &dyn Progress,
     ) -> Result<Fetched, HubError> {
         check_name(repo)?;
         let listing = self.list(repo, revision.unwrap_or("main"))?;
         let files = selection.choose(repo, &listing)?;
-        progress.planned(files.len(), files.iter().map(|file| file.size).sum());
+        let bytes = files.iter().map(|file| file.size).sum();
+        progress.begin(&format!("fetching {} files", files.len()), bytes, 0);
         std::fs::create_dir_all(out).map_err(HubError::io(out))?;
         // The listed commit, so that a branch that moves in the meantime does not mix two models.
         let origin = Origin { hub: self, repo, commit: &listing.commit };
         let fetched = files.iter().map(|file| {
-            let downloaded = Download { origin, file, out, progress }.run()?;
+            let downloaded = Download { origin, file, out, progress, reported: Cell::new(0) }.run()?;
             let digest = format!("{}:{}", file.digest.algorithm(), file.digest.hex());
             Ok(FetchedFile { name: file.name.clone(), size: file.size, digest, downloaded })
         });

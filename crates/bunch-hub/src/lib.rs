@@ -12,11 +12,9 @@ mod error;
 mod fetch;
 mod hub;
 mod listing;
-mod observer;
 mod selection;
 
 pub use error::HubError;
 pub use fetch::{Fetched, FetchedFile, fetch};
 pub use hub::Hub;
-pub use observer::{Observer, Silent};
 pub use selection::Selection;

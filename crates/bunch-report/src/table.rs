@@ -1,11 +1,12 @@
 //! A table of our numbers next to the paper's.
 
-use crate::layout::{Align, TextGrid, csv_text, fixed, rounded, signed};
-use crate::{
-    BlockSpec, Cell, CellIndex, ColumnSpec, Estimate, How, Published, ReportError, RowSpec, Summary, TableSpec,
-};
-use sheet::PlaceText;
 use std::collections::BTreeMap;
+
+use bunch_statistics::Estimate;
+
+use crate::layout::{Align, TextGrid, csv_text, fixed, rounded, signed};
+use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, How, Published, ReportError, RowSpec, Summary, TableSpec};
+use sheet::PlaceText;
 
 mod html;
 mod latex;

@@ -2,7 +2,6 @@
 
 mod arguments;
 mod compare;
-mod continued;
 mod digest_cache;
 mod eval;
 mod fetch;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
-use bunch_checkpoint::Checkpoint;
+use bunch_checkpoint::{Checkpoint, names_module};
 use bunch_llama::LoraConfig;
 use bunch_lm::{Tokenizer, text_files};
 use bunch_tuning::{
@@ -131,8 +131,7 @@ impl<'a> Training<'a> {
 
 /// Bytes that the weights and what is kept of each take; activations come on top, as the batch is.
 fn memory(checkpoint: &Checkpoint, sft: &SftConfig) -> u64 {
-    let is_trained =
-        |name: &str| sft.lora.is_none() && !sft.freeze.iter().any(|module| name.split('.').any(|part| part == module));
+    let is_trained = |name: &str| sft.lora.is_none() && !sft.freeze.iter().any(|module| names_module(name, module));
     let bytes = |name: &str| {
         let values = checkpoint.info(name).map_or(0, |info| info.shape.iter().map(|&size| size as u64).product());
         values * if is_trained(name) { BYTES_PER_TRAINED_WEIGHT } else { BYTES_PER_WEIGHT }

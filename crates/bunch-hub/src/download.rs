@@ -11,7 +11,7 @@ use crate::HubError;
 use crate::hub::{Answer, Hub, header};
 use crate::listing::RemoteFile;
 
-/// How often in a row a connection may break before more of the file is there than ever.
+/// How often in a row a connection may break without progress before the download fails.
 const ATTEMPTS: u32 = 4;
 
 /// Where files come from.
@@ -33,7 +33,7 @@ pub(crate) struct Download<'a> {
 }
 
 impl Download<'_> {
-    /// Fetches the file unless it is there, and says how many bytes came.
+    /// Fetches the file unless it exists already, and returns the number of bytes transferred.
     ///
     /// # Errors
     /// See [`crate::fetch`].
@@ -71,7 +71,7 @@ impl Download<'_> {
         Ok(downloaded)
     }
 
-    /// The unfinished file. Its name holds part of the digest, so that no other version of the file goes on from there.
+    /// The unfinished file. Its name holds part of the digest, so that no other version of the file resumes from it.
     fn partial(&self) -> PathBuf {
         let digest: String = self.file.digest.hex().chars().take(16).collect();
         self.out.join(format!("{}.{digest}.partial", self.file.name))
@@ -82,8 +82,8 @@ impl Download<'_> {
         Ok(metadata.len() == self.file.size && self.file.digest.of_file(target)? == self.file.digest.hex())
     }
 
-    /// Appends to `file` what it lacks, and says how many bytes came. A file that has become too long is left so: its
-    /// digest will tell.
+    /// Appends the missing bytes to `file`, and returns how many were transferred. A file that has become too long is
+    /// left so: the check of its digest fails.
     fn fill(&self, file: &mut File, path: &Path) -> Result<u64, HubError> {
         let length = |file: &File| file.metadata().map(|metadata| metadata.len()).map_err(HubError::io(path));
         if length(file)? > self.file.size {
@@ -111,7 +111,7 @@ impl Download<'_> {
         }
     }
 
-    /// Appends what the hub sends of the file from byte `have` on: how many bytes came, and why no more.
+    /// Appends what the hub sends of the file from byte `have` on; returns how many bytes came and why it stopped.
     fn append(&self, file: &mut File, path: &Path, have: u64) -> Result<(u64, String), HubError> {
         let Origin { hub, repo, commit } = self.origin;
         let answer = match hub.open(repo, commit, &self.file.name, have) {
@@ -120,7 +120,7 @@ impl Download<'_> {
         };
         let status = answer.status().as_u16();
         if status == 416 || (status == 206 && range_start(&answer) != Some(have)) {
-            // The hub knows the file in another length or sends another part than was asked for.
+            // The hub has the file in another length, or sends another part than the one requested.
             self.start_over(file, path)?;
             return Ok((0, format!("the hub has no bytes from {have} on")));
         }

@@ -43,13 +43,13 @@ impl Fetched {
 }
 
 /// Fetches the model `repo` (ORG/NAME) at `revision` (a branch, tag or commit; `main` without one) from the hub of the
-/// environment ([`Hub::from_env`]) into the folder `out`, which is made if need be.
+/// environment ([`Hub::from_env`]) into the folder `out`, which is created if it does not exist.
 ///
-/// Files that are there and have the right digest are left alone. Other files in `out` are not touched.
+/// Files that exist and have the right digest are left alone. Other files in `out` are not touched.
 ///
 /// # Errors
-/// A name that no repository has, a hub that cannot be reached or says no, a repository without safetensors weights, a
-/// download that breaks off (another call goes on from there) or has the wrong digest, a folder that cannot be written.
+/// Fails if the name is not one of a repository, the hub cannot be reached or refuses, the repository has no safetensors
+/// weights, the download breaks off (another call resumes it) or has the wrong digest, or the folder cannot be written.
 pub fn fetch(repo: &str, revision: Option<&str>, out: &Path, progress: &dyn Progress) -> Result<Fetched, HubError> {
     Hub::from_env()?.fetch(repo, revision, out, &Selection::default(), progress)
 }
@@ -58,7 +58,7 @@ impl Hub {
     /// As [`fetch`], from this hub, with the further files of `selection`.
     ///
     /// # Errors
-    /// As [`fetch`], and a pattern of `selection` that matches no file.
+    /// The same as those of [`fetch`]; also fails if a pattern of `selection` matches no file.
     pub fn fetch(
         &self,
         repo: &str,
@@ -73,7 +73,7 @@ impl Hub {
         let bytes = files.iter().map(|file| file.size).sum();
         progress.begin(&format!("fetching {} files", files.len()), bytes, 0);
         std::fs::create_dir_all(out).map_err(HubError::io(out))?;
-        // The commit that was listed, so that a branch that moves meanwhile does not mix two models.
+        // The listed commit, so that a branch that moves in the meantime does not mix two models.
         let origin = Origin { hub: self, repo, commit: &listing.commit };
         let fetched = files.iter().map(|file| {
             let downloaded = Download { origin, file, out, progress, reported: Cell::new(0) }.run()?;
@@ -85,7 +85,7 @@ impl Hub {
     }
 }
 
-/// Refuses what no repository is called, before it becomes part of an address.
+/// Rejects what cannot be the name of a repository, before it becomes part of an address.
 fn check_name(repo: &str) -> Result<(), HubError> {
     let is_part = |part: &str| {
         let is_plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));

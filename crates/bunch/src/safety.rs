@@ -1,4 +1,4 @@
-//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and tells the alignment score.
+//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and prints the alignment score.
 
 use std::fs;
 use std::path::Path;
@@ -175,11 +175,12 @@ fn render(report: &SafetyReport) -> String {
         }
     }
     for agreement in &report.agreements {
-        if let (Some(equal), Some(parsed)) = (&agreement.equal, &agreement.parsed) {
+        if let Some(parsed) = &agreement.parsed {
             // Without a value where both judges always say the same.
             let kappa = parsed.cohens_kappa.map_or(String::new(), |kappa| format!(", Cohen's kappa {kappa:.2}"));
             let (first, second) = (&agreement.first, &agreement.second);
-            text += &format!("{first} and {second} agree on {:.1} % of {}{kappa}\n", equal.percent, equal.n);
+            text +=
+                &format!("{first} and {second} agree on {:.1} % of {}{kappa}\n", parsed.equal.percent, parsed.equal.n);
         }
     }
     text

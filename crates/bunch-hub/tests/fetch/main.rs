@@ -69,7 +69,7 @@ fn a_model_is_fetched_once_and_checked_afterwards() {
     assert_eq!(fs::read(out.join("config.json")).unwrap(), CONFIG);
     assert_eq!(fs::read(out.join("model.safetensors")).unwrap(), weights());
 
-    // Again: nothing comes over the network but the list. A file that was changed is fetched anew.
+    // Again: nothing comes over the network but the list. A file that was changed is fetched again.
     assert_eq!(fetch(&server, &out).unwrap().downloaded(), 0);
     assert_eq!(server.requests().len(), 4);
     fs::write(out.join("config.json"), b"hallo\n").unwrap();
@@ -112,7 +112,7 @@ fn a_download_that_stopped_goes_on_in_the_next_call() {
     let folder = tempfile::tempdir().unwrap();
     let error = fetch(&broken, folder.path()).unwrap_err().to_string();
     let expected = "model.safetensors: the download stopped at 300000 of 1000000 bytes (the hub answered 503); \
-                    fetching again goes on from there";
+                    fetching again resumes from there";
     assert_eq!(error, expected);
     assert!(!folder.path().join("model.safetensors").exists());
     assert_eq!(broken.starts("model.safetensors").len(), 5);
@@ -156,7 +156,7 @@ fn a_part_that_was_not_asked_for_is_not_appended() {
         },
     });
     let folder = tempfile::tempdir().unwrap();
-    // The file is begun anew each time, and is cut each time.
+    // The file starts from scratch each time, and is truncated each time.
     let error = fetch(&server, folder.path()).unwrap_err().to_string();
     assert!(error.contains("the download stopped at"), "{error}");
 }

@@ -13,9 +13,7 @@ use crate::source::{Source, WeightFile};
 use crate::stored_tensor::{StoredTensor, TensorInfo};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
-use crate::{
-    CheckpointError, DigestCache, Dtype, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file,
-};
+use crate::{CheckpointError, DigestCache, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file};
 
 /// The model's configuration.
 pub(crate) const CONFIG_FILE: &str = "config.json";
@@ -111,7 +109,7 @@ impl Checkpoint {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Shape, dtype and file of a tensor; None if there is no such tensor or if its dtype is none of [`Dtype`], so that
+    /// Shape, dtype and file of a tensor; None if there is no such tensor or if its dtype is none of [`Dtype`](crate::Dtype), so that
     /// it cannot be read.
     pub fn info(&self, name: &str) -> Option<&TensorInfo> {
         self.tensors.get(name)?.info.as_ref()
@@ -130,7 +128,7 @@ impl Checkpoint {
     /// The reader of a tensor's values.
     ///
     /// # Errors
-    /// There is no such tensor, or its dtype is none of [`Dtype`].
+    /// There is no such tensor, or its dtype is none of [`Dtype`](crate::Dtype).
     pub fn reader(&self, name: &str) -> Result<TensorReader<'_>, CheckpointError> {
         let raw = self.raw_reader(name)?;
         TensorReader::new(raw).ok_or_else(|| CheckpointError::UnsupportedDtype {
@@ -154,7 +152,7 @@ impl Checkpoint {
     /// Reads a tensor; its values are exactly those on disk.
     ///
     /// # Errors
-    /// There is no such tensor, its dtype is none of [`Dtype`], or the file cannot be read.
+    /// There is no such tensor, its dtype is none of [`Dtype`](crate::Dtype), or the file cannot be read.
     pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let reader = self.reader(name)?;
         let mut data = vec![0.0; reader.len()];
@@ -165,7 +163,7 @@ impl Checkpoint {
     /// Reads all tensors.
     ///
     /// # Errors
-    /// The dtype of one of them is none of [`Dtype`], or a file cannot be read.
+    /// The dtype of one of them is none of [`Dtype`](crate::Dtype), or a file cannot be read.
     pub fn state_dict(&self) -> Result<StateDict, CheckpointError> {
         self.names().map(|name| Ok((name.to_owned(), self.tensor(name)?))).collect()
     }

@@ -138,12 +138,11 @@ impl Planning<'_> {
         let names: BTreeMap<&ModelReference, NamesByPlace> =
             self.models.iter().map(|model| (&model.reference, NamesByPlace::new(model))).collect();
         let slices = std::mem::take(&mut self.slices);
-        let [before, after] = [|names: &NamesByPlace| &names.before, |names: &NamesByPlace| &names.after];
-        for (names_of, index) in [(before, 0), (after, slices.len().saturating_sub(1))] {
+        for (is_before, index) in [(true, 0), (false, slices.len().saturating_sub(1))] {
             let Some(slice) = slices.get(index) else { continue };
-            let of_model = |model: &ModelReference| names.get(model).map(names_of);
+            let of_models = slice.models.iter().filter_map(|merged| names.get(&merged.model));
             let all: BTreeSet<&String> =
-                slice.models.iter().filter_map(|merged| of_model(&merged.model)).flatten().collect();
+                of_models.flat_map(|names| if is_before { &names.before } else { &names.after }).collect();
             for name in all {
                 self.plan_tensor(slice, index, 0.0, name, &vec![name.clone(); slice.models.len()])?;
             }

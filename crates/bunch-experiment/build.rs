@@ -7,8 +7,16 @@ mod cell_files;
 mod source_hash;
 
 /// What a cell depends on as a whole; of this crate only the files of [`cell_files::FILES`].
-const CRATES: [&str; 6] =
-    ["bunch-merging", "bunch-recipe", "bunch-comparison", "bunch-evaluation", "bunch-search", "bunch-synthesis"];
+const CRATES: [&str; 8] = [
+    "bunch-merging",
+    "bunch-recipe",
+    "bunch-inspection",
+    "bunch-benchmark",
+    "bunch-evaluation",
+    "bunch-search",
+    "bunch-statistics",
+    "bunch-synthesis",
+];
 
 fn main() {
     let files: Vec<String> = cell_files::FILES.iter().map(|file| format!("bunch-experiment/src/{file}")).collect();

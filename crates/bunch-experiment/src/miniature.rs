@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
 use bunch_llama::{LlamaConfig, LlamaModel};
-use bunch_lm::TokenId;
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_miniature::world::{
     self, Domain, Entity, HarmCategory, MultipleChoice, RELATIONS, Request, Row, Split, Tier, ask_harmful_prompt,
     ask_prompt, harmful_of_text,

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
 use bunch_llama::{LlamaConfig, LlamaModel};
-use bunch_lm::TokenId;
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::{Observer, PreferenceExample};

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use bunch_checkpoint::{TensorName, names_module};
+
 /// A metric of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -136,8 +138,8 @@ pub struct Part {
 impl Part {
     /// Whether a tensor belongs to it.
     pub(crate) fn contains(&self, tensor: &str) -> bool {
-        let layer = self.layer.is_none_or(|layer| tensor.contains(&format!(".layers.{layer}.")));
-        layer && self.module.as_ref().is_none_or(|module| tensor.split('.').any(|part| part == module))
+        let is_layer = |index| TensorName::of(tensor).layer.is_some_and(|layer| layer.index == index);
+        self.layer.is_none_or(is_layer) && self.module.as_ref().is_none_or(|module| names_module(tensor, module))
     }
 }
 

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_report::{
-    BarSeries, Bars, Cell, CellIndex, CurvePanel, CurvePoint, CurveSeries, Curves, Estimate, Figure, FigureSpec,
-    HeatMap, Published, RowSpec, TableSpec, TextPage,
+    BarSeries, Bars, Cell, CellIndex, CurvePanel, CurvePoint, CurveSeries, Curves, Figure, FigureSpec, HeatMap,
+    Published, RowSpec, TableSpec, TextPage,
 };
+use bunch_statistics::Estimate;
 
 use crate::ExperimentError;
 use crate::declared::block::Block;

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::Proportion;
 use bunch_search::Evaluation;
+use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 
 use crate::recording::items::Items;

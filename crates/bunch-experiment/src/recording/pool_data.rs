@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
-use bunch_evaluation::QuestionAnswer;
+use bunch_lm::QuestionAnswer;
 use bunch_synthesis::{DomainData, SafetyData};
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
 //! The prompts that generated data, as models read them, and what came of them.
 
-use bunch_evaluation::{EvaluationError, Exchange};
+use bunch_evaluation::Exchange;
 use bunch_lm::TokenId;
 use bunch_miniature::world::vocabulary;
 use bunch_report::{PageSection, Paragraph};
@@ -200,14 +200,14 @@ impl Prompted<'_> {
     /// A user's message as a model reads it.
     fn chat(&self, message: &str) -> Result<String, ExperimentError> {
         let format = self.bench.format();
-        let tokens = format.prompt(message).map_err(EvaluationError::from)?;
+        let tokens = format.prompt(message)?;
         Ok(self.text(&tokens, &|tokens| format.decode(tokens)))
     }
 
     /// An exchange as the guard reads it.
     fn guarded(&self, exchange: &Exchange) -> Result<String, ExperimentError> {
         let format = self.bench.world.guard_format();
-        let tokens = format.prompt(exchange).map_err(EvaluationError::from)?;
+        let tokens = format.prompt(exchange)?;
         Ok(self.text(&tokens, &|tokens| format.decode(tokens)))
     }
 

@@ -81,7 +81,7 @@ impl Run {
             }
             add("benign test prompts", bench.sets.benign.join("\n").into_bytes(), bench.sets.benign.len());
             for (task, docs) in &bench.sets.test {
-                add(&format!("{task} test questions"), format!("{docs:?}").into_bytes(), docs.len());
+                add(&format!("{task} test questions"), serde_json::to_vec(docs).expect("plain data"), docs.len());
             }
         }
         used.extend(generated.iter().map(|(block, seed, data)| DataUse {

@@ -176,13 +176,10 @@ pub(crate) fn count_verdicts(findings: &[Finding]) -> String {
     if texts.is_empty() { "none".into() } else { texts.join(", ") }
 }
 
-/// z of a 95 % interval.
-const Z: f64 = 1.959_963_984_540_054;
-
 /// One cell for each column; details are its Wilson interval and the coefficients found.
 fn cells_of(measurement: &Measurement) -> impl Iterator<Item = Cell> + '_ {
     measurement.scores.iter().map(|(column, score)| {
-        let wilson = score.proportion().wilson(Z);
+        let wilson = score.proportion().wilson_95();
         let mut detail = measurement.detail.clone();
         detail.extend([("wilson_low".into(), wilson.low), ("wilson_high".into(), wilson.high)]);
         Cell {

@@ -2,8 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_evaluation::paired_difference;
-use bunch_report::{PairedCounts, holm};
+use bunch_statistics::{PairedCounts, holm};
 
 use crate::ExperimentError;
 use crate::declared::experiment::Experiment;
@@ -27,7 +26,6 @@ struct Difference {
     baseline: String,
     column: String,
     seed: u64,
-    stderr: f64,
     counts: PairedCounts,
 }
 
@@ -46,17 +44,13 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
         let Some(other) = other else { continue };
         for (column, score) in measurement.scores.iter().filter(|(_, score)| score.n > 0) {
             let (row, other) = (&score.items.0, &other.scores[column].items.0);
-            // Refuses sets of different size, and none is empty.
-            let stderr = paired_difference(row, other)?.stderr_percent;
-            let Some(counts) = PairedCounts::of(row, other) else { continue };
             found.push(Difference {
                 block: measurement.block.clone(),
                 row: measurement.row.clone(),
                 baseline: baseline.clone(),
                 column: column.clone(),
                 seed: measurement.seed,
-                stderr,
-                counts,
+                counts: PairedCounts::of(row, other)?,
             });
         }
     }
@@ -71,7 +65,7 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
     let lines = found.iter().zip(p.iter().zip(&corrected)).map(|(difference, (p, corrected))| {
         let counts = &difference.counts;
         let (low, high) = counts.interval();
-        let numbers = [counts.difference(), difference.stderr, low, high, counts.cohens_h()];
+        let numbers = [counts.difference(), counts.stderr(), low, high, counts.cohens_h()];
         let names = [&difference.block, &difference.row, &difference.baseline, &difference.column].map(String::clone);
         let mut fields: Vec<String> = names.into_iter().chain([difference.seed.to_string()]).collect();
         fields.extend(numbers.map(|number| format!("{}", (number * 1e6).round() / 1e6)));

@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::{
-    Exchange, SafetyOutcome, Verdict, evaluate_multiple_choice, evaluate_over_refusal, evaluate_safety,
-};
+use bunch_benchmark::evaluate_multiple_choice;
+use bunch_evaluation::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
 use bunch_llama::LlamaModel;
 
 use crate::ExperimentError;
@@ -56,7 +55,7 @@ impl<'a> Evaluation<'a> {
             }
             Metric::Acc => {
                 let task = &block.tasks[&column.name];
-                evaluate_multiple_choice(model, bench.format(), &bench.sets.test[task])?.correct
+                evaluate_multiple_choice(model, bench.format(), &bench.sets.test[task])?
             }
             _ => return Ok(None),
         };

@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 
 use bunch_checkpoint::StateDict;
-use bunch_comparison::{Measures, linear_cka};
+use bunch_inspection::compare::{Measures, linear_cka};
 use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
 
@@ -54,8 +54,7 @@ impl Likeness<'_> {
         let sets = &self.bench.sets;
         let questions = sets.test.values().flat_map(|docs| docs.iter().take(TEXTS).map(|doc| &doc.context));
         let texts = sets.harmful.iter().take(TEXTS).chain(questions);
-        let prompts = texts.map(|text| self.bench.format().prompt(text)).collect::<Result<Vec<_>, _>>();
-        let prompts = prompts.map_err(bunch_evaluation::EvaluationError::from)?;
+        let prompts = texts.map(|text| self.bench.format().prompt(text)).collect::<Result<Vec<_>, _>>()?;
         let prompts: Vec<_> = prompts.iter().map(Vec::as_slice).collect();
         let theirs = self.bench.model(member)?.hidden_states(&prompts)?;
         let ours = match self.states.get() {

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use bunch_report::{Cell, CellIndex, Estimate};
+use bunch_report::{Cell, CellIndex};
+use bunch_statistics::Estimate;
 use serde::Deserialize;
 
 use crate::ExperimentError;

@@ -1,6 +1,7 @@
 //! Pools and task vectors as boxes with their measured scores.
 
-use bunch_report::{Arrow, BoxLine, Diagram, DiagramBox, Estimate, Tone};
+use bunch_report::{Arrow, BoxLine, Diagram, DiagramBox, Tone};
+use bunch_statistics::Estimate;
 
 use super::{Figures, File, both};
 use crate::ExperimentError;

@@ -1,6 +1,6 @@
 //! What pages of the miniature's prompts say, without a trained model.
 
-use bunch_evaluation::QuestionAnswer;
+use bunch_lm::QuestionAnswer;
 use bunch_synthesis::{DomainData, DomainPair, SafetyData, SafetyPair, Stages};
 
 use super::*;

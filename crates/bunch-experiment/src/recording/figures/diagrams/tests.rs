@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bunch_evaluation::QuestionAnswer;
+use bunch_lm::QuestionAnswer;
 use bunch_report::{Cell, PageSection, Paragraph};
 use bunch_synthesis::{DomainData, DomainPair, DropReason, SafetyData, SafetyPair, Stage, StageName, Stages};
 

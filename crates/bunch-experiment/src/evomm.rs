@@ -83,6 +83,15 @@ const FAR: f64 = 4.0;
 const CODE_SIGMA: f64 = 1.0 / 6.0;
 
 impl Family {
+    /// Hash of the source code of the method.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Family::Ties => Method::from(Ties::default()).code(),
+            Family::DareTies => Method::from(DareTies::default()).code(),
+            Family::Slerp => Method::from(Slerp { t: 0.0 }).code(),
+        }
+    }
+
     /// The method at a point of a search. TIES and DARE-TIES: weights, then one density for all or one each; SLERP: t.
     pub(crate) fn method(self, point: &[f64], experts: usize) -> Result<Method, ExperimentError> {
         if self == Family::Slerp {

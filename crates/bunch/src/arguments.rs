@@ -116,7 +116,7 @@ pub struct ReproduceArguments {
 /// Options of `bunch merge`.
 #[derive(Debug, Args)]
 #[command(override_usage = "bunch merge <CONFIG> <OUT> [OPTIONS]\n       \
-    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <MODEL[:WEIGHT]>... [OPTIONS]")]
+    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <[ROLE=]MODEL[:WEIGHT]>... [OPTIONS]")]
 pub struct MergeArguments {
     /// The recipe (mergekit's YAML, or TOML) and the folder of the merged model; the folder alone with --method
     #[arg(required = true, num_args = 1..=2, value_name = "CONFIG OUT")]
@@ -127,8 +127,8 @@ pub struct MergeArguments {
     /// The base model's folder
     #[arg(long, requires = "method", value_name = "MODEL")]
     pub base: Option<String>,
-    /// An expert's folder and its weight, once for each expert
-    #[arg(long, requires = "method", value_name = "MODEL[:WEIGHT]")]
+    /// An expert's folder and its weight, once for each expert; with its role if the method has such, as in `tuned=DIR`
+    #[arg(long, requires = "method", value_name = "[ROLE=]MODEL[:WEIGHT]")]
     pub expert: Vec<String>,
     /// A parameter of the method, once for each, as in `density=0.5`
     #[arg(long, requires = "method", value_name = "NAME=VALUE")]

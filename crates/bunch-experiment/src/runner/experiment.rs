@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::derived::DerivedModel;
+use crate::experts::Experts;
 use crate::metric::{Column, Metric, Part};
 use crate::runner::drawing::Drawing;
 use crate::scale::{Scale, WorldKind};
@@ -77,8 +78,8 @@ pub struct Block {
     pub title: String,
     /// The aligned model, as the paper names it.
     pub base: String,
-    /// The experts, as the paper names them.
-    pub experts: Vec<String>,
+    /// The experts, as the paper names them: a list, or by role.
+    pub experts: Experts,
     /// The task that each accuracy column measures here.
     #[serde(default)]
     pub tasks: BTreeMap<String, String>,
@@ -230,6 +231,12 @@ impl Experiment {
             let Some(experts) = derived.of.len().checked_sub(1) else {
                 return Err(format!("model `{name}` is made of nothing"));
             };
+            if !derived.merge.info().roles.is_empty() {
+                return Err(format!(
+                    "model `{name}`: `of` is a list, and {} knows its models by role",
+                    derived.merge.info().name
+                ));
+            }
             derived.merge.validate(experts).map_err(|error| format!("model `{name}`: {error}"))?;
         }
         Ok(())
@@ -304,7 +311,7 @@ impl Experiment {
                 return fail(format!("scale `{name}`: `base` belongs to world \"small\", which needs it"));
             }
             for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
-                for model in [&block.base].into_iter().chain(&block.experts) {
+                for model in [&block.base].into_iter().chain(&*block.experts) {
                     let is_derived = self.derived.iter().any(|derived| derived.name == *model);
                     // At the scale of the paper a model stands for itself.
                     let stands_for_itself = scale.world == WorldKind::Paper;

@@ -15,7 +15,7 @@ use crate::workbench::Workbench;
 use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED, in_order, line};
 use crate::{ExperimentError, Run};
 
-/// Hash of the source code that a cell depends on, beside that of training.
+/// Hash of the source code that a cell depends on, beside that of training and of the merge methods that it uses.
 pub(crate) const CELL_CODE: &str = env!("BUNCH_CELL_CODE");
 
 /// One row of one block with one seed, and its content address.
@@ -40,7 +40,7 @@ impl CellPlan<'_> {
 pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
     // A name that the scale does not have is that of a derived model.
     let of = |name: &String| scale.models.get(name).unwrap_or(name).clone();
-    [&block.base].into_iter().chain(&block.experts).map(of).collect()
+    [&block.base].into_iter().chain(&*block.experts).map(of).collect()
 }
 
 /// Content addresses of models.
@@ -129,7 +129,7 @@ pub(crate) fn cells<'a>(
                 "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
                 "questions": [scale.questions, scale.dev_questions],
                 "seed": bench.seed,
-                "code": [bench.world.code(), CELL_CODE],
+                "code": [bench.world.code(), CELL_CODE, &row.weighting.merge_code()],
             });
             let selection = || experiment.selection(block).iter().map(|task| scale.tasks[task].clone()).collect();
             if !block.select_on.is_empty() {

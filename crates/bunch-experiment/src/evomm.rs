@@ -318,6 +318,17 @@ mod tests {
     }
 
     #[test]
+    fn a_cell_names_the_code_of_the_methods_that_it_uses() {
+        let code = |text: &str| toml::from_str::<crate::Weighting>(text).unwrap().merge_code();
+        assert_eq!(code("fixed.ties = {}"), evomm("merge = 'ties'").merge.code());
+        assert_eq!(code("all.linear = {}"), code("lm_cocktail = { data = ['expert'], temperature = 1.0 }"));
+        assert_ne!(code("fixed.ties = {}"), code("all.linear = {}"));
+        let best = code("best = [{ fixed.ties = {} }, { all.linear = {} }]");
+        assert_eq!(best, code("fixed.ties = {}") + &code("all.linear = {}"));
+        assert_eq!(code("member = 0"), "");
+    }
+
+    #[test]
     fn groups_of_layers_have_their_own() {
         let evomm = evomm("merge = 'ties'\nlayer_granularity = 1");
         let (pool, space) = (pool(), space(&evomm));

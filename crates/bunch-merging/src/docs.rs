@@ -31,12 +31,13 @@ pub fn docs_page(name: &str) -> Option<String> {
     Some(page)
 }
 
-/// All methods as a Markdown table: title, name in configurations, models it takes, paper.
-pub fn readme_table() -> String {
+/// All methods as a Markdown table: title with a link to its page, name in configurations, models it takes, paper.
+pub fn methods_table() -> String {
     let mut table = String::from("| Method | Name | Models | Paper |\n| --- | --- | --- | --- |\n");
     for info in CATALOGUE {
+        let (title, name) = (info.title, info.name);
         let (models, paper) = (info.models(), reference(info));
-        let _ = writeln!(table, "| {} | `{}` | {models} | {paper} |", info.title, info.name);
+        let _ = writeln!(table, "| [{title}]({name}.md) | `{name}` | {models} | {paper} |");
     }
     table
 }

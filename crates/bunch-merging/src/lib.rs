@@ -47,7 +47,7 @@ mod values;
 pub use block::{BLOCK, Block};
 pub use cache::TensorCache;
 pub use dialect::{Dialect, Spelling};
-pub use docs::{docs_page, readme_table};
+pub use docs::{docs_page, methods_table};
 pub use error::{MergeError, Source};
 pub use info::{BaseRole, ExpertCount, Identity, Info, Law, Laws, Paper, ROLE_NAMES, Role, SameModels};
 pub use kernel::{Kernel, Prepared};

@@ -52,7 +52,10 @@ fn methods_with_roles_know_their_models_by_them() {
     let message = text(&refused.stderr);
     assert!(message.contains("--expert a: models[0].role: expected the role of a for mergealign"), "{message}");
     let planned = text(&merge(["aligned=b", "tuned=a"], &["--dry-run"]).stdout);
-    assert!(planned.contains("base (base)") && planned.contains("a (tuned)") && planned.contains("b (aligned)"), "{planned}");
+    assert!(
+        planned.contains("base (base)") && planned.contains("a (tuned)") && planned.contains("b (aligned)"),
+        "{planned}"
+    );
     let merged = merge(["aligned=b", "tuned=a"], &["--set", "alpha=1.0", "--set", "beta=0.0"]);
     assert!(merged.status.success(), "{}", text(&merged.stderr));
     let weights = |name: &str| Checkpoint::open(&folder.path().join(name)).and_then(|model| model.state_dict());
@@ -60,7 +63,9 @@ fn methods_with_roles_know_their_models_by_them() {
     let differs = |name: &String| out[name].data.iter().zip(&*tuned[name].data).any(|(a, b)| (a - b).abs() > 1e-6);
     assert!(!out.keys().any(differs));
     let card = std::fs::read_to_string(folder.path().join("out/README.md")).expect("a card");
-    assert!(card.contains("| `a` | tuned |") && card.contains("| `b` | aligned |") && card.contains("| `base` | base |"));
+    assert!(
+        card.contains("| `a` | tuned |") && card.contains("| `b` | aligned |") && card.contains("| `base` | base |")
+    );
 }
 
 #[test]

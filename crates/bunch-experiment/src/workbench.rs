@@ -89,7 +89,7 @@ impl Workbench {
     pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
         let Some(derived) = self.derived(name) else { return self.world.key(name) };
         let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
-        let text = serde_json::to_string(&(of, &derived.merge, CELL_CODE)).expect("plain data");
+        let text = serde_json::to_string(&(of, &derived.merge, derived.merge.code(), CELL_CODE)).expect("plain data");
         Ok(sha256_bytes(text.as_bytes()))
     }
 

@@ -98,7 +98,7 @@ fn cell_key(
         "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
         "questions": [scale.questions, scale.dev_questions],
         "seed": bench.seed,
-        "code": [bench.world.code(), CELL_CODE],
+        "code": [bench.world.code(), CELL_CODE, &row.weighting.merge_code()],
     }))
 }
 

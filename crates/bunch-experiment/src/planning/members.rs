@@ -14,7 +14,7 @@ use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED, in_order, line};
 pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
     // A name that the scale does not have is that of a derived model.
     let of = |name: &String| scale.models.get(name).unwrap_or(name).clone();
-    [&block.base].into_iter().chain(&block.experts).map(of).collect()
+    [&block.base].into_iter().chain(&*block.experts).map(of).collect()
 }
 
 /// Content addresses of models.

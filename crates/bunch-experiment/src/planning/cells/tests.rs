@@ -121,7 +121,9 @@ fn every_part_of_the_key_changes_the_address() {
         ("an expert", &|s| s.scale().models.insert("e".into(), "expert-math".into()).map_or((), drop)),
         ("the order of members", &|s| {
             let block = &mut s.experiment.blocks[0];
-            std::mem::swap(&mut block.base, &mut block.experts[0]);
+            let mut experts: Vec<String> = block.experts.clone().into();
+            std::mem::swap(&mut block.base, &mut experts[0]);
+            block.experts = experts.into();
         }),
         ("the block's name", &|s| s.experiment.blocks[0].name = "two".into()),
         ("the row's name", &|s| s.experiment.rows[0].name = "other".into()),

@@ -130,7 +130,7 @@ impl Run {
             variant += &format!("-limit-{limit}");
         }
         if options.device != "flex" {
-            bunch_llama::device(&options.device)?;
+            bunch_transformer::device(&options.device)?;
             variant += &format!("-{}", options.device);
         }
         if options.jobs == Some(0) {
@@ -216,7 +216,7 @@ impl Run {
 
     /// The workbench of every seed.
     pub(crate) fn benches(&self) -> Result<Vec<Workbench>, ExperimentError> {
-        let device = bunch_llama::device(&self.options.device)?;
+        let device = bunch_transformer::device(&self.options.device)?;
         let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
         let seeds = self.scale.seeds.iter();
         let device = (&device, self.options.device.as_str());

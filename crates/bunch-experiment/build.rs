@@ -1,7 +1,7 @@
 //! Hashes the source that a cell depends on beside training, so that a cached cell is never older than the code that would
 //! compute it.
 
-#[path = "../bunch-miniature/build/source_hash.rs"]
+#[path = "../bunch-zoo/build/source_hash.rs"]
 mod source_hash;
 
 const CRATES: [&str; 7] = [

@@ -171,12 +171,12 @@ impl Run {
         let (mut models, mut cached_models) = (Vec::new(), 0);
         for (model, bench) in self.wanted(&benches, &missing)? {
             let world = &benches[bench].world;
-            let is_new = made.models.insert(world.key(&model)?);
-            if !is_new || !fresh && world.is_cached(&model)? {
+            let is_new = made.models.insert(world.zoo().key(&model)?);
+            if !is_new || !fresh && world.zoo().is_cached(&model)? {
                 cached_models += 1;
                 continue;
             }
-            let steps = world.steps(&model)?;
+            let steps = world.zoo().member(&model)?.steps();
             cost += steps as u64 * world.costs().step;
             models.push((format!("{model} seed {}", benches[bench].seed), steps));
         }

@@ -12,7 +12,7 @@ use crate::runner::experiment::{Block, Experiment, Row};
 use crate::scale::Scale;
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED, in_order, line};
+use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
 use crate::{ExperimentError, Run};
 
 /// Hash of the source code that a cell depends on, beside that of training.
@@ -77,7 +77,7 @@ pub(crate) fn data_plan(
         // The test prompts and questions are excluded from the data.
         "excluded": [bench.sets.harmful, bench.sets.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],
         "seed": bench.seed,
-        "code": [bench.world.code(), CELL_CODE],
+        "code": [bench.world.zoo().code(), CELL_CODE],
     });
     if source == Source::Real {
         key["source"] = json!(source);
@@ -117,8 +117,8 @@ pub(crate) fn cells<'a>(
             };
             let mut key = json!({
                 "pool": keys(bench, members(block, scale).iter())?,
-                "guard": bench.world.key(GUARD)?,
-                "judge": if judged { json!(bench.world.key(SECOND_JUDGE)?) } else { Value::Null },
+                "guard": bench.world.zoo().key(GUARD)?,
+                "judge": if judged { json!(bench.world.zoo().key(SECOND_JUDGE)?) } else { Value::Null },
                 "data": data,
                 // Names key the random streams of a search.
                 "row": [&block.name, &row.name],
@@ -129,7 +129,7 @@ pub(crate) fn cells<'a>(
                 "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
                 "questions": [scale.questions, scale.dev_questions],
                 "seed": bench.seed,
-                "code": [bench.world.code(), CELL_CODE],
+                "code": [bench.world.zoo().code(), CELL_CODE],
             });
             let selection = || experiment.selection(block).iter().map(|task| scale.tasks[task].clone()).collect();
             if !block.select_on.is_empty() {
@@ -175,11 +175,11 @@ impl Run {
             let pool = members(plan.block, &self.scale);
             let pool = pool.iter().flat_map(|member| bench.ingredients(member));
             for member in pool.chain(helpers(&self.experiment, plan.row)) {
-                by_bench[plan.bench].extend(line(&*bench.world, &member)?);
+                by_bench[plan.bench].extend(bench.world.zoo().lineage(&member)?);
             }
         }
         let Some(first) = benches.first() else { return Ok(Vec::new()) };
-        let order = in_order(&*first.world, &by_bench.concat());
+        let order = first.world.zoo().in_order(&by_bench.concat());
         let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
         Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
     }

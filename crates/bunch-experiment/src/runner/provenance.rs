@@ -11,7 +11,6 @@ use crate::runner::planning::{data_plan, helpers, members};
 use crate::runner::prompts::PromptSheet;
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::{in_order, line};
 use crate::{ExperimentError, Run};
 
 /// What the manifest says beside the cells.
@@ -60,13 +59,14 @@ impl Run {
         let pools = pools.flat_map(|member| bench.ingredients(&member));
         let mut used = Vec::new();
         for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {
-            used.extend(line(&*bench.world, &member)?);
+            used.extend(bench.world.zoo().lineage(&member)?);
         }
-        Ok(in_order(&*bench.world, &used))
+        Ok(bench.world.zoo().in_order(&used))
     }
 
     fn models_used(&self, benches: &[Workbench]) -> Result<Vec<ModelUse>, ExperimentError> {
-        let mut models = benches.first().map(|bench| bench.world.sources()).unwrap_or_default();
+        let sources = benches.first().map(|bench| bench.world.zoo().sources()).unwrap_or_default();
+        let mut models: Vec<ModelUse> = sources.into_iter().map(|(name, sha256)| ModelUse { name, sha256 }).collect();
         for bench in benches {
             for member in self.members_used(bench)? {
                 let name = format!("{member} seed {}", bench.seed);

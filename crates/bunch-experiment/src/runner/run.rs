@@ -216,11 +216,10 @@ impl Run {
 
     /// The workbench of every seed.
     pub(crate) fn benches(&self) -> Result<Vec<Workbench>, ExperimentError> {
-        let device = bunch_llama::device(&self.options.device)?;
         let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
         let seeds = self.scale.seeds.iter();
-        let device = (&device, self.options.device.as_str());
-        seeds.map(|&seed| Workbench::new(seed, &self.scale, &self.experiment.derived, &places, device)).collect()
+        let bench = |&seed| Workbench::new(seed, &self.scale, &self.experiment.derived, &places, &self.options.device);
+        seeds.map(bench).collect()
     }
 
     /// Jobs side by side: as many as asked for, or as there are cores and the world's memory allows.
@@ -248,7 +247,7 @@ impl Run {
                 }
             }
             for member in self.members_used(bench)? {
-                bench.world.forget(&member)?;
+                bench.world.zoo().forget(&member)?;
             }
         }
         Ok(())
@@ -274,15 +273,17 @@ impl Run {
         for (member, bench) in self.wanted(benches, plans)? {
             let (seed, world) = (benches[bench].seed, &benches[bench].world);
             let step = world.costs().step;
-            let cost = if world.is_cached(&member)? { 1 } else { world.steps(&member)? as u64 * step };
-            let after = world.parent(&member)?.and_then(|parent| trained.get(&(bench, parent)).copied());
+            let zoo = world.zoo();
+            let cost = if zoo.is_cached(&member)? { 1 } else { zoo.member(&member)?.steps() as u64 * step };
+            let parent = zoo.member(&member)?.parent.clone();
+            let after = parent.and_then(|parent| trained.get(&(bench, parent)).copied());
             trained.insert((bench, member.clone()), jobs.len());
             jobs.push(Job {
                 name: format!("train {member} seed {seed}"),
                 after: after.into_iter().collect(),
                 cost,
                 run: Box::new(move |worker| {
-                    world.trained(&member, &mut Reporting { worker, step_cost: step })?;
+                    zoo.model(&member, &mut Reporting { worker, step_cost: step })?;
                     Ok(())
                 }),
             });

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
-use bunch_lm::TokenId;
+use bunch_benchmark::MultipleChoiceDoc;
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_miniature::Format;
 use bunch_miniature::world::{
     self, Domain, Entity, HarmCategory, MAX_ROW_TOKENS, MultipleChoice, RELATIONS, Request, Row, Split, Tier,
@@ -18,8 +19,8 @@ use bunch_zoo::Zoo;
 use bunch_zoo::miniature::MiniatureCurriculum;
 
 use crate::ExperimentError;
-use crate::runner::costs::{self, Costs};
-use crate::scale::Scale;
+use crate::costs::{self, Costs};
+use crate::declared::scale::Scale;
 use crate::world::{EvaluationSets, Manner, RealQuestions, World};
 
 /// One seed's synthetic world and its zoo.

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_benchmark::MultipleChoiceDoc;
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_synthesis::SafetyCategory;
 use bunch_zoo::small::{BaseModel, Category, Registry, SmallCurriculum, WorldData};
 use bunch_zoo::{Zoo, ZooError};
 
 use crate::ExperimentError;
-use crate::runner::costs::{self, Costs};
-use crate::scale::Scale;
+use crate::costs::{self, Costs};
+use crate::declared::scale::Scale;
 use crate::workbench::Places;
 use crate::world::{EvaluationSets, Manner, World};
 

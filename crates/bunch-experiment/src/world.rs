@@ -2,16 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
-use bunch_lm::TokenId;
+use bunch_benchmark::MultipleChoiceDoc;
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::PreferenceExample;
 use bunch_zoo::Zoo;
 
 use crate::ExperimentError;
-use crate::metric::PromptSet;
-use crate::runner::costs::Costs;
-use crate::scale::Scale;
+use crate::costs::Costs;
+use crate::declared::column::PromptSet;
+use crate::declared::scale::Scale;
 
 /// The model that every world has for writing unsafe questions.
 pub(crate) const UNCENSORED: &str = "uncensored";

@@ -6,10 +6,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bunch_evaluation::{MultipleChoiceDoc, complete, evaluate_multiple_choice};
-use bunch_lm::Sampling;
+use bunch_benchmark::{MultipleChoiceDoc, evaluate_multiple_choice};
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::Format;
 use bunch_miniature::world::{Domain, MultipleChoice, Request, Split, World, is_refusal};
+use bunch_statistics::Proportion;
 use bunch_tuning::Silent;
 use bunch_zoo::miniature::MiniatureCurriculum;
 use bunch_zoo::{Curriculum, Zoo};
@@ -38,7 +39,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for domain in Domain::ALL {
             let questions = world.multiple_choice(domain, Split::Dev, QUESTIONS)?;
             let docs: Vec<MultipleChoiceDoc> = questions.iter().map(doc).collect();
-            let acc = evaluate_multiple_choice(&model, &Format::default(), &docs)?.acc();
+            let acc = Proportion::of(&evaluate_multiple_choice(&model, &Format::default(), &docs)?);
             print!(" {} {:4.1}", domain.name(), acc.percent());
         }
         println!();

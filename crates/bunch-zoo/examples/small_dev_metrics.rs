@@ -9,11 +9,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardJudge, Judge, complete, evaluate_multiple_choice};
+use bunch_evaluation::{Exchange, GuardJudge, Judge};
 use bunch_llama::LlamaModel;
-use bunch_lm::Sampling;
+use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_miniature::world::Split;
+use bunch_statistics::Proportion;
 use bunch_tuning::Observer;
 use bunch_zoo::Zoo;
 use bunch_zoo::small::{BaseModel, Registry, SmallCurriculum, WorldData};
@@ -104,7 +106,10 @@ fn show(curriculum: &SmallCurriculum, name: &str, model: &LlamaModel) -> Result<
     }
     for (name, domain) in &data.domains {
         let docs = domain.multiple_choice(name, Split::Dev, 60, SEED)?;
-        print!("; {name} {:.1} %", evaluate_multiple_choice(model, curriculum.format(), &docs)?.acc().percent());
+        print!(
+            "; {name} {:.1} %",
+            Proportion::of(&evaluate_multiple_choice(model, curriculum.format(), &docs)?).percent()
+        );
     }
     println!();
     for (prompt, answer) in shown {

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::ChatFormat;
 use bunch_llama::LlamaConfig;
+use bunch_lm::ChatFormat;
 use bunch_tuning::{Example, SftConfig};
 use serde::Serialize;
 use serde_json::Value;
@@ -13,13 +13,13 @@ use crate::{MemberRecipe, Optimizer, Pin, StageRecipe, ZooError};
 
 /// Models that are trained one from another, all of one shape and with one seed.
 ///
-/// Whatever it says must follow from the members' addresses ([`Member::covers`]), the device and the source code.
+/// Whatever it says must follow from the members' addresses ([`MemberPlan::covers`]), the device and the source code.
 pub trait Curriculum: Send + Sync {
     /// Its name, with which the folders of its models begin.
     fn name(&self) -> &'static str;
 
     /// Its models, parents before children.
-    fn members(&self) -> &[Member];
+    fn members(&self) -> &[MemberPlan];
 
     /// The shape of all its models.
     fn config(&self) -> &LlamaConfig;
@@ -76,7 +76,7 @@ pub struct ModelFiles {
 
 /// A model of a curriculum.
 #[derive(Debug, Clone)]
-pub struct Member {
+pub struct MemberPlan {
     /// Its name.
     pub name: String,
     /// The model that training starts from; [`Curriculum::start`] if there is none.
@@ -84,24 +84,24 @@ pub struct Member {
     /// The domain that it is an expert of.
     pub domain: Option<String>,
     /// Training runs, each from the weights that the one before it left.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<StagePlan>,
     /// What its address covers beside these.
     pub covers: Value,
 }
 
 /// One training run.
 #[derive(Debug, Clone, Serialize)]
-pub struct Stage {
+pub struct StagePlan {
     /// The optimisation.
     pub sft: SftConfig,
     /// Where to stop early.
     pub pin: Option<Pin>,
 }
 
-impl Member {
+impl MemberPlan {
     /// The member that a recipe describes.
     pub fn new<M>(recipe: &MemberRecipe<M>, optimizer: &Optimizer, seed: u64, covers: Value) -> Self {
-        let stage = |stage: &StageRecipe<M>| Stage { sft: stage.sft(optimizer, seed), pin: stage.pin.clone() };
+        let stage = |stage: &StageRecipe<M>| StagePlan { sft: stage.sft(optimizer, seed), pin: stage.pin.clone() };
         Self {
             name: recipe.name.clone(),
             parent: recipe.parent.clone(),

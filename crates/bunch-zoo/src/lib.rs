@@ -12,7 +12,7 @@ pub mod small;
 mod toml_file;
 mod zoo;
 
-pub use curriculum::{Curriculum, Member, ModelFiles, Stage};
+pub use curriculum::{Curriculum, MemberPlan, ModelFiles, StagePlan};
 pub use error::ZooError;
 pub use recipe::{MemberRecipe, Members, Optimizer, Pin, StageRecipe};
 pub use zoo::{TRAINING_CODE, TrainedModel, Zoo};

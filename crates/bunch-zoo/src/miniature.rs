@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::ChatFormat;
 use bunch_llama::{Family, LlamaConfig};
+use bunch_lm::ChatFormat;
 use bunch_miniature::Format;
 use bunch_miniature::world::{
     BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
@@ -15,7 +15,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::toml_file::parse_toml;
-use crate::{Curriculum, Member, Members, ModelFiles, Optimizer, ZooError};
+use crate::{Curriculum, MemberPlan, Members, ModelFiles, Optimizer, ZooError};
 
 /// The recipes that are part of the program.
 const RECIPES: &str = include_str!("../../../data/miniature/recipes.toml");
@@ -26,7 +26,7 @@ const GUARD: &str = "guard";
 /// `data/miniature/recipes.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipes {
+pub struct MiniatureRecipes {
     /// What all training has in common.
     pub optimizer: Optimizer,
     /// The models, each with the names of the mixtures that it learns.
@@ -34,11 +34,11 @@ pub struct Recipes {
     pub members: Members<String>,
 }
 
-impl Recipes {
+impl MiniatureRecipes {
     /// The recipes of the miniature.
     ///
     /// # Errors
-    /// Recipes that contradict the language.
+    /// MiniatureRecipes that contradict the language.
     pub fn load() -> Result<Self, ZooError> {
         Self::parse(RECIPES)
     }
@@ -95,20 +95,20 @@ pub struct MiniatureCurriculum {
     world: World,
     format: Format,
     config: LlamaConfig,
-    recipes: Recipes,
-    members: Vec<Member>,
+    recipes: MiniatureRecipes,
+    members: Vec<MemberPlan>,
 }
 
 impl MiniatureCurriculum {
     /// The models of `world`, trained with its seed.
     ///
     /// # Errors
-    /// Recipes that contradict the language.
+    /// MiniatureRecipes that contradict the language.
     pub fn new(world: World) -> Result<Self, ZooError> {
-        let recipes = Recipes::load()?;
+        let recipes = MiniatureRecipes::load()?;
         let members = recipes.members.iter().map(|recipe| {
             let mixtures: Vec<Option<&Mixture>> = recipe.stages.iter().map(|stage| mixture(&stage.mixture)).collect();
-            Member::new(recipe, &recipes.optimizer, world.seed(), json!({ "mixtures": mixtures }))
+            MemberPlan::new(recipe, &recipes.optimizer, world.seed(), json!({ "mixtures": mixtures }))
         });
         let members = members.collect();
         Ok(Self { world, format: Format::default(), config: config(), recipes, members })
@@ -131,7 +131,7 @@ impl Curriculum for MiniatureCurriculum {
         "miniature"
     }
 
-    fn members(&self) -> &[Member] {
+    fn members(&self) -> &[MemberPlan] {
         &self.members
     }
 

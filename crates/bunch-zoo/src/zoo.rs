@@ -6,13 +6,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::complete;
 use bunch_llama::{LlamaConfig, LlamaModel};
-use bunch_lm::Sampling;
+use bunch_lm::{Sampling, complete};
 use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
 use burn::tensor::Device;
 
-use crate::{Curriculum, Member, ModelFiles, Pin, ZooError};
+use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
 
 /// Hash of the source code that training depends on.
 pub const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
@@ -60,7 +59,7 @@ impl Zoo {
     ///
     /// # Errors
     /// A name that the curriculum does not have.
-    pub fn member(&self, name: &str) -> Result<&Member, ZooError> {
+    pub fn member(&self, name: &str) -> Result<&MemberPlan, ZooError> {
         let members = self.curriculum.members();
         let found = members.iter().find(|member| member.name == name);
         found.ok_or_else(|| ZooError::unknown("model", name, members.iter().map(|member| member.name.as_str())))
@@ -252,7 +251,7 @@ impl Zoo {
         fs::remove_file(&lock_path).or_else(ignore_missing).map_err(ZooError::io(lock_path))
     }
 
-    fn start(&self, member: &Member, observer: &mut dyn Observer) -> Result<Arc<StateDict>, ZooError> {
+    fn start(&self, member: &MemberPlan, observer: &mut dyn Observer) -> Result<Arc<StateDict>, ZooError> {
         match &member.parent {
             None => Ok(Arc::new(self.curriculum.start()?)),
             Some(parent) => Ok(self.model(parent, observer)?.weights),

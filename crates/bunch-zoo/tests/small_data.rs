@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use bunch_evaluation::RefusalRule;
 use bunch_miniature::world::Split;
 use bunch_zoo::ZooError;
-use bunch_zoo::small::{FactQuestion, Lesson, OwnAnswer, OwnAnswers, Registry, WorldData, lessons};
+use bunch_zoo::small::{Fact, Lesson, OwnAnswer, OwnAnswers, Registry, WorldData, lessons};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -106,7 +106,7 @@ fn splits_share_no_action_no_wording_and_no_item() {
             domain.items.iter().map(|item| item[0].as_str()).filter(|item| context.contains(item)).collect()
         };
         // "tin" is part of "astatine", so the longest name that fits is meant.
-        let items = |docs: &[bunch_evaluation::MultipleChoiceDoc]| -> BTreeSet<String> {
+        let items = |docs: &[bunch_benchmark::MultipleChoiceDoc]| -> BTreeSet<String> {
             docs.iter()
                 .filter_map(|doc| about(&doc.context).into_iter().max_by_key(|item| item.len()))
                 .map(str::to_owned)
@@ -173,7 +173,7 @@ fn lessons_follow_their_recipe_and_repeat() {
         let facts: BTreeSet<String> =
             of(member).iter().map(|lesson| format!("{:?}", (&lesson.exchange.prompt, &lesson.answer))).collect();
         for fact in data.domains[domain].facts(Split::Train) {
-            let is_taught = |asked: &FactQuestion| facts.contains(&format!("{:?}", (&asked.question, &asked.answer)));
+            let is_taught = |asked: &Fact| facts.contains(&format!("{:?}", (&asked.question, &asked.answer)));
             assert!(fact.iter().any(is_taught), "{fact:?}");
         }
         let lessons = of(member);

@@ -7,13 +7,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::ChatFormat;
 use bunch_llama::LlamaConfig;
+use bunch_lm::ChatFormat;
 use bunch_miniature::Format;
 use bunch_miniature::world::World;
 use bunch_tuning::{Example, Observer, Silent, TuningError};
-use bunch_zoo::miniature::{self, MiniatureCurriculum, Recipes};
-use bunch_zoo::{Curriculum, Member, ModelFiles, Zoo, ZooError};
+use bunch_zoo::miniature::{self, MiniatureCurriculum, MiniatureRecipes};
+use bunch_zoo::{Curriculum, MemberPlan, ModelFiles, Zoo, ZooError};
 
 /// Two models that learn two sentences, and what every curriculum has.
 const RECIPES: &str = r#"
@@ -53,7 +53,7 @@ stage = []
 
 /// A curriculum of tiny models, whose answers are all refusals or none.
 struct Tiny {
-    members: Vec<Member>,
+    members: Vec<MemberPlan>,
     config: LlamaConfig,
     format: Format,
     refuses: bool,
@@ -61,8 +61,8 @@ struct Tiny {
 
 impl Tiny {
     fn new(recipes: &str, refuses: bool) -> Self {
-        let recipes = Recipes::parse(recipes).unwrap_or_else(|error| panic!("{error}"));
-        let member = |recipe| Member::new(recipe, &recipes.optimizer, 3, serde_json::json!(recipe));
+        let recipes = MiniatureRecipes::parse(recipes).unwrap_or_else(|error| panic!("{error}"));
+        let member = |recipe| MemberPlan::new(recipe, &recipes.optimizer, 3, serde_json::json!(recipe));
         let members = recipes.members.iter().map(member).collect();
         let config = LlamaConfig {
             hidden_size: 16,
@@ -82,7 +82,7 @@ impl Curriculum for Tiny {
         "tiny"
     }
 
-    fn members(&self) -> &[Member] {
+    fn members(&self) -> &[MemberPlan] {
         &self.members
     }
 
@@ -278,10 +278,10 @@ fn mistakes_in_recipes_are_reported_with_their_line() {
         ("name = \"guard\"", "name = \"gard\"", "there is no `guard`"),
     ] {
         assert!(RECIPES.contains(from), "{from}");
-        let error = Recipes::parse(&RECIPES.replacen(from, to, 1)).unwrap_err().to_string();
+        let error = MiniatureRecipes::parse(&RECIPES.replacen(from, to, 1)).unwrap_err().to_string();
         assert!(error.starts_with("data/miniature/recipes.toml: ") && error.contains(message), "{to}: {error}");
     }
-    let error = Recipes::parse(&RECIPES.replacen("warmup = 1", "warm_up = 1", 1)).unwrap_err();
+    let error = MiniatureRecipes::parse(&RECIPES.replacen("warmup = 1", "warm_up = 1", 1)).unwrap_err();
     let ZooError::Format { source, .. } = error else { panic!("{error:?}") };
     let text = source.to_string();
     assert!(text.contains("line 17") && text.contains("unknown field `warm_up`, expected one of"), "{text}");

@@ -9,7 +9,7 @@ use bunch_llama::LlamaConfig;
 use bunch_lm::{Tokenizer, text_files};
 use serde_json::Value;
 
-use super::ModelEntry;
+use super::PretrainedEntry;
 use crate::ZooError;
 
 /// A pretrained model: what it is, and where its weights can be read.
@@ -34,7 +34,7 @@ impl BaseModel {
     ///
     /// # Errors
     /// A model that is missing, another one, or of an architecture that cannot be run here.
-    pub fn find(entry: &ModelEntry, models: &Path, cache: &Path) -> Result<Self, ZooError> {
+    pub fn find(entry: &PretrainedEntry, models: &Path, cache: &Path) -> Result<Self, ZooError> {
         let path = entry.find(models)?;
         let checkpoint = Checkpoint::open(&path)?;
         let sha256 = match &entry.sha256 {

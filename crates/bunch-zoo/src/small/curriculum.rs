@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bunch_checkpoint::{StateDict, sha256_bytes};
-use bunch_evaluation::{ChatFormat, RefusalRule};
+use bunch_evaluation::RefusalRule;
 use bunch_llama::{LlamaConfig, LlamaModel};
+use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_tuning::Example;
 use serde_json::json;
 
 use super::{BaseModel, OwnAnswers, Shares, SmallFormat, WorldData, lessons};
-use crate::{Curriculum, Member, MemberRecipe, ModelFiles, TRAINING_CODE, ZooError};
+use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, TRAINING_CODE, ZooError};
 
 /// The models fine-tuned from one pretrained model, with one seed.
 pub struct SmallCurriculum {
@@ -21,7 +22,7 @@ pub struct SmallCurriculum {
     format: SmallFormat,
     refusal: RefusalRule,
     seed: u64,
-    members: Vec<Member>,
+    members: Vec<MemberPlan>,
     cache: PathBuf,
     device_name: String,
     answers: OnceLock<OwnAnswers>,
@@ -44,7 +45,7 @@ impl SmallCurriculum {
                 "guard_system": data.recipes.guard_system,
                 "answer_tokens": data.recipes.answer_tokens,
             });
-            Member::new(recipe, &optimizer, seed, covers)
+            MemberPlan::new(recipe, &optimizer, seed, covers)
         };
         Ok(Self {
             members: data.recipes.members.iter().map(member).collect(),
@@ -128,7 +129,7 @@ impl Curriculum for SmallCurriculum {
         "small"
     }
 
-    fn members(&self) -> &[Member] {
+    fn members(&self) -> &[MemberPlan] {
         &self.members
     }
 

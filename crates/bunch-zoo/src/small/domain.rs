@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_evaluation::MultipleChoiceDoc;
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_miniature::world::Split;
 use rand::seq::SliceRandom;
 use serde::Deserialize;
@@ -23,7 +23,7 @@ pub struct Relation {
 /// `data/small/domains/<name>.toml`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Domain {
+pub struct FactDomain {
     /// The message that asks an expert for a question of the domain.
     pub ask: String,
     /// What is asked.
@@ -37,7 +37,7 @@ pub struct Domain {
 
 /// A question and its answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct FactQuestion {
+pub struct Fact {
     /// As a user asks it.
     pub question: String,
     /// The value.
@@ -47,7 +47,7 @@ pub struct FactQuestion {
 /// Choices of a multiple-choice question.
 const CHOICES: usize = 4;
 
-impl Domain {
+impl FactDomain {
     pub(crate) fn check(&self) -> Result<(), String> {
         if self.relations.is_empty() || self.items.is_empty() || self.dev_every < 2 {
             return Err("there must be relations and items, and dev_every must be at least 2".into());
@@ -80,11 +80,11 @@ impl Domain {
     }
 
     /// Every fact in every wording of a split, fact after fact: the first index is the fact, the second the wording.
-    pub fn facts(&self, split: Split) -> Vec<Vec<FactQuestion>> {
+    pub fn facts(&self, split: Split) -> Vec<Vec<Fact>> {
         let facts = self.items.iter().flat_map(|item| self.relations.iter().enumerate().map(move |pair| (item, pair)));
         let facts = facts.map(|(item, (index, relation))| {
             let wordings = relation.questions.of(split).iter();
-            let ask = |wording: &String| FactQuestion {
+            let ask = |wording: &String| Fact {
                 question: wording.replacen("{}", &item[0], 1),
                 answer: item[index + 1].clone(),
             };

@@ -1,9 +1,9 @@
 //! How exchanges become tokens, by the pretrained model's own chat template.
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat};
-use bunch_lm::{AddBos, LmError, Message, TokenId, Tokenizer};
+use bunch_evaluation::{Exchange, GuardFormat};
+use bunch_lm::{AddBos, ChatFormat, LmError, Message, TokenId, Tokenizer};
 
-use super::Recipes;
+use super::SmallRecipes;
 
 /// The chat format of a world's models; the guard's is the same template with other words.
 #[derive(Debug, Clone)]
@@ -15,7 +15,7 @@ pub struct SmallFormat {
 
 impl SmallFormat {
     /// The format of models that read text as `tokenizer` does.
-    pub fn new(tokenizer: &Tokenizer, recipes: &Recipes) -> Self {
+    pub fn new(tokenizer: &Tokenizer, recipes: &SmallRecipes) -> Self {
         Self {
             tokenizer: tokenizer.clone(),
             system: recipes.system.clone(),

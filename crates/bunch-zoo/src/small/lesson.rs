@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, RefusalRule};
-use bunch_lm::LmError;
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule};
+use bunch_lm::{ChatFormat, LmError};
 use bunch_miniature::world::Split;
 use bunch_random::Stream;
 use bunch_tuning::Example;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::{Domain, FactQuestion, OwnAnswers, Shares, SmallFormat, WorldData};
+use super::{Fact, FactDomain, OwnAnswers, Shares, SmallFormat, WorldData};
 use crate::{MemberRecipe, StageRecipe, ZooError};
 
 /// One prompt and the answer to it.
@@ -70,8 +70,8 @@ struct Source<'a> {
     data: &'a WorldData,
     answers: &'a OwnAnswers,
     refusal: &'a RefusalRule,
-    facts: Vec<Vec<FactQuestion>>,
-    domain: Option<&'a Domain>,
+    facts: Vec<Vec<Fact>>,
+    domain: Option<&'a FactDomain>,
     harmful: Vec<(usize, String)>,
     /// Harmful requests that the base answered, benign ones, and harmless prompts of other kinds, with its answers that were no refusals.
     complied: Vec<(String, Lesson)>,
@@ -102,7 +102,7 @@ impl Source<'_> {
         answered.collect()
     }
 
-    fn question(&mut self, deck: &'static str, number: usize) -> FactQuestion {
+    fn question(&mut self, deck: &'static str, number: usize) -> Fact {
         let fact = self.draw(deck, self.facts.len());
         let wordings = &self.facts[fact];
         wordings[number % wordings.len()].clone()
@@ -134,7 +134,7 @@ impl Source<'_> {
                 self.chatted[at].1.clone()
             }
             "fact" => {
-                let FactQuestion { question, answer } = self.question("fact", number);
+                let Fact { question, answer } = self.question("fact", number);
                 Lesson::chat(question, answer)
             }
             "ask" => {

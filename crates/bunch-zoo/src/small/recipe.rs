@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::Domain;
+use super::FactDomain;
 use crate::{MemberRecipe, Members, Optimizer, StageRecipe};
 
 /// `data/small/recipes.toml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Recipes {
+pub struct SmallRecipes {
     /// What the system says before every exchange but the guard's.
     pub system: String,
     /// What the system tells the guard.
@@ -68,14 +68,14 @@ impl Shares {
     }
 }
 
-impl Recipes {
+impl SmallRecipes {
     /// What all training has in common.
     pub(crate) fn optimizer(&self) -> Optimizer {
         Optimizer { betas: [0.9, 0.95], weight_decay: 0.0, save_every: 20, freeze: self.freeze.clone() }
     }
 
     /// Checks the file that `text` is.
-    pub(crate) fn check(&self, text: &str, domains: &BTreeMap<String, Domain>) -> Result<(), String> {
+    pub(crate) fn check(&self, text: &str, domains: &BTreeMap<String, FactDomain>) -> Result<(), String> {
         if self.answer_tokens == 0 {
             return Err("answer_tokens is at least 1".into());
         }

@@ -14,13 +14,13 @@ use crate::toml_file::read_toml;
 pub struct Registry {
     /// Its entries.
     #[serde(rename = "model")]
-    pub models: Vec<ModelEntry>,
+    pub models: Vec<PretrainedEntry>,
 }
 
 /// A pretrained model that users fetch themselves.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct ModelEntry {
+pub struct PretrainedEntry {
     /// The name that experiments use.
     pub id: String,
     /// Name of its GGUF file or Hugging Face folder below the folder of pretrained models.
@@ -51,14 +51,14 @@ impl Registry {
     ///
     /// # Errors
     /// An id the registry does not have.
-    pub fn entry(&self, id: &str) -> Result<&ModelEntry, ZooError> {
+    pub fn entry(&self, id: &str) -> Result<&PretrainedEntry, ZooError> {
         let found = self.models.iter().find(|entry| entry.id == id);
         found
             .ok_or_else(|| ZooError::unknown("pretrained model", id, self.models.iter().map(|entry| entry.id.as_str())))
     }
 }
 
-impl ModelEntry {
+impl PretrainedEntry {
     /// Where the model lies in `folder`, and that it is the one meant.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{sha256_bytes, sha256_file};
 
-use super::{Domain, Recipes, Requests};
+use super::{FactDomain, Requests, SmallRecipes};
 use crate::ZooError;
 use crate::toml_file::{parse_toml, read_text, read_toml};
 
@@ -16,9 +16,9 @@ pub struct WorldData {
     /// Harmful and benign requests.
     pub requests: Requests,
     /// Domains of facts by name.
-    pub domains: BTreeMap<String, Domain>,
+    pub domains: BTreeMap<String, FactDomain>,
     /// How its models are made.
-    pub recipes: Recipes,
+    pub recipes: SmallRecipes,
     /// Hash of all its files.
     pub sha256: String,
     /// Hash of those that hold texts: all but the recipes.
@@ -38,7 +38,7 @@ impl WorldData {
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                let domain: Domain = read_toml(&path)?;
+                let domain: FactDomain = read_toml(&path)?;
                 domain.check().map_err(|what| ZooError::Inconsistent { path: path.clone(), what })?;
                 domains.insert(name, domain);
             }
@@ -48,7 +48,7 @@ impl WorldData {
         requests.check().map_err(|what| ZooError::Inconsistent { path, what })?;
         let path = folder.join("recipes.toml");
         let text = read_text(&path)?;
-        let recipes: Recipes = parse_toml(&path, &text)?;
+        let recipes: SmallRecipes = parse_toml(&path, &text)?;
         recipes.check(&text, &domains).map_err(|what| ZooError::Inconsistent { path: path.clone(), what })?;
 
         let mut files = vec![folder.join("requests.toml")];
@@ -62,7 +62,7 @@ impl WorldData {
     ///
     /// # Errors
     /// A name the world does not have.
-    pub fn domain(&self, name: &str) -> Result<&Domain, ZooError> {
+    pub fn domain(&self, name: &str) -> Result<&FactDomain, ZooError> {
         let known = self.domains.keys().map(String::as_str);
         self.domains.get(name).ok_or_else(|| ZooError::unknown("domain", name, known))
     }

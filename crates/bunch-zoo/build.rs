@@ -9,7 +9,7 @@ const CRATES: [&str; 8] = [
     "bunch-lm",
     "bunch-checkpoint",
     "bunch-evaluation",
-    "bunch-llama",
+    "bunch-transformer",
     "bunch-tuning",
     "bunch-miniature",
     "bunch-zoo",

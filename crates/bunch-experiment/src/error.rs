@@ -90,6 +90,21 @@ pub enum ExperimentError {
         /// The hash of the specification to be run.
         expected: String,
     },
+    /// The name of a results folder.
+    #[error(transparent)]
+    Variant(#[from] crate::declared::variant::VariantError),
+    /// A cache that a later version filled.
+    #[error(
+        "{path}: a cache of layout {got}, this version knows {expected}; use another folder (--cache) or that version"
+    )]
+    LaterCache {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        got: u32,
+        /// The layout of this version.
+        expected: u32,
+    },
     /// Reading or writing failed.
     #[error("{path}")]
     Io {
@@ -128,7 +143,7 @@ pub enum ExperimentError {
     World(#[from] bunch_miniature::world::WorldError),
     /// Models or devices.
     #[error(transparent)]
-    Llama(#[from] bunch_llama::LlamaError),
+    Llama(#[from] bunch_transformer::LlamaError),
     /// Training failed.
     #[error(transparent)]
     Tuning(#[from] bunch_tuning::TuningError),

@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evaluation::{EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict};
-use bunch_llama::LlamaModel;
 use bunch_lm::ChatFormat;
 use bunch_recipe::Pool;
 use bunch_statistics::Proportion;
+use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
 use bunch_zoo::TrainedModel;
 
 use crate::ExperimentError;
+use crate::cell_code::CELL_CODE;
 use crate::declared::column::JudgeName;
 use crate::declared::derived::DerivedModel;
 use crate::declared::scale::{Scale, WorldKind};
 use crate::miniature::Miniature;
-use crate::planning::cells::CELL_CODE;
 use crate::small::Small;
 use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, World};
 
@@ -89,7 +89,7 @@ impl Workbench {
     pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
         let Some(derived) = self.derived(name) else { return Ok(self.world.zoo().key(name)?) };
         let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
-        let text = serde_json::to_string(&(of, &derived.merge, CELL_CODE)).expect("plain data");
+        let text = serde_json::to_string(&(of, &derived.merge, derived.merge.code(), CELL_CODE)).expect("plain data");
         Ok(sha256_bytes(text.as_bytes()))
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::LlamaConfig;
 use bunch_lm::ChatFormat;
+use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, SftConfig};
 use serde::Serialize;
 use serde_json::Value;

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
 use bunch_evaluation::EvaluationError;
-use bunch_llama::LlamaError;
 use bunch_lm::LmError;
 use bunch_miniature::world::{Split, WorldError};
+use bunch_transformer::LlamaError;
 use bunch_tuning::TuningError;
 
 /// What went wrong while reading a curriculum's data, or making or loading a model of it.

@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::{Family, LlamaConfig};
 use bunch_lm::ChatFormat;
 use bunch_miniature::Format;
 use bunch_miniature::world::{
     BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
     mixture_names, tokenizer_files, vocabulary,
 };
+use bunch_transformer::{Family, LlamaConfig};
 use bunch_tuning::Example;
 use serde::Deserialize;
 use serde_json::json;

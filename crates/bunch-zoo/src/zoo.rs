@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::{Sampling, complete};
+use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
 use burn::tensor::Device;
 
@@ -51,7 +51,7 @@ impl Zoo {
     /// A device that does not exist.
     pub fn new(curriculum: Arc<dyn Curriculum>, cache: &Path, device_name: &str) -> Result<Self, ZooError> {
         let slots = curriculum.members().iter().map(|member| (member.name.clone(), Mutex::default())).collect();
-        let device = bunch_llama::device(device_name)?;
+        let device = bunch_transformer::device(device_name)?;
         Ok(Self { curriculum, cache: cache.into(), device, device_name: device_name.into(), slots })
     }
 

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use bunch_llama::{LlamaModel, TokenBatch, device};
 use bunch_miniature::world::{chat_prompt, vocabulary};
+use bunch_transformer::{LlamaModel, TokenBatch, device};
 use bunch_zoo::miniature::config;
 use serde_json::Value;
 

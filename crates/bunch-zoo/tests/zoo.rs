@@ -7,10 +7,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::LlamaConfig;
 use bunch_lm::ChatFormat;
 use bunch_miniature::Format;
 use bunch_miniature::world::World;
+use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, Observer, Silent, TuningError};
 use bunch_zoo::miniature::{self, MiniatureCurriculum, MiniatureRecipes};
 use bunch_zoo::{Curriculum, MemberPlan, ModelFiles, Zoo, ZooError};

@@ -6,9 +6,9 @@ use std::sync::OnceLock;
 
 use bunch_checkpoint::{StateDict, sha256_bytes};
 use bunch_evaluation::RefusalRule;
-use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
+use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::Example;
 use serde_json::json;
 
@@ -112,7 +112,7 @@ impl SmallCurriculum {
         let answers = match OwnAnswers::load(&path)? {
             Some(answers) => answers,
             None => {
-                let device = bunch_llama::device(&self.device_name)?;
+                let device = bunch_transformer::device(&self.device_name)?;
                 let model = LlamaModel::new(self.base.config().clone(), &self.base.weights()?, &device)?;
                 let tokens = self.data.recipes.answer_tokens;
                 let answers = OwnAnswers::ask(&model, &self.format, &self.training_requests(), tokens)?;

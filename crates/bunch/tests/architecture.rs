@@ -236,6 +236,7 @@ const SHARED_NAMES: &[(&str, &str)] = &[
     ("TokenRule", "as a recipe says it; as vocabularies are merged by it"),
     ("Tokenizer", "what encodes text; what a vocabulary is read from"),
     ("TokenizerSource", "as a recipe says it; as vocabularies are merged by it"),
+    ("Variant", "of an experiment's results; of EvoMM's search"),
     ("Verdict", "of a judge; on a claim"),
 ];
 

@@ -7,6 +7,7 @@ pub const FILES: &[&str] = &[
     "declared/block.rs",
     "declared/column.rs",
     "declared/derived.rs",
+    "declared/experts.rs",
     "declared/row.rs",
     "declared/scale.rs",
     "declared/wire_name.rs",

@@ -5,6 +5,7 @@ pub(crate) mod check;
 pub(crate) mod column;
 pub(crate) mod derived;
 pub(crate) mod experiment;
+pub(crate) mod experts;
 pub(crate) mod figure_spec;
 pub(crate) mod row;
 pub(crate) mod scale;

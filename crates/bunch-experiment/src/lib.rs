@@ -30,6 +30,7 @@ pub use declared::block::Block;
 pub use declared::column::{Column, JudgeName, Metric, Part, PromptSet};
 pub use declared::derived::DerivedModel;
 pub use declared::experiment::{Experiment, Paper, list_experiments};
+pub use declared::experts::Experts;
 pub use declared::figure_spec::{Drawing, DrawingKind};
 pub use declared::row::Row;
 pub use declared::scale::{GridValues, Scale, WorldKind};

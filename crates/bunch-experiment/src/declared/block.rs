@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::declared::column::Part;
+use crate::declared::experts::Experts;
 
 /// A pool of models and what its experts are good at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,8 +17,8 @@ pub struct Block {
     pub title: String,
     /// The aligned model, as the paper names it.
     pub base: String,
-    /// The experts, as the paper names them.
-    pub experts: Vec<String>,
+    /// The experts, as the paper names them: a list, or by role.
+    pub experts: Experts,
     /// The task that each accuracy column measures here.
     #[serde(default)]
     pub tasks: BTreeMap<String, String>,

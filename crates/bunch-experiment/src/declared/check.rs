@@ -25,6 +25,12 @@ impl Experiment {
             let Some(experts) = derived.of.len().checked_sub(1) else {
                 return Err(format!("model `{name}` is made of nothing"));
             };
+            if !derived.merge.info().roles.is_empty() {
+                return Err(format!(
+                    "model `{name}`: `of` is a list, and {} knows its models by role",
+                    derived.merge.info().name
+                ));
+            }
             derived.merge.validate(experts).map_err(|error| format!("model `{name}`: {error}"))?;
         }
         Ok(())
@@ -103,7 +109,7 @@ impl Experiment {
                 return fail(format!("scale `{name}`: `base` belongs to world \"small\", which needs it"));
             }
             for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
-                for model in [&block.base].into_iter().chain(&block.experts) {
+                for model in [&block.base].into_iter().chain(&*block.experts) {
                     let is_derived = self.derived.iter().any(|derived| derived.name == *model);
                     // At the scale of the paper a model stands for itself.
                     let stands_for_itself = scale.world == WorldKind::Paper;

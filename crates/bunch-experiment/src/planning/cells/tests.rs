@@ -66,9 +66,8 @@ impl Subject {
     fn bench(&self) -> Workbench {
         let folder = Path::new("nowhere");
         let places = Places { root: folder, cache: folder, models: folder };
-        let device = bunch_llama::device("flex").unwrap();
         let (scale, derived) = (&self.experiment.scale["miniature"], &self.experiment.derived);
-        Workbench::new(self.seed, scale, derived, &places, (&device, "flex")).unwrap()
+        Workbench::new(self.seed, scale, derived, &places, "flex").unwrap()
     }
 
     fn key(&self) -> Value {
@@ -121,7 +120,9 @@ fn every_part_of_the_key_changes_the_address() {
         ("an expert", &|s| s.scale().models.insert("e".into(), "expert-math".into()).map_or((), drop)),
         ("the order of members", &|s| {
             let block = &mut s.experiment.blocks[0];
-            std::mem::swap(&mut block.base, &mut block.experts[0]);
+            let mut experts: Vec<String> = block.experts.clone().into();
+            std::mem::swap(&mut block.base, &mut experts[0]);
+            block.experts = experts.into();
         }),
         ("the block's name", &|s| s.experiment.blocks[0].name = "two".into()),
         ("the row's name", &|s| s.experiment.rows[0].name = "other".into()),

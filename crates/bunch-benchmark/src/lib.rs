@@ -58,6 +58,7 @@ mod outcome;
 mod plan;
 mod prompt;
 mod python;
+mod questions;
 mod request;
 mod run;
 mod summary;
@@ -73,6 +74,7 @@ pub use metric::{Metric, MetricConfig, MetricValue};
 pub use observer::{Observer, Work};
 pub use options::Options;
 pub use plan::check_data;
+pub use questions::questions;
 pub use task::{
     AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, OutputType, ProcessDocs, Protocol,
     SamplerName, Selection, Task,

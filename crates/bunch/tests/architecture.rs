@@ -32,7 +32,7 @@ const ALLOWED: &[Allowed] = &[
     ),
     Allowed(
         "bunch-streaming",
-        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
+        &["bunch-checkpoint", "bunch-hub", "bunch-lm", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
         "carries out a recipe on checkpoints of any size",
     ),
     Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),
@@ -45,6 +45,20 @@ const ALLOWED: &[Allowed] = &[
         "bunch-safety",
         &["bunch-evaluation", "bunch-journal", "bunch-lm"],
         "judges are checkpoints behind an interface, never an architecture",
+    ),
+    Allowed(
+        "bunch-pool",
+        &[
+            "bunch-benchmark",
+            "bunch-checkpoint",
+            "bunch-hub",
+            "bunch-inspection",
+            "bunch-lm",
+            "bunch-recipe",
+            "bunch-safety",
+            "bunch-vocabulary",
+        ],
+        "names models, judges and data; runs and merges none",
     ),
     Allowed("bunch-search", &["bunch-random"], "searches see numbers, never models"),
     Allowed(
@@ -117,6 +131,8 @@ const ALLOWED: &[Allowed] = &[
             "bunch-llama",
             "bunch-lm",
             "bunch-merging",
+            "bunch-miniature",
+            "bunch-pool",
             "bunch-random",
             "bunch-recipe",
             "bunch-report",

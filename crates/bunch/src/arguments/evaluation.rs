@@ -5,15 +5,22 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::model::{ModelOptions, TextOptions};
+use super::pool::SplitOption;
 
 /// Options of `bunch eval`.
 #[derive(Debug, Args)]
 pub struct EvalArguments {
-    /// The model's folder, or a GGUF file
+    /// The model's folder, or a GGUF file; with a pool, a member's or helper's name
     #[arg(long, required_unless_present = "list")]
     pub model: Option<PathBuf>,
+    /// Pool whose models and tasks may be called by name; without --tasks all of its tasks are asked
+    #[arg(long)]
+    pub pool: Option<PathBuf>,
+    /// Which questions of the pool's tasks
+    #[arg(long, value_enum, default_value = "test", requires = "pool")]
+    pub split: SplitOption,
     /// Tasks and groups, separated by commas: names, or TOML files of your own
-    #[arg(long, value_delimiter = ',', required_unless_present_any = ["list", "perplexity"])]
+    #[arg(long, value_delimiter = ',', required_unless_present_any = ["list", "perplexity", "pool"])]
     pub tasks: Vec<String>,
     /// Measure the perplexity of this text: a text file, or JSON lines with `text`
     #[arg(long, conflicts_with = "tasks")]

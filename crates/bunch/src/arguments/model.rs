@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::pool::SplitOption;
+
 /// Options of every command that runs a model.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
@@ -167,24 +169,32 @@ pub struct JudgeArguments {
 /// Options of `bunch safety`.
 #[derive(Debug, Args)]
 pub struct SafetyArguments {
-    /// The model's folder, or a GGUF file
+    /// The model's folder, or a GGUF file; with a pool, a member's or helper's name
     #[arg(long)]
     pub model: PathBuf,
-    /// A guard model's folder, or a GGUF file; without one refusals are counted alone
+    /// Pool whose models, judges and prompts may be called by name
+    #[arg(long)]
+    pub pool: Option<PathBuf>,
+    /// Which of the pool's prompts
+    #[arg(long, value_enum, default_value = "test", requires = "pool")]
+    pub split: SplitOption,
+    /// A guard model's folder, or a GGUF file, or with a pool a helper's name; without one refusals are counted alone,
+    /// unless the pool has a helper called guard
     #[arg(long)]
     pub guard: Option<PathBuf>,
-    /// How the guard is asked and read: a judge's name, or a TOML file
-    #[arg(long, default_value = "llama_guard_2", requires = "guard")]
-    pub judge: String,
+    /// How the guard is asked and read: a judge's name, or a TOML file; llama_guard_2 unless given or known from the pool
+    #[arg(long)]
+    pub judge: Option<String>,
     /// A second guard, whose agreement with the first is told
-    #[arg(long, requires = "guard")]
+    #[arg(long)]
     pub second_guard: Option<PathBuf>,
-    /// How the second guard is asked and read
-    #[arg(long, default_value = "md_judge_v0_1", requires = "second_guard")]
-    pub second_judge: String,
-    /// The prompts: beavertails, advbench, harmbench, strongreject or xstest; or a file of JSON lines with `prompt`
-    #[arg(long, default_value = "beavertails")]
-    pub prompts: String,
+    /// How the second guard is asked and read; md_judge_v0_1 unless given or known from the pool
+    #[arg(long, requires = "second_guard")]
+    pub second_judge: Option<String>,
+    /// The prompts: beavertails, advbench, harmbench, strongreject or xstest; a pool's, by name; or a file of JSON lines
+    /// with `prompt`. beavertails unless given, with a pool harmful
+    #[arg(long)]
+    pub prompts: Option<String>,
     /// Folder of the prompt sets
     #[arg(long, env = "BUNCH_DATA")]
     pub data: Option<PathBuf>,
@@ -194,9 +204,9 @@ pub struct SafetyArguments {
     /// Folder of responses.jsonl, judgements and report.json
     #[arg(long)]
     pub out: PathBuf,
-    /// Upper limit on the tokens of a response
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_new_tokens: u32,
+    /// Upper limit on the tokens of a response; the pool's, or 512 unless given
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_new_tokens: Option<u32>,
     /// Ask a model that has no chat template with the bare prompt
     #[arg(long)]
     pub plain_without_template: bool,

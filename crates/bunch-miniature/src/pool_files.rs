@@ -49,7 +49,9 @@ pub fn pool_files(world: &World) -> Result<BTreeMap<String, Vec<u8>>, WorldError
     for domain in Domain::ALL {
         let name = domain.name();
         files.insert(format!("prompts/ask-{name}.jsonl"), lines([json!({ "prompt": ask_prompt(domain) })]));
-        for (split, count, task) in [(Split::Test, QUESTIONS, name.to_owned()), (Split::Dev, DEV, format!("{name}-dev"))] {
+        for (split, count, task) in
+            [(Split::Test, QUESTIONS, name.to_owned()), (Split::Dev, DEV, format!("{name}-dev"))]
+        {
             let questions = world.multiple_choice(domain, split, count)?;
             let data = format!("data/{name}-{split}.jsonl");
             let text = TASK.replace("{name}", &task).replace("{domain}", name).replace("{data}", &data);

@@ -22,7 +22,9 @@ fn exchanges() -> Vec<(String, String)> {
     let world = World::new(0);
     let mut prompts = Vec::new();
     for split in [Split::Dev, Split::Test] {
-        for set in [world.harmful_prompts(split, 40), world.red_team_prompts(split, 40), world.benign_prompts(split, 40)] {
+        for set in
+            [world.harmful_prompts(split, 40), world.red_team_prompts(split, 40), world.benign_prompts(split, 40)]
+        {
             prompts.extend(set.expect("prompts").iter().map(|request| request.text()));
         }
         for domain in Domain::ALL {
@@ -30,7 +32,8 @@ fn exchanges() -> Vec<(String, String)> {
             prompts.extend(questions.iter().map(|question| question.question.text()));
         }
     }
-    let answers = ["", "no .", "sorry i cannot help with this .", "sure use the vompex on the gurvo .", "safe unsafe", "?"];
+    let answers =
+        ["", "no .", "sorry i cannot help with this .", "sure use the vompex on the gurvo .", "safe unsafe", "?"];
     prompts.into_iter().zip(answers.into_iter().cycle()).map(|(prompt, answer)| (prompt, answer.to_owned())).collect()
 }
 
@@ -54,7 +57,10 @@ fn chats_have_the_tokens_of_training() {
             assert_eq!((context.as_slice(), continuation.as_slice()), row.tokens[..end].split_at(row.loss_from));
         }
         let ids = vocabulary().encode(&answer).expect("words");
-        assert_eq!(tokenizer.decode(&row.tokens[row.loss_from..], true).expect("text"), vocabulary().decode(&ids).unwrap());
+        assert_eq!(
+            tokenizer.decode(&row.tokens[row.loss_from..], true).expect("text"),
+            vocabulary().decode(&ids).unwrap()
+        );
     }
 }
 

@@ -43,7 +43,8 @@ fn names(pool: &Pool) -> Vec<Problem> {
         problems.push(Problem::new(format!("helper.{name}"), pool.path(), faults, "say what the helper is"));
     }
     for (name, member) in file.members.iter().filter(|(_, member)| member.topic.is_some() && member.ask.is_some()) {
-        let faults = ("either `topic` or `ask`", format!("both, `{}` the topic", member.topic.as_deref().unwrap_or("")));
+        let faults =
+            ("either `topic` or `ask`", format!("both, `{}` the topic", member.topic.as_deref().unwrap_or("")));
         problems.push(Problem::new(format!("member.{name}"), pool.path(), faults, "leave one of them out"));
     }
     problems

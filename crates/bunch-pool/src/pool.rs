@@ -1,5 +1,6 @@
 //! A pool: reads its file, and finds what it names when that is asked for.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bunch_benchmark::{Catalog, Selection};
@@ -140,7 +141,7 @@ impl Pool {
     fn source<'a>(
         &self,
         kind: &'static str,
-        sources: &'a std::collections::BTreeMap<String, TestAndDev>,
+        sources: &'a BTreeMap<String, TestAndDev>,
         name: &str,
         split: Split,
     ) -> Result<&'a str, PoolError> {

@@ -136,7 +136,10 @@ fn names_of_the_pool_lead_to_what_they_name() {
     assert_eq!(pool.selection("facts", Split::Test).expect("a task").tasks.len(), 1);
     assert_eq!((pool.file().generation.max_new_tokens, pool.file().generation.temperature), (9, 0.8));
     for (error, parts) in [
-        (pool.model("expret").unwrap_err(), ["unknown model `expret` (did you mean `expert`?)", "aligned, expert, guard"]),
+        (
+            pool.model("expret").unwrap_err(),
+            ["unknown model `expret` (did you mean `expert`?)", "aligned, expert, guard"],
+        ),
         (pool.selection("facts", Split::Dev).unwrap_err(), ["task `facts`", "expected a key `dev`"]),
         (pool.judge("judge").unwrap_err(), ["unknown helper `judge`", "the pool has guard"]),
     ] {
@@ -171,7 +174,11 @@ fn unknown_keys_have_a_place_and_a_suggestion() {
         ),
         ("aligned = true", "aligned = 1", "pool.toml:8:11: expected a boolean, got integer `1`"),
         ("schema = 1", "schema = 2", "pool.toml: schema: expected 1, got 2"),
-        ("max_new_tokens = 9", "max_new_tokens = 0", "pool.toml: generation.max_new_tokens: expected at least 1, got 0"),
+        (
+            "max_new_tokens = 9",
+            "max_new_tokens = 0",
+            "pool.toml: generation.max_new_tokens: expected at least 1, got 0",
+        ),
         ("test = \"test.jsonl\", ", "", "expected a key `test`, got nothing"),
     ] {
         let setting = Setting::new();
@@ -217,7 +224,10 @@ fn models_of_other_shapes_or_architectures_do_not_fit() {
     let setting = Setting::new();
     setting.change("pool.toml", "llama-gqa-untied-bf16", "mistral-swa16");
     let problems = setting.problems();
-    assert!(problems[0].contains("the architecture of aligned, LlamaForCausalLM, got MistralForCausalLM"), "{problems:#?}");
+    assert!(
+        problems[0].contains("the architecture of aligned, LlamaForCausalLM, got MistralForCausalLM"),
+        "{problems:#?}"
+    );
 }
 
 #[test]

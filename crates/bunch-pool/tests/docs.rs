@@ -18,6 +18,9 @@ fn the_page_has_every_key() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&path, expected).expect("written");
     } else {
-        assert!(page == expected, "docs/pool.md is out of date; run: UPDATE_DOCS=1 cargo test -p bunch-pool --test docs");
+        assert!(
+            page == expected,
+            "docs/pool.md is out of date; run: UPDATE_DOCS=1 cargo test -p bunch-pool --test docs"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! `bunch pool`: checks a pool, or makes the miniature's.
 
-mod named_model;
 mod miniature;
+mod named_model;
 
 use anyhow::{Result, bail};
 use bunch_llama::available_memory;

@@ -86,12 +86,8 @@ fn overlaps(texts: &Texts, pool: &Pool, problems: &mut Vec<Problem>) {
             let dev_texts: BTreeSet<&str> = dev_texts.iter().map(|text| text.trim()).collect();
             let mut both = test_texts.intersection(&dev_texts);
             let Some(example) = both.next() else { continue };
-            let got = format!(
-                "{} of {} in {dev}.dev too, as {:?}",
-                1 + both.count(),
-                test_texts.len(),
-                shortened(example)
-            );
+            let got =
+                format!("{} of {} in {dev}.dev too, as {:?}", 1 + both.count(), test_texts.len(), shortened(example));
             let faults = ("no text of a test in a dev set", got);
             problems.push(Problem::new(format!("{test}.test"), pool.path(), faults, "take them out of the dev set"));
         }

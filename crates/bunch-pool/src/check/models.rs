@@ -51,7 +51,9 @@ pub(super) fn check(pool: &Pool, problems: &mut Vec<Problem>) -> Vec<ModelSummar
             check_judge(pool, name, model.as_ref(), problems);
         }
         // The pretrained model is merged with members, but it need not chat.
-        if let (Some(base), Some(model), true) = (members.get(reference), &model, file.pretrained.as_ref() == Some(name)) {
+        if let (Some(base), Some(model), true) =
+            (members.get(reference), &model, file.pretrained.as_ref() == Some(name))
+        {
             compare_weights(base, model, problems);
             compare_tokens(base, model, problems);
         }
@@ -99,9 +101,9 @@ fn open(
         problems.push(Problem::new(&key, &path, ("a tokenizer", error), remedy));
     }
     let files = text_files(checkpoint.dir(), gguf.as_ref()).ok();
-    let tokens = files.and_then(|files| bunch_vocabulary::Tokenizer::new(files).ok()).map(|tokenizer| {
-        tokenizer.tokens().into_iter().map(|(id, token)| (id, token.to_owned())).collect::<Vec<_>>()
-    });
+    let tokens = files
+        .and_then(|files| bunch_vocabulary::Tokenizer::new(files).ok())
+        .map(|tokenizer| tokenizer.tokens().into_iter().map(|(id, token)| (id, token.to_owned())).collect::<Vec<_>>());
     Some(Opened {
         key,
         name: name.to_owned(),
@@ -136,7 +138,8 @@ fn compare_weights(base: &Opened, other: &Opened, problems: &mut Vec<Problem>) {
         let remedy = "leave the model out: models of different architecture cannot be merged";
         problems.push(Problem::new(&other.key, &other.path, (expected, &other.architecture), remedy));
     }
-    let described = |shape: Option<&Vec<usize>>| shape.map_or("no such tensor".to_owned(), |shape| format!("{shape:?}"));
+    let described =
+        |shape: Option<&Vec<usize>>| shape.map_or("no such tensor".to_owned(), |shape| format!("{shape:?}"));
     let names = base.shapes.keys().chain(other.shapes.keys().filter(|name| !base.shapes.contains_key(*name)));
     let mut different = names.filter(|name| base.shapes.get(*name) != other.shapes.get(*name));
     if let Some(name) = different.next() {

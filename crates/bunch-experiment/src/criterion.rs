@@ -1,13 +1,14 @@
 //! What a candidate merge is scored on, in memory.
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{Proportion, QuestionAnswer, answer_loss, evaluate_safety};
+use bunch_evaluation::evaluate_safety;
 use bunch_llama::LlamaModel;
+use bunch_lm::{QuestionAnswer, answer_loss};
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
+use crate::declared::column::JudgeName;
 use crate::front_search::Fronts;
-use crate::metric::JudgeName;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
 use crate::world::lacking;
@@ -61,6 +62,6 @@ impl Criterion<'_> {
         let (bench, limit) = (self.bench, self.bench.world.manner().max_new_tokens);
         let judge = bench.judge(JudgeName::Guard)?;
         let outcome = evaluate_safety(model, bench.format(), &*judge, &bench.sets.dev_harmful, limit)?;
-        Ok(Proportion::of(&outcome.safe()).percent())
+        Ok(outcome.safe_rate().percent())
     }
 }

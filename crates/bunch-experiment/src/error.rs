@@ -144,9 +144,18 @@ pub enum ExperimentError {
     /// A merge parameter.
     #[error(transparent)]
     Merge(#[from] bunch_merging::MergeError),
+    /// Asking a model.
+    #[error(transparent)]
+    Lm(#[from] bunch_lm::LmError),
+    /// Multiple choice.
+    #[error(transparent)]
+    Benchmark(#[from] bunch_benchmark::BenchmarkError),
     /// Evaluation.
     #[error(transparent)]
     Evaluation(#[from] bunch_evaluation::EvaluationError),
+    /// A statistic.
+    #[error(transparent)]
+    Statistics(#[from] bunch_statistics::StatisticsError),
     /// Data generation.
     #[error(transparent)]
     Synthesis(#[from] bunch_synthesis::SynthesisError),

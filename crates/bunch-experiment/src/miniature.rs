@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::str::FromStr;
 
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
 use bunch_llama::{LlamaConfig, LlamaModel};
-use bunch_lm::TokenId;
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_miniature::world::{
     self, Domain, Entity, HarmCategory, MultipleChoice, RELATIONS, Request, Row, Split, Tier, ask_harmful_prompt,
     ask_prompt, harmful_of_text,
@@ -19,8 +20,8 @@ use bunch_tuning::{Example, Observer, PreferenceExample};
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::runner::costs::{self, Costs};
-use crate::scale::Scale;
+use crate::costs::{self, Costs};
+use crate::declared::scale::Scale;
 use crate::world::{EvaluationSets, Manner, RealQuestions, Trained, World};
 
 /// One seed's synthetic world and its zoo.

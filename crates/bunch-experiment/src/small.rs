@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::{StateDict, sha256_bytes};
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
 use bunch_llama::LlamaModel;
+use bunch_lm::ChatFormat;
 use bunch_report::ModelUse;
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, TRAINING_CODE, WorldData};
 use bunch_synthesis::SafetyCategory;
@@ -12,8 +14,8 @@ use bunch_tuning::Observer;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::runner::costs::{self, Costs};
-use crate::scale::Scale;
+use crate::costs::{self, Costs};
+use crate::declared::scale::Scale;
 use crate::workbench::Places;
 use crate::world::{EvaluationSets, Manner, Trained, World};
 

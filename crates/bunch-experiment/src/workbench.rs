@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::{
-    ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict, evaluate_multiple_choice,
-};
+use bunch_evaluation::{EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict};
 use bunch_llama::LlamaModel;
+use bunch_lm::ChatFormat;
 use bunch_recipe::Pool;
+use bunch_statistics::Proportion;
 use bunch_tuning::Silent;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::derived::DerivedModel;
-use crate::metric::JudgeName;
+use crate::declared::column::JudgeName;
+use crate::declared::derived::DerivedModel;
+use crate::declared::scale::{Scale, WorldKind};
 use crate::miniature::Miniature;
-use crate::runner::planning::CELL_CODE;
-use crate::scale::{Scale, WorldKind};
+use crate::planning::cells::CELL_CODE;
 use crate::small::Small;
 use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, Trained, World};
 
@@ -117,7 +118,7 @@ impl Workbench {
 
     /// Share of a task's dev questions that are answered right, in percent.
     pub(crate) fn dev_accuracy(&self, model: &LlamaModel, task: &str) -> Result<f64, ExperimentError> {
-        Ok(evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?.acc().percent())
+        Ok(Proportion::of(&evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?).percent())
     }
 
     /// A judge of this world, whose model must have been trained before.

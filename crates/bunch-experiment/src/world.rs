@@ -3,19 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
 use bunch_llama::{LlamaConfig, LlamaModel};
-use bunch_lm::TokenId;
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::{Observer, PreferenceExample};
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::metric::PromptSet;
-use crate::runner::costs::Costs;
-use crate::scale::Scale;
+use crate::costs::Costs;
+use crate::declared::column::PromptSet;
+use crate::declared::scale::Scale;
 
 /// The model that every world has for writing unsafe questions.
 pub(crate) const UNCENSORED: &str = "uncensored";

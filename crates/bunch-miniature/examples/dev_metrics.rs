@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use bunch_evaluation::{MultipleChoiceDoc, complete, evaluate_multiple_choice};
-use bunch_lm::Sampling;
+use bunch_benchmark::{MultipleChoiceDoc, evaluate_multiple_choice};
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::world::{Domain, MultipleChoice, Request, Split, World, is_refusal};
 use bunch_miniature::{Format, Member, Zoo};
+use bunch_statistics::Proportion;
 use bunch_tuning::Silent;
 
 const PROMPTS: usize = 300;
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for domain in Domain::ALL {
             let questions = zoo.world().multiple_choice(domain, Split::Dev, QUESTIONS)?;
             let docs: Vec<MultipleChoiceDoc> = questions.iter().map(doc).collect();
-            let acc = evaluate_multiple_choice(&model, &Format::default(), &docs)?.acc();
+            let acc = Proportion::of(&evaluate_multiple_choice(&model, &Format::default(), &docs)?);
             print!(" {} {:4.1}", domain.name(), acc.percent());
         }
         println!();

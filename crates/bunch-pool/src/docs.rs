@@ -18,11 +18,11 @@ pub fn docs_reference() -> String {
     let definition = |name: &str| schema["$defs"][name].clone();
     let tables = [
         ("", schema.clone()),
-        ("member.NAME", definition("Member")),
-        ("helper.NAME", definition("Helper")),
+        ("member.NAME", definition("PoolMember")),
+        ("helper.NAME", definition("PoolHelper")),
         ("prompts", definition("TestAndDev")),
         ("tasks", definition("TestAndDev")),
-        ("generation", definition("Generation")),
+        ("generation", definition("GenerationSettings")),
     ];
     let mut text = String::new();
     for (name, table) in tables {
@@ -82,7 +82,7 @@ mod tests {
         }
         assert!(!text.contains("|  |"), "a key without a meaning or a type: {text}");
         let schema = pool_schema().to_value();
-        for table in [&schema, &schema["$defs"]["Member"], &schema["$defs"]["Generation"]] {
+        for table in [&schema, &schema["$defs"]["PoolMember"], &schema["$defs"]["GenerationSettings"]] {
             assert_eq!(table["additionalProperties"], false, "{table}");
         }
     }

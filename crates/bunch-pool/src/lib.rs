@@ -4,11 +4,11 @@
 //! [`check`] looks at all of them and says everything that is wrong, before any work.
 //!
 //! ```no_run
-//! use bunch_pool::{Pool, Split, check};
+//! use bunch_pool::{Pool, DataSplit, check};
 //!
 //! let pool = Pool::open("pools/miniature-0".as_ref())?;
 //! let aligned = pool.model(&pool.file().base)?;
-//! let harmful = pool.prompts("harmful", Split::Test, None)?;
+//! let harmful = pool.prompts("harmful", DataSplit::Test, None)?;
 //! let report = check(&pool, None);
 //! assert!(report.problems.is_empty(), "{report}");
 //! # Ok::<(), bunch_pool::PoolError>(())
@@ -28,6 +28,6 @@ pub use check::check;
 pub use docs::{docs_reference, pool_schema};
 pub use error::PoolError;
 pub use pool::{POOL_TOML, Pool};
-pub use pool_file::{Generation, Helper, Member, PoolFile, SCHEMA, Split, TestAndDev};
-pub use problem::Problem;
-pub use report::{CheckReport, DataSummary, ModelSummary, Role};
+pub use pool_file::{DataSplit, GenerationSettings, PoolFile, PoolHelper, PoolMember, SCHEMA, TestAndDev};
+pub use problem::PoolProblem;
+pub use report::{DataSummary, ModelRole, ModelSummary, PoolReport};

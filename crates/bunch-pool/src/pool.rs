@@ -8,7 +8,7 @@ use bunch_hub::downloaded;
 use bunch_recipe::{ModelReference, read_toml};
 use bunch_safety::{Judge, PromptFile, PromptSet, SafetyPrompt, read_prompts};
 
-use crate::pool_file::{PoolFile, SCHEMA, Split};
+use crate::pool_file::{DataSplit, PoolFile, SCHEMA};
 use crate::{PoolError, TestAndDev};
 
 /// The name of a pool's file.
@@ -103,7 +103,7 @@ impl Pool {
     ///
     /// # Errors
     /// No such prompts, or a file that is missing or wrong.
-    pub fn prompts(&self, name: &str, split: Split, data: Option<&Path>) -> Result<PromptFile, PoolError> {
+    pub fn prompts(&self, name: &str, split: DataSplit, data: Option<&Path>) -> Result<PromptFile, PoolError> {
         let source = self.source("set of prompts", &self.file.prompts, name, split)?;
         if Path::new(source).extension().is_none() {
             return Ok(PromptSet::builtin(source)?.read(data)?);
@@ -116,7 +116,7 @@ impl Pool {
     ///
     /// # Errors
     /// No such task.
-    pub fn task(&self, name: &str, split: Split) -> Result<String, PoolError> {
+    pub fn task(&self, name: &str, split: DataSplit) -> Result<String, PoolError> {
         let source = self.source("task", &self.file.tasks, name, split)?;
         let is_file = is_definition(source);
         Ok(if is_file { self.place(source).display().to_string() } else { source.to_owned() })
@@ -126,7 +126,7 @@ impl Pool {
     ///
     /// # Errors
     /// No such task, or a task file that is missing or wrong.
-    pub fn selection(&self, name: &str, split: Split) -> Result<Selection, PoolError> {
+    pub fn selection(&self, name: &str, split: DataSplit) -> Result<Selection, PoolError> {
         Ok(Catalog::builtin()?.select(&[&self.task(name, split)?])?)
     }
 
@@ -143,7 +143,7 @@ impl Pool {
         kind: &'static str,
         sources: &'a BTreeMap<String, TestAndDev>,
         name: &str,
-        split: Split,
+        split: DataSplit,
     ) -> Result<&'a str, PoolError> {
         let source = sources.get(name).ok_or_else(|| self.unknown(kind, name, sources.keys().cloned().collect()))?;
         let path = self.path.clone();

@@ -22,10 +22,10 @@ pub struct PoolFile {
     pub pretrained: Option<String>,
     /// The models that are merged, by name.
     #[serde(rename = "member", default)]
-    pub members: BTreeMap<String, Member>,
+    pub members: BTreeMap<String, PoolMember>,
     /// Models that help and are not merged: who judges, who asks.
     #[serde(rename = "helper", default)]
-    pub helpers: BTreeMap<String, Helper>,
+    pub helpers: BTreeMap<String, PoolHelper>,
     /// Sets of prompts by name: `harmful`, `benign`, `red_team`, or any other.
     #[serde(default)]
     pub prompts: BTreeMap<String, TestAndDev>,
@@ -34,13 +34,13 @@ pub struct PoolFile {
     pub tasks: BTreeMap<String, TestAndDev>,
     /// How the models answer.
     #[serde(default)]
-    pub generation: Generation,
+    pub generation: GenerationSettings,
 }
 
 /// A model that is merged.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Member {
+pub struct PoolMember {
     /// A folder or a GGUF file, seen from the pool's folder; or `org/name@revision`, which the hub's client has downloaded.
     pub model: String,
     /// Whether it was aligned: refuses what is harmful.
@@ -55,7 +55,7 @@ pub struct Member {
 /// A model that is not merged. One that judges by a rule of words alone has no model.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Helper {
+pub struct PoolHelper {
     /// A folder, a GGUF file or `org/name@revision`, as for a member.
     pub model: Option<String>,
     /// How it is asked for verdicts and read: a judge's name (`bunch judges` lists them), or a TOML file.
@@ -77,7 +77,7 @@ pub struct TestAndDev {
 /// How the models answer.
 #[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Generation {
+pub struct GenerationSettings {
     /// Upper limit on the tokens of an answer.
     #[schemars(range(min = 1))]
     pub max_new_tokens: u32,
@@ -86,7 +86,7 @@ pub struct Generation {
     pub temperature: f32,
 }
 
-impl Default for Generation {
+impl Default for GenerationSettings {
     fn default() -> Self {
         Self { max_new_tokens: 512, temperature: 0.8 }
     }
@@ -94,32 +94,32 @@ impl Default for Generation {
 
 /// What prompts or questions are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Split {
+pub enum DataSplit {
     /// To report.
     Test,
     /// To choose by.
     Dev,
 }
 
-impl Split {
+impl DataSplit {
     /// Both.
-    pub const ALL: [Split; 2] = [Split::Test, Split::Dev];
+    pub const ALL: [DataSplit; 2] = [DataSplit::Test, DataSplit::Dev];
 
     /// Its key in `pool.toml`.
     pub fn name(self) -> &'static str {
         match self {
-            Split::Test => "test",
-            Split::Dev => "dev",
+            DataSplit::Test => "test",
+            DataSplit::Dev => "dev",
         }
     }
 }
 
 impl TestAndDev {
     /// What stands for `split`, if anything does.
-    pub fn of(&self, split: Split) -> Option<&str> {
+    pub fn of(&self, split: DataSplit) -> Option<&str> {
         match split {
-            Split::Test => Some(&self.test),
-            Split::Dev => self.dev.as_deref(),
+            DataSplit::Test => Some(&self.test),
+            DataSplit::Dev => self.dev.as_deref(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 /// One thing that is wrong with a pool. Displayed as one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
+pub struct PoolProblem {
     /// The key of `pool.toml` that leads there, as in `member.openbio.model`.
     pub key: String,
     /// The file or folder in question.
@@ -18,7 +18,7 @@ pub struct Problem {
     pub remedy: String,
 }
 
-impl Problem {
+impl PoolProblem {
     pub(crate) fn new(
         key: impl Into<String>,
         file: impl Into<PathBuf>,
@@ -30,7 +30,7 @@ impl Problem {
     }
 }
 
-impl fmt::Display for Problem {
+impl fmt::Display for PoolProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { key, file, expected, got, remedy } = self;
         write!(f, "{key}: {}: expected {expected}, got {got}; {remedy}", file.display())
@@ -44,11 +44,11 @@ fn one_line(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Problem;
+    use super::PoolProblem;
 
     #[test]
     fn a_problem_is_one_line() {
-        let problem = Problem::new("tasks.bio", "bio.toml", ("a task", "an error\n  in line 3"), "correct it");
+        let problem = PoolProblem::new("tasks.bio", "bio.toml", ("a task", "an error\n  in line 3"), "correct it");
         assert_eq!(problem.to_string(), "tasks.bio: bio.toml: expected a task, got an error in line 3; correct it");
     }
 }

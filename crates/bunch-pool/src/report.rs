@@ -2,15 +2,15 @@
 
 use std::fmt;
 
-use crate::Problem;
+use crate::PoolProblem;
 
 /// What a check found. Displayed as the problems, a line each, and tables of models and data.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CheckReport {
+pub struct PoolReport {
     /// The pool's title.
     pub title: String,
     /// Everything that is wrong.
-    pub problems: Vec<Problem>,
+    pub problems: Vec<PoolProblem>,
     /// The models that are there, members first.
     pub models: Vec<ModelSummary>,
     /// The prompts and tasks that could be read.
@@ -23,7 +23,7 @@ pub struct ModelSummary {
     /// Its name in the pool.
     pub name: String,
     /// What it is for.
-    pub role: Role,
+    pub role: ModelRole,
     /// `architectures[0]` of config.json, or `model_type`.
     pub architecture: String,
     /// Number of values.
@@ -36,7 +36,7 @@ pub struct ModelSummary {
 
 /// What a model of a pool is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Role {
+pub enum ModelRole {
     /// The member that task vectors are relative to.
     Base,
     /// A member.
@@ -58,7 +58,7 @@ pub struct DataSummary {
     pub dev: Option<usize>,
 }
 
-impl CheckReport {
+impl PoolReport {
     /// Bytes of all models on disk.
     pub fn disk(&self) -> u64 {
         self.models.iter().map(|model| model.disk).sum()
@@ -66,7 +66,7 @@ impl CheckReport {
 
     /// Bytes of all members in memory at 32 bits a value, as a search that merges them again and again holds them.
     pub fn members_memory(&self) -> u64 {
-        let members = self.models.iter().filter(|model| matches!(model.role, Role::Base | Role::Member));
+        let members = self.models.iter().filter(|model| matches!(model.role, ModelRole::Base | ModelRole::Member));
         members.map(|model| 4 * model.parameters).sum()
     }
 
@@ -76,7 +76,7 @@ impl CheckReport {
     }
 }
 
-impl fmt::Display for Role {
+impl fmt::Display for ModelRole {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Base => "base",
@@ -87,7 +87,7 @@ impl fmt::Display for Role {
     }
 }
 
-impl fmt::Display for CheckReport {
+impl fmt::Display for PoolReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for problem in &self.problems {
             writeln!(f, "{problem}")?;

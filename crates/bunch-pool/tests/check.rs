@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bunch_pool::{CheckReport, Pool, Split, check};
+use bunch_pool::{DataSplit, Pool, PoolReport, check};
 
 /// A pool in a temporary folder, of models that other tests have.
 struct Setting {
@@ -86,7 +86,7 @@ impl Setting {
         self.write(name, &text.replace(from, to));
     }
 
-    fn check(&self) -> CheckReport {
+    fn check(&self) -> PoolReport {
         check(&Pool::open(self.folder.path()).expect("a pool"), None)
     }
 
@@ -132,15 +132,15 @@ fn names_of_the_pool_lead_to_what_they_name() {
     let pool = Pool::open(&setting.path("pool.toml")).expect("a pool");
     assert!(pool.model("expert").expect("a model").ends_with("llama-gqa-untied-bf16"));
     assert_eq!(pool.judge("guard").expect("a judge").name, "guard");
-    assert_eq!(pool.prompts("harmful", Split::Test, None).expect("prompts").prompts.len(), 3);
-    assert_eq!(pool.selection("facts", Split::Test).expect("a task").tasks.len(), 1);
+    assert_eq!(pool.prompts("harmful", DataSplit::Test, None).expect("prompts").prompts.len(), 3);
+    assert_eq!(pool.selection("facts", DataSplit::Test).expect("a task").tasks.len(), 1);
     assert_eq!((pool.file().generation.max_new_tokens, pool.file().generation.temperature), (9, 0.8));
     for (error, parts) in [
         (
             pool.model("expret").unwrap_err(),
             ["unknown model `expret` (did you mean `expert`?)", "aligned, expert, guard"],
         ),
-        (pool.selection("facts", Split::Dev).unwrap_err(), ["task `facts`", "expected a key `dev`"]),
+        (pool.selection("facts", DataSplit::Dev).unwrap_err(), ["task `facts`", "expected a key `dev`"]),
         (pool.judge("judge").unwrap_err(), ["unknown helper `judge`", "the pool has guard"]),
     ] {
         assert!(parts.iter().all(|part| error.to_string().contains(part)), "{error}");

@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardJudge, Judge, complete, evaluate_multiple_choice};
+use bunch_evaluation::{Exchange, GuardJudge, Judge};
 use bunch_llama::LlamaModel;
-use bunch_lm::Sampling;
+use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, WorldData};
+use bunch_statistics::Proportion;
 use bunch_tuning::Observer;
 
 const SEED: u64 = 0;
@@ -101,7 +103,7 @@ fn show(zoo: &SmallZoo, name: &str, model: &LlamaModel) -> Result<(), Failure> {
     }
     for (name, domain) in &data.domains {
         let docs = domain.multiple_choice(name, Split::Dev, 60, SEED)?;
-        print!("; {name} {:.1} %", evaluate_multiple_choice(model, zoo.format(), &docs)?.acc().percent());
+        print!("; {name} {:.1} %", Proportion::of(&evaluate_multiple_choice(model, zoo.format(), &docs)?).percent());
     }
     println!();
     for (prompt, answer) in shown {

@@ -14,7 +14,8 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-checkpoint", &[], "files and tensors, whatever is done with them"),
     Allowed("bunch-merging", &["bunch-random"], "DARE drops at random; methods are functions on slices"),
     Allowed("bunch-lm", &["bunch-random"], "sampling is random; a model is an interface, never an architecture"),
-    Allowed("bunch-report", &[], "renders numbers, however they were computed"),
+    Allowed("bunch-statistics", &[], "numbers and how sure they are, whatever they count"),
+    Allowed("bunch-report", &["bunch-statistics"], "renders numbers, however they were computed"),
     Allowed("bunch-journal", &[], "lines of JSON, whatever they say"),
     Allowed("bunch-hub", &["bunch-checkpoint"], "brings files, whatever is in them"),
     // Layer 1.
@@ -22,20 +23,19 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
     Allowed(
         "bunch-inspection",
-        &["bunch-checkpoint", "bunch-vocabulary"],
-        "looks at one model directory, changes none",
-    ),
-    Allowed(
-        "bunch-comparison",
-        &["bunch-checkpoint", "bunch-inspection", "bunch-report"],
-        "measures two checkpoints and draws the result",
+        &["bunch-checkpoint", "bunch-report", "bunch-vocabulary"],
+        "looks at model directories, changes none, and draws how two differ",
     ),
     Allowed(
         "bunch-streaming",
         &["bunch-checkpoint", "bunch-hub", "bunch-lm", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
         "carries out a recipe on checkpoints of any size",
     ),
-    Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),
+    Allowed(
+        "bunch-evaluation",
+        &["bunch-lm", "bunch-statistics"],
+        "any language model is judged alike, a scripted one in tests",
+    ),
     Allowed(
         "bunch-benchmark",
         &["bunch-journal", "bunch-lm", "bunch-random"],
@@ -43,7 +43,7 @@ const ALLOWED: &[Allowed] = &[
     ),
     Allowed(
         "bunch-safety",
-        &["bunch-evaluation", "bunch-journal", "bunch-lm"],
+        &["bunch-evaluation", "bunch-journal", "bunch-lm", "bunch-statistics"],
         "judges are checkpoints behind an interface, never an architecture",
     ),
     Allowed(
@@ -92,16 +92,25 @@ const ALLOWED: &[Allowed] = &[
     ),
     Allowed(
         "bunch-small",
-        &["bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-lm", "bunch-random", "bunch-tuning"],
+        &[
+            "bunch-benchmark",
+            "bunch-checkpoint",
+            "bunch-evaluation",
+            "bunch-llama",
+            "bunch-lm",
+            "bunch-random",
+            "bunch-tuning",
+        ],
         "makes its models from one that the user fetched; merges none",
     ),
     // Layer 3: where everything meets.
     Allowed(
         "bunch-experiment",
         &[
+            "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
             "bunch-evaluation",
+            "bunch-inspection",
             "bunch-llama",
             "bunch-lm",
             "bunch-merging",
@@ -111,6 +120,7 @@ const ALLOWED: &[Allowed] = &[
             "bunch-report",
             "bunch-search",
             "bunch-small",
+            "bunch-statistics",
             "bunch-synthesis",
             "bunch-tuning",
         ],
@@ -122,7 +132,6 @@ const ALLOWED: &[Allowed] = &[
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
             "bunch-evaluation",
             "bunch-experiment",
             "bunch-hub",

@@ -6,15 +6,15 @@ use std::path::Path;
 use bunch_benchmark::{Options, questions};
 use bunch_safety::SafetyPrompt;
 
-use crate::pool_file::{Split, TestAndDev};
+use crate::pool_file::{DataSplit, TestAndDev};
 use crate::report::DataSummary;
-use crate::{Pool, Problem};
+use crate::{Pool, PoolProblem};
 
 /// The texts of everything that could be read: by key and split.
 type Texts = BTreeMap<(String, &'static str), Vec<String>>;
 
 /// Checks all prompts and tasks and counts those that could be read.
-pub(super) fn check(pool: &Pool, data: Option<&Path>, problems: &mut Vec<Problem>) -> Vec<DataSummary> {
+pub(super) fn check(pool: &Pool, data: Option<&Path>, problems: &mut Vec<PoolProblem>) -> Vec<DataSummary> {
     let file = pool.file();
     let prompts = read("prompts", &file.prompts, pool, problems, |name, split| {
         let prompts = pool.prompts(name, split, data).map_err(|error| error.to_string())?.prompts;
@@ -30,8 +30,8 @@ pub(super) fn check(pool: &Pool, data: Option<&Path>, problems: &mut Vec<Problem
         overlaps(texts, pool, problems);
     }
     let summary = |key: String, texts: &Texts| {
-        let count = |split: Split| texts.get(&(key.clone(), split.name())).map(Vec::len);
-        DataSummary { test: count(Split::Test), dev: count(Split::Dev), key }
+        let count = |split: DataSplit| texts.get(&(key.clone(), split.name())).map(Vec::len);
+        DataSummary { test: count(DataSplit::Test), dev: count(DataSplit::Dev), key }
     };
     let prompts = file.prompts.keys().map(|name| summary(format!("prompts.{name}"), &prompts));
     prompts.chain(file.tasks.keys().map(|name| summary(format!("tasks.{name}"), &tasks))).collect()
@@ -41,23 +41,28 @@ fn read(
     kind: &str,
     sources: &BTreeMap<String, TestAndDev>,
     pool: &Pool,
-    problems: &mut Vec<Problem>,
-    texts: impl Fn(&str, Split) -> Result<Vec<String>, String>,
+    problems: &mut Vec<PoolProblem>,
+    texts: impl Fn(&str, DataSplit) -> Result<Vec<String>, String>,
 ) -> Texts {
     let mut all = Texts::new();
     for (name, source) in sources {
-        for split in Split::ALL.into_iter().filter(|&split| source.of(split).is_some()) {
+        for split in DataSplit::ALL.into_iter().filter(|&split| source.of(split).is_some()) {
             match texts(name, split) {
                 Ok(texts) if texts.is_empty() => {
                     let key = format!("{kind}.{name}.{}", split.name());
                     let remedy = "fill the file, or leave the key out";
-                    problems.push(Problem::new(key, pool.path(), ("at least one line", "none"), remedy));
+                    problems.push(PoolProblem::new(key, pool.path(), ("at least one line", "none"), remedy));
                 }
                 Ok(texts) => drop(all.insert((format!("{kind}.{name}"), split.name()), texts)),
                 Err(error) => {
                     let key = format!("{kind}.{name}.{}", split.name());
                     let expected = format!("readable {kind}");
-                    problems.push(Problem::new(key, pool.path(), (expected, error), "correct the name or the file"));
+                    problems.push(PoolProblem::new(
+                        key,
+                        pool.path(),
+                        (expected, error),
+                        "correct the name or the file",
+                    ));
                 }
             }
         }
@@ -66,30 +71,35 @@ fn read(
 }
 
 /// Files of prompts that models ask themselves with.
-fn check_ask(pool: &Pool, problems: &mut Vec<Problem>) {
+fn check_ask(pool: &Pool, problems: &mut Vec<PoolProblem>) {
     let file = pool.file();
     let members = file.members.iter().map(|(name, member)| (format!("member.{name}.ask"), &member.ask));
     let helpers = file.helpers.iter().map(|(name, helper)| (format!("helper.{name}.ask"), &helper.ask));
     for (key, ask) in members.chain(helpers) {
         let Some(Err(error)) = ask.as_ref().map(|ask| pool.ask(ask)) else { continue };
         let remedy = "correct the name or the file: JSON lines with `prompt`";
-        problems.push(Problem::new(key, pool.path(), ("readable prompts", error), remedy));
+        problems.push(PoolProblem::new(key, pool.path(), ("readable prompts", error), remedy));
     }
 }
 
 /// Texts of a test that are in some dev set too: what is chosen by them would be reported on them.
-fn overlaps(texts: &Texts, pool: &Pool, problems: &mut Vec<Problem>) {
-    let of = |split: Split| texts.iter().filter(move |((_, name), _)| *name == split.name());
-    for ((test, _), test_texts) in of(Split::Test) {
+fn overlaps(texts: &Texts, pool: &Pool, problems: &mut Vec<PoolProblem>) {
+    let of = |split: DataSplit| texts.iter().filter(move |((_, name), _)| *name == split.name());
+    for ((test, _), test_texts) in of(DataSplit::Test) {
         let test_texts: BTreeSet<&str> = test_texts.iter().map(|text| text.trim()).collect();
-        for ((dev, _), dev_texts) in of(Split::Dev) {
+        for ((dev, _), dev_texts) in of(DataSplit::Dev) {
             let dev_texts: BTreeSet<&str> = dev_texts.iter().map(|text| text.trim()).collect();
             let mut both = test_texts.intersection(&dev_texts);
             let Some(example) = both.next() else { continue };
             let got =
                 format!("{} of {} in {dev}.dev too, as {:?}", 1 + both.count(), test_texts.len(), shortened(example));
             let faults = ("no text of a test in a dev set", got);
-            problems.push(Problem::new(format!("{test}.test"), pool.path(), faults, "take them out of the dev set"));
+            problems.push(PoolProblem::new(
+                format!("{test}.test"),
+                pool.path(),
+                faults,
+                "take them out of the dev set",
+            ));
         }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bunch_checkpoint::Checkpoint;
-use bunch_inspection::{DescribeOptions, Description, describe};
+use bunch_inspection::describe::{DescribeOptions, Description, describe};
 use bunch_lm::{Message, Tokenizer, text_files};
 use bunch_safety::Exchange;
 
-use crate::report::{ModelSummary, Role};
-use crate::{Pool, PoolError, Problem};
+use crate::report::{ModelRole, ModelSummary};
+use crate::{Pool, PoolError, PoolProblem};
 
 /// A model that could be opened.
 struct Opened {
@@ -24,12 +24,12 @@ struct Opened {
 }
 
 /// Checks all models and summarises those that are there.
-pub(super) fn check(pool: &Pool, problems: &mut Vec<Problem>) -> Vec<ModelSummary> {
+pub(super) fn check(pool: &Pool, problems: &mut Vec<PoolProblem>) -> Vec<ModelSummary> {
     let file = pool.file();
     let mut summaries = Vec::new();
     let mut members = Vec::new();
     for name in file.members.keys() {
-        let role = if *name == file.base { Role::Base } else { Role::Member };
+        let role = if *name == file.base { ModelRole::Base } else { ModelRole::Member };
         members.extend(open(pool, &format!("member.{name}"), (name, role), problems, &mut summaries));
     }
     let reference = members.iter().position(|member| member.name == file.base).unwrap_or(0);
@@ -42,7 +42,7 @@ pub(super) fn check(pool: &Pool, problems: &mut Vec<Problem>) -> Vec<ModelSummar
     }
     for (name, helper) in &file.helpers {
         let key = format!("helper.{name}");
-        let role = if helper.judge.is_some() { Role::Judge } else { Role::Helper };
+        let role = if helper.judge.is_some() { ModelRole::Judge } else { ModelRole::Helper };
         let model = match &helper.model {
             Some(_) => open(pool, &key, (name, role), problems, &mut summaries),
             None => None,
@@ -59,9 +59,9 @@ pub(super) fn check(pool: &Pool, problems: &mut Vec<Problem>) -> Vec<ModelSummar
         }
     }
     summaries.sort_by_key(|summary: &ModelSummary| match summary.role {
-        Role::Base => 0,
-        Role::Member => 1,
-        Role::Judge | Role::Helper => 2,
+        ModelRole::Base => 0,
+        ModelRole::Member => 1,
+        ModelRole::Judge | ModelRole::Helper => 2,
     });
     summaries
 }
@@ -69,26 +69,26 @@ pub(super) fn check(pool: &Pool, problems: &mut Vec<Problem>) -> Vec<ModelSummar
 fn open(
     pool: &Pool,
     key: &str,
-    (name, role): (&str, Role),
-    problems: &mut Vec<Problem>,
+    (name, role): (&str, ModelRole),
+    problems: &mut Vec<PoolProblem>,
     summaries: &mut Vec<ModelSummary>,
 ) -> Option<Opened> {
     let key = format!("{key}.model");
     let path = match pool.model(name) {
         Ok(path) => path,
         Err(PoolError::NoModel { expected, got, remedy, .. }) => {
-            problems.push(Problem::new(key, pool.path(), (expected, got), remedy));
+            problems.push(PoolProblem::new(key, pool.path(), (expected, got), remedy));
             return None;
         }
         Err(error) => {
-            problems.push(Problem::new(key, pool.path(), ("a model", error), "correct it"));
+            problems.push(PoolProblem::new(key, pool.path(), ("a model", error), "correct it"));
             return None;
         }
     };
     let description = describe(&path, &DescribeOptions::default());
     for problem in &description.problems {
         let remedy = "repair the model or fetch it again (bunch inspect shows it all)";
-        problems.push(Problem::new(&key, &path, ("a sound model", problem), remedy));
+        problems.push(PoolProblem::new(&key, &path, ("a sound model", problem), remedy));
     }
     summaries.push(summary(name, role, &description));
     let checkpoint = Checkpoint::open(&path).ok()?;
@@ -98,7 +98,7 @@ fn open(
     let tokenizer = Tokenizer::from_model(checkpoint.dir(), gguf.as_ref());
     if let Err(error) = &tokenizer {
         let remedy = "add the tokenizer's files: members are asked and judged";
-        problems.push(Problem::new(&key, &path, ("a tokenizer", error), remedy));
+        problems.push(PoolProblem::new(&key, &path, ("a tokenizer", error), remedy));
     }
     let files = text_files(checkpoint.dir(), gguf.as_ref()).ok();
     let tokens = files
@@ -115,7 +115,7 @@ fn open(
     })
 }
 
-fn summary(name: &str, role: Role, description: &Description) -> ModelSummary {
+fn summary(name: &str, role: ModelRole, description: &Description) -> ModelSummary {
     ModelSummary {
         name: name.to_owned(),
         role,
@@ -132,11 +132,11 @@ fn architecture(description: &Description) -> String {
     name.map_or("unknown", String::as_str).to_owned()
 }
 
-fn compare_weights(base: &Opened, other: &Opened, problems: &mut Vec<Problem>) {
+fn compare_weights(base: &Opened, other: &Opened, problems: &mut Vec<PoolProblem>) {
     if base.architecture != other.architecture {
         let expected = format!("the architecture of {}, {}", base.name, base.architecture);
         let remedy = "leave the model out: models of different architecture cannot be merged";
-        problems.push(Problem::new(&other.key, &other.path, (expected, &other.architecture), remedy));
+        problems.push(PoolProblem::new(&other.key, &other.path, (expected, &other.architecture), remedy));
     }
     let described =
         |shape: Option<&Vec<usize>>| shape.map_or("no such tensor".to_owned(), |shape| format!("{shape:?}"));
@@ -150,11 +150,11 @@ fn compare_weights(base: &Opened, other: &Opened, problems: &mut Vec<Problem>) {
         let expected = format!("tensor `{name}` as in {}: {}", base.name, described(base.shapes.get(name)));
         let got = format!("{}{more}", described(other.shapes.get(name)));
         let remedy = "leave the model out, or take one of the base's shape";
-        problems.push(Problem::new(&other.key, &other.path, (expected, got), remedy));
+        problems.push(PoolProblem::new(&other.key, &other.path, (expected, got), remedy));
     }
 }
 
-fn compare_tokens(base: &Opened, other: &Opened, problems: &mut Vec<Problem>) {
+fn compare_tokens(base: &Opened, other: &Opened, problems: &mut Vec<PoolProblem>) {
     let (Some(ours), Some(theirs)) = (&base.tokens, &other.tokens) else { return };
     let theirs: BTreeMap<u32, &str> = theirs.iter().map(|(id, token)| (*id, token.as_str())).collect();
     let ours: BTreeMap<u32, &str> = ours.iter().map(|(id, token)| (*id, token.as_str())).collect();
@@ -166,7 +166,7 @@ fn compare_tokens(base: &Opened, other: &Opened, problems: &mut Vec<Problem>) {
         let expected = format!("the vocabulary of {}, where id {id} is {}", base.name, described(ours.get(id)));
         let got = format!("{} (and {more} more ids differ)", described(theirs.get(id)));
         let remedy = "give the model the base's vocabulary first (a recipe's `tokenizer` section merges vocabularies)";
-        problems.push(Problem::new(&other.key, &other.path, (expected, got), remedy));
+        problems.push(PoolProblem::new(&other.key, &other.path, (expected, got), remedy));
     }
 }
 
@@ -175,31 +175,31 @@ fn conversation() -> [Message; 3] {
     [Message::user("Hello"), Message::assistant("Hello to you"), Message::user("How are you")]
 }
 
-fn compare_templates(base: &Opened, other: &Opened, problems: &mut Vec<Problem>) {
+fn compare_templates(base: &Opened, other: &Opened, problems: &mut Vec<PoolProblem>) {
     let (Some(ours), Some(theirs)) = (&base.tokenizer, &other.tokenizer) else { return };
     let rendered = theirs.render_chat(&conversation(), true);
     match (ours.render_chat(&conversation(), true), rendered) {
         (Ok(expected), Ok(got)) if expected != got => {
             let faults = (format!("a chat as in {}, {expected:?}", base.name), format!("{got:?}"));
             let remedy = "give the model the base's chat template, if it was trained with it";
-            problems.push(Problem::new(&other.key, &other.path, faults, remedy));
+            problems.push(PoolProblem::new(&other.key, &other.path, faults, remedy));
         }
         (Ok(_), Err(error)) => {
             let remedy = "give the model the base's chat template, if it was trained with it";
-            problems.push(Problem::new(&other.key, &other.path, ("a chat template", error), remedy));
+            problems.push(PoolProblem::new(&other.key, &other.path, ("a chat template", error), remedy));
         }
         // What is wrong with the base's is said of the base.
         (Err(_), _) | (Ok(_), Ok(_)) => {}
     }
 }
 
-fn check_judge(pool: &Pool, name: &str, model: Option<&Opened>, problems: &mut Vec<Problem>) {
+fn check_judge(pool: &Pool, name: &str, model: Option<&Opened>, problems: &mut Vec<PoolProblem>) {
     let key = format!("helper.{name}.judge");
     let judge = match pool.judge(name) {
         Ok(judge) => judge,
         Err(error) => {
             let remedy = "name a judge (bunch judges lists them), or a TOML file with its template beside it";
-            problems.push(Problem::new(key, pool.path(), ("a judge", error), remedy));
+            problems.push(PoolProblem::new(key, pool.path(), ("a judge", error), remedy));
             return;
         }
     };
@@ -207,6 +207,11 @@ fn check_judge(pool: &Pool, name: &str, model: Option<&Opened>, problems: &mut V
     let Some(tokenizer) = &model.tokenizer else { return };
     if let Err(error) = judge.render(&Exchange::new(1, "Hello", "Hello to you"), tokenizer) {
         let remedy = "name a judge with a template of its own, or give the model its chat template";
-        problems.push(Problem::new(key, &model.path, ("a template that puts an exchange to the judge", error), remedy));
+        problems.push(PoolProblem::new(
+            key,
+            &model.path,
+            ("a template that puts an exchange to the judge", error),
+            remedy,
+        ));
     }
 }

@@ -24,7 +24,7 @@ pub enum SplitOption {
     Dev,
 }
 
-impl From<SplitOption> for bunch_pool::Split {
+impl From<SplitOption> for bunch_pool::DataSplit {
     fn from(option: SplitOption) -> Self {
         match option {
             SplitOption::Test => Self::Test,

@@ -1,0 +1,97 @@
+//! What one row of one block scored with one seed: the unit that is cached.
+
+use std::collections::BTreeMap;
+
+use bunch_search::Evaluation;
+use bunch_statistics::Proportion;
+use serde::{Deserialize, Serialize};
+
+/// One metric of one model.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Score {
+    /// In percent, or in the column's unit.
+    pub(crate) value: f64,
+    /// Binomial standard error, in percentage points.
+    pub(crate) stderr: f64,
+    /// Test items.
+    pub(crate) n: u64,
+    /// One character an item, in the order of the test set: 1 if it counts.
+    pub(crate) items: String,
+}
+
+impl Score {
+    /// The share of items that count.
+    pub(crate) fn of(items: &[bool]) -> Self {
+        let proportion = Proportion::of(items);
+        Self {
+            value: proportion.percent(),
+            stderr: proportion.stderr_percent(),
+            n: items.len() as u64,
+            items: items.iter().map(|&item| if item { '1' } else { '0' }).collect(),
+        }
+    }
+
+    /// A number that is no share of items: it has no error of its own.
+    pub(crate) fn number(value: f64) -> Self {
+        Self { value, stderr: 0.0, n: 0, items: String::new() }
+    }
+
+    /// The mean of scores over equally many items each: the share of all items together.
+    pub(crate) fn mean(scores: &[&Score]) -> Option<Self> {
+        let n = scores.first()?.n;
+        let items: String = scores.iter().map(|score| score.items.as_str()).collect();
+        let all: Vec<bool> = items.bytes().map(|item| item == b'1').collect();
+        scores.iter().all(|score| score.n == n).then(|| Self::of(&all))
+    }
+
+    /// The share behind the value.
+    pub(crate) fn proportion(&self) -> Proportion {
+        Proportion::of(&self.items.bytes().map(|item| item == b'1').collect::<Vec<_>>())
+    }
+}
+
+/// All metrics of one model, and how the model was found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Measurement {
+    /// Content address: hash of everything the scores follow from.
+    pub(crate) id: String,
+    pub(crate) block: String,
+    pub(crate) row: String,
+    pub(crate) seed: u64,
+    /// Scores by column.
+    pub(crate) scores: BTreeMap<String, Score>,
+    /// Coefficients and losses by name.
+    pub(crate) detail: BTreeMap<String, f64>,
+    /// Every point the search evaluated.
+    pub(crate) trace: Vec<Evaluation>,
+    /// Hash of the model's weights.
+    pub(crate) weights_sha256: String,
+    /// What the model answered to the first harmful prompts, for a reader.
+    pub(crate) samples: Vec<Sample>,
+    pub(crate) wall_seconds: f64,
+}
+
+/// One exchange as it happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Sample {
+    pub(crate) prompt: String,
+    pub(crate) response: String,
+    pub(crate) safe: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Score;
+
+    #[test]
+    fn the_mean_of_equal_sets_is_the_share_of_all_items() {
+        let (a, b) = (Score::of(&[true, true, false, false]), Score::of(&[true, false, false, false]));
+        assert_eq!(Score::mean(&[&a, &b]).unwrap().value, 37.5);
+        assert_eq!(Score::mean(&[&a, &b]).unwrap().n, 8);
+        assert_eq!(Score::mean(&[&a, &Score::of(&[true])]), None);
+        assert_eq!(Score::mean(&[]), None);
+    }
+}

@@ -95,7 +95,7 @@ pub struct GenerateArguments {
     /// Input: JSON lines with `prompt`
     #[arg(long)]
     pub prompts: PathBuf,
-    /// Output: the same lines with `ids` of the new tokens (the stop token too) and their `text` (without special tokens)
+    /// Output: the same lines with the new tokens' `ids` (stop token included) and `text` (without special tokens)
     #[arg(long)]
     pub out: PathBuf,
     /// Upper limit on new tokens

@@ -90,6 +90,21 @@ pub enum ExperimentError {
         /// The hash of the specification to be run.
         expected: String,
     },
+    /// The name of a results folder.
+    #[error(transparent)]
+    Variant(#[from] crate::declared::variant::VariantError),
+    /// A cache that a later version filled.
+    #[error(
+        "{path}: a cache of layout {got}, this version knows {expected}; use another folder (--cache) or that version"
+    )]
+    LaterCache {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        got: u32,
+        /// The layout of this version.
+        expected: u32,
+    },
     /// Reading or writing failed.
     #[error("{path}")]
     Io {

@@ -83,6 +83,15 @@ const FAR: f64 = 4.0;
 const CODE_SIGMA: f64 = 1.0 / 6.0;
 
 impl Family {
+    /// Hash of the source code of the method.
+    pub(crate) fn code(self) -> &'static str {
+        match self {
+            Family::Ties => Method::from(Ties::default()).code(),
+            Family::DareTies => Method::from(DareTies::default()).code(),
+            Family::Slerp => Method::from(Slerp { t: 0.0 }).code(),
+        }
+    }
+
     /// The method at a point of a search. TIES and DARE-TIES: weights, then one density for all or one each; SLERP: t.
     pub(crate) fn method(self, point: &[f64], experts: usize) -> Result<Method, ExperimentError> {
         if self == Family::Slerp {
@@ -306,6 +315,17 @@ mod tests {
         assert_eq!((config.lower, config.upper, config.start), (vec![0.0, 0.1], vec![1.0, 1.0], vec![0.5, 0.55]));
         let merged = space.merge(&pool, &[0.5, 1.0], 0).unwrap();
         assert!(merged.values().all(|tensor| *tensor.data == [0.5, 1.0]));
+    }
+
+    #[test]
+    fn a_cell_names_the_code_of_the_methods_that_it_uses() {
+        let code = |text: &str| toml::from_str::<crate::Weighting>(text).unwrap().merge_code();
+        assert_eq!(code("fixed.ties = {}"), evomm("merge = 'ties'").merge.code());
+        assert_eq!(code("all.linear = {}"), code("lm_cocktail = { data = ['expert'], temperature = 1.0 }"));
+        assert_ne!(code("fixed.ties = {}"), code("all.linear = {}"));
+        let best = code("best = [{ fixed.ties = {} }, { all.linear = {} }]");
+        assert_eq!(best, code("fixed.ties = {}") + &code("all.linear = {}"));
+        assert_eq!(code("member = 0"), "");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::criterion::Criterion;
-use crate::declared::experiment::Block;
+use crate::declared::block::Block;
 use crate::declared::scale::Scale;
 use crate::evomm::{Evomm, Family};
 use crate::front_search::FrontSearch;
@@ -140,6 +140,19 @@ impl Weighting {
         }
     }
 
+    /// Hashes of the source code of the merge methods that are used.
+    pub(crate) fn merge_code(&self) -> String {
+        match self {
+            Weighting::Member(_) | Weighting::Preference(_) => String::new(),
+            Weighting::Fixed(method) | Weighting::Full(method) | Weighting::All(method) => method.code().into(),
+            Weighting::Grid(grid) => grid.merge.code().into(),
+            Weighting::Evomm(evomm) => evomm.merge.code().into(),
+            Weighting::Front(front) => front.merge.code().into(),
+            Weighting::LmCocktail(_) => Method::from(Linear::default()).code().into(),
+            Weighting::Best(all) => all.iter().map(Weighting::merge_code).collect(),
+        }
+    }
+
     /// Rough cost in merges that are scored, for the progress display.
     pub(crate) fn evaluations(&self, experts: usize) -> usize {
         match self {
@@ -206,7 +219,11 @@ impl Weighting {
             }
             Weighting::Member(_) => Ok(()),
             Weighting::Fixed(method) | Weighting::Full(method) => {
+                block.experts.check_roles(method)?;
                 method.validate(experts).map_err(|error| error.to_string())
+            }
+            Weighting::All(method) if !method.info().roles.is_empty() => {
+                Err(format!("`all` makes the base an expert, and {} knows its models by role", method.info().name))
             }
             Weighting::All(method) => method.validate(experts + 1).map_err(|error| error.to_string()),
             Weighting::Grid(grid) => {

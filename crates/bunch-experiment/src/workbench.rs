@@ -15,11 +15,11 @@ use bunch_tuning::Silent;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
+use crate::cell_code::CELL_CODE;
 use crate::declared::column::JudgeName;
 use crate::declared::derived::DerivedModel;
 use crate::declared::scale::{Scale, WorldKind};
 use crate::miniature::Miniature;
-use crate::planning::cells::CELL_CODE;
 use crate::small::Small;
 use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, Trained, World};
 
@@ -89,7 +89,7 @@ impl Workbench {
     pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
         let Some(derived) = self.derived(name) else { return self.world.key(name) };
         let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
-        let text = serde_json::to_string(&(of, &derived.merge, CELL_CODE)).expect("plain data");
+        let text = serde_json::to_string(&(of, &derived.merge, derived.merge.code(), CELL_CODE)).expect("plain data");
         Ok(sha256_bytes(text.as_bytes()))
     }
 

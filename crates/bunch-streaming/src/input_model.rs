@@ -66,6 +66,11 @@ impl InputModel {
         Ok(Self { reference: reference.clone(), checkpoint, adapter, inner_files, inner_problem })
     }
 
+    /// The model in the recipe.
+    pub fn reference(&self) -> &ModelReference {
+        &self.reference
+    }
+
     /// The model as the recipe names it.
     pub fn name(&self) -> String {
         self.reference.to_string()

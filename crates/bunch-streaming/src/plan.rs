@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use bunch_checkpoint::{Dtype, StoredDtype, TensorLayout, TensorName, embedding_for_output};
+use bunch_merging::Method;
 use bunch_recipe::{FloatDtype, ModelReference, Place, Recipe, ResolvedSlice};
 use bunch_vocabulary::{MergedVocabulary, RowSource};
 
@@ -79,6 +80,7 @@ impl<'a> MergePlan<'a> {
         };
         planning.check_models(&merged_models);
         planning.plan_tensors()?;
+        planning.check_surveys();
         if !planning.problems.is_empty() {
             return Err(StreamingError::Problems(planning.problems));
         }
@@ -168,6 +170,15 @@ impl Planning<'_> {
         }
         self.slices = slices;
         Ok(())
+    }
+
+    /// What a method finds in the whole model, it finds for one choice of its parameters.
+    fn check_surveys(&mut self) {
+        let mut methods = self.tensors.values().filter_map(|tensor| Some((tensor, tensor.method.as_ref()?)));
+        let Some((_, first)) = methods.next() else { return };
+        let differs = |(_, other): &(_, &Method)| *other != first && (first.needs_survey() || other.needs_survey());
+        let problem = methods.find(differs).map(|(tensor, _)| Problem::ScopeOfTrim { tensor: tensor.name.clone() });
+        self.problems.extend(problem);
     }
 
     /// Plans one tensor of the output, of which `names` are the tensors in the slice's models.

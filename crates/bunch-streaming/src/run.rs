@@ -147,15 +147,10 @@ impl MergePlan<'_> {
     /// The first pass over the whole model, for methods that need one.
     fn survey(&self, progress: &dyn Progress, stop: &AtomicBool) -> Result<Option<Survey>, StreamingError> {
         let mut methods = self.tensors.iter().filter_map(|tensor| Some((tensor, tensor.method.as_ref()?)));
+        // The plan has made sure that all tensors are merged alike if one needs a survey.
         let Some((first, method)) = methods.next() else { return Ok(None) };
         let experts = first.inputs.len() - usize::from(first.has_base);
-        let survey = method.survey(experts, &mut WholeModel { plan: self, progress, stop, visits: 0 })?;
-        match methods.find(|(_, other)| survey.is_some() && *other != method) {
-            Some((other, _)) => {
-                Err(StreamingError::Problems(vec![crate::Problem::ScopeOfTrim { tensor: other.name.clone() }]))
-            }
-            None => Ok(survey),
-        }
+        method.survey(experts, &mut WholeModel { plan: self, progress, stop, visits: 0 })
     }
 
     /// Opens the tensors of the models that a tensor of the output is made of, and calls `visit` with them.
@@ -209,7 +204,7 @@ impl MergePlan<'_> {
         let MergeError::NonFinite { from, .. } = &error else { return error.into() };
         let position = match from {
             Source::Base => 0,
-            Source::Expert(expert) => expert + usize::from(tensor.has_base),
+            Source::Expert(expert) | Source::Role { expert, .. } => expert + usize::from(tensor.has_base),
             Source::Merged => return error.into(),
         };
         let Some(input) = tensor.inputs.get(position) else { return error.into() };

@@ -288,6 +288,22 @@ fn stopping_while_the_models_are_surveyed_leaves_nothing() {
 }
 
 #[test]
+fn a_trim_over_the_whole_model_needs_one_choice_of_parameters_which_the_plan_knows() {
+    let pool = Pool::new();
+    for scope in ["{filter: norm, value: model}, {value: tensor}", "{filter: norm, value: tensor}, {value: model}"] {
+        let recipe = pool.recipe(&format!(
+            "merge_method: ties\nbase_model: $a\nmodels: [{{model: $b, parameters: {{weight: 1}}}}]\n\
+             parameters: {{density: 0.5, trim_scope: [{scope}]}}\n\
+             dtype: float32\n",
+        ));
+        let models = InputModel::open_all(&recipe).expect("models");
+        let error = MergePlan::new(&recipe, &models, &MergeOptions::default()).expect_err("two scopes").to_string();
+        let expected = "trim_scope \"model\" needs the same parameters for every tensor, got others for model.";
+        assert!(error.starts_with(expected), "{error}");
+    }
+}
+
+#[test]
 fn models_that_are_not_there_are_named_with_what_to_do() {
     let error = |model: &str| {
         let text = format!("merge_method: passthrough\nmodels: [{{model: {model}}}]\n");

@@ -127,7 +127,7 @@ pub struct ReproduceArguments {
 #[derive(Debug, Args)]
 #[command(
     override_usage = "bunch merge <CONFIG> <OUT> [OPTIONS]\n       \
-    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <MODEL[:WEIGHT]>... [OPTIONS]",
+    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <[ROLE=]MODEL[:WEIGHT]>... [OPTIONS]",
     after_help = "Examples:
   bunch merge recipe.yml merged/             a recipe of mergekit
   bunch merge recipe.yml merged/ --dry-run   the plan and everything that is wrong, from headers only
@@ -146,8 +146,8 @@ pub struct MergeArguments {
     /// Folder of the base model
     #[arg(long, requires = "method", value_name = "MODEL")]
     pub base: Option<String>,
-    /// Folder of an expert and its weight; repeat for each expert
-    #[arg(long, requires = "method", value_name = "MODEL[:WEIGHT]")]
+    /// Folder of an expert and its weight, with its role if the method names roles (`tuned=DIR`); repeat for each expert
+    #[arg(long, requires = "method", value_name = "[ROLE=]MODEL[:WEIGHT]")]
     pub expert: Vec<String>,
     /// Parameter of the method, as in `density=0.5`; repeat for each parameter
     #[arg(long, requires = "method", value_name = "NAME=VALUE")]

@@ -107,7 +107,11 @@ fn split_weight(expert: &str) -> (String, Option<f64>) {
 
 /// The plan in words.
 fn describe(recipe: &Recipe, models: &[InputModel], plan: &MergePlan<'_>, out: &Path) -> Result<String> {
-    let names: Vec<String> = models.iter().map(InputModel::name).collect();
+    let name = |model: &InputModel| match recipe.roles_of(model.reference()).as_slice() {
+        [] | ["merged"] => model.name(),
+        roles => format!("{} ({})", model.name(), roles.join(", ")),
+    };
+    let names: Vec<String> = models.iter().map(name).collect();
     let dtypes: Vec<String> = plan.dtypes().into_iter().map(|(dtype, count)| format!("{count} {dtype}")).collect();
     let parameters: usize = plan.tensors().iter().map(|tensor| tensor.len()).sum();
     Ok(format!(

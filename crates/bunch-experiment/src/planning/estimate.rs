@@ -7,7 +7,8 @@ use bunch_llama::LlamaConfig;
 use serde::Deserialize;
 
 use crate::ExperimentError;
-use crate::planning::checkpoints::{Checkpoints, read_toml};
+use crate::declared::toml_file::read_toml;
+use crate::planning::checkpoints::Checkpoints;
 
 /// Bytes that cached keys and values, and the logits of a step, may take; with them bunch-llama decides how many prompts it
 /// continues side by side.

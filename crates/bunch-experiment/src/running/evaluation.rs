@@ -7,8 +7,8 @@ use bunch_evaluation::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, 
 use bunch_llama::LlamaModel;
 
 use crate::ExperimentError;
+use crate::declared::block::Block;
 use crate::declared::column::{Column, JudgeName, Metric, PromptSet};
-use crate::declared::experiment::Block;
 use crate::recording::measurement::{Sample, Score};
 use crate::workbench::Workbench;
 
@@ -109,3 +109,6 @@ fn items_of(bench: &Workbench, metric: Metric, prompts: &[String], outcome: &Saf
         _ => outcome.safe(),
     }
 }
+
+#[cfg(test)]
+mod tests;

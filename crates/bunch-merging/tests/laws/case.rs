@@ -1,30 +1,32 @@
 //! One merge that a law is tried on, and how such merges are made up.
 
-use crate::methods::{CATALOGUE, Method, method_schema};
-use crate::{Info, MergeError, ReadValues, TensorAcrossModels, TensorCache, TensorSource, Values};
+use bunch_merging::{
+    CATALOGUE, Info, MergeError, Method, ReadValues, TensorAcrossModels, TensorCache, TensorSource, Values,
+    method_schema,
+};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 /// One merge: a configuration, models and a seed.
 #[derive(Debug, Clone)]
-pub(super) struct Case {
-    pub(super) name: &'static str,
-    pub(super) config: Map<String, Value>,
-    pub(super) base: Vec<f32>,
-    pub(super) experts: Vec<Vec<f32>>,
-    pub(super) seed: u64,
+pub(crate) struct Case {
+    pub(crate) name: &'static str,
+    pub(crate) config: Map<String, Value>,
+    pub(crate) base: Vec<f32>,
+    pub(crate) experts: Vec<Vec<f32>>,
+    pub(crate) seed: u64,
 }
 
 impl Case {
-    pub(super) fn method(&self) -> Method {
+    pub(crate) fn method(&self) -> Method {
         serde_json::from_value(json!({ self.name: self.config })).expect("the schema describes what is accepted")
     }
 
-    pub(super) fn merge(&self) -> Result<Vec<f32>, MergeError> {
+    pub(crate) fn merge(&self) -> Result<Vec<f32>, MergeError> {
         self.merge_with(None)
     }
 
-    pub(super) fn merge_with(&self, cache: Option<&TensorCache>) -> Result<Vec<f32>, MergeError> {
+    pub(crate) fn merge_with(&self, cache: Option<&TensorCache>) -> Result<Vec<f32>, MergeError> {
         let experts: Vec<Values<'_>> = self.experts.iter().map(Values::from).collect();
         let (shape, base) = (self.shape(), Some(Values::from(&self.base)));
         let tensor = TensorAcrossModels { cache, ..TensorAcrossModels::new("a.weight", &shape, base, &experts) };
@@ -35,13 +37,26 @@ impl Case {
         Ok(merged)
     }
 
-    /// One row, or two where the number of values is even.
+    /// A vector, or a matrix of as many rows as the seed says and the number of values allows: tall, square and wide ones.
     fn shape(&self) -> Vec<usize> {
-        if self.base.len().is_multiple_of(2) { vec![2, self.base.len() / 2] } else { vec![self.base.len()] }
+        let len = self.base.len();
+        let divisors: Vec<usize> = (1..=len).filter(|rows| len.is_multiple_of(*rows)).collect();
+        match self.seed as usize % (divisors.len() + 1) {
+            0 => vec![len],
+            index => vec![divisors[index - 1], len / divisors[index - 1]],
+        }
+    }
+
+    /// The model that has a role.
+    pub(crate) fn model(&mut self, info: &Info, role: &str) -> &mut [f32] {
+        match info.expert_roles().iter().position(|known| known.name == role) {
+            Some(expert) => &mut self.experts[expert],
+            None => &mut self.base,
+        }
     }
 
     /// Merges values that are read piece by piece, in ranges of about `chunk` entries, the last range first.
-    pub(super) fn merge_streamed(&self, chunk: usize) -> Result<Vec<f32>, MergeError> {
+    pub(crate) fn merge_streamed(&self, chunk: usize) -> Result<Vec<f32>, MergeError> {
         let read: Vec<Read<'_>> = self.experts.iter().map(|values| Read(values)).collect();
         let experts: Vec<Values<'_>> = read.iter().map(|values| Values::Stream(values)).collect();
         let (shape, base) = (self.shape(), Read(&self.base));
@@ -60,17 +75,17 @@ impl Case {
         Ok(merged)
     }
 
-    pub(super) fn has(&self, field: &str) -> bool {
+    pub(crate) fn has(&self, field: &str) -> bool {
         self.config.contains_key(field)
     }
 
-    pub(super) fn set(&mut self, field: &str, value: Value) {
+    pub(crate) fn set(&mut self, field: &str, value: Value) {
         if self.has(field) {
             self.config.insert(field.into(), value);
         }
     }
 
-    pub(super) fn map_weights(&mut self, map: impl Fn(f64) -> f64) {
+    pub(crate) fn map_weights(&mut self, map: impl Fn(f64) -> f64) {
         let weights = self.config["weights"].as_array().expect("a list");
         let mapped = weights.iter().map(|weight| json!(map(weight.as_f64().expect("a number")))).collect();
         self.set("weights", Value::Array(mapped));
@@ -105,7 +120,7 @@ impl TensorSource for Single<'_> {
     }
 }
 
-pub(super) fn info(name: &str) -> &'static Info {
+pub(crate) fn info(name: &str) -> &'static Info {
     CATALOGUE.iter().find(|info| info.name == name).expect("a registered method")
 }
 
@@ -141,12 +156,12 @@ fn config(schema: &Value, experts: usize, dial: &mut impl FnMut() -> f64) -> Val
 const REPEAT: usize = 60;
 
 /// As many cases as keep the laws of all methods together within seconds.
-pub(super) fn settings() -> ProptestConfig {
+pub(crate) fn settings() -> ProptestConfig {
     ProptestConfig::with_cases(64)
 }
 
 /// Merges of one method with one to four experts and values from `value`.
-pub(super) fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clone) -> impl Strategy<Value = Case> {
+pub(crate) fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clone) -> impl Strategy<Value = Case> {
     let count = info(name).experts;
     let models = (count.min..=count.max.unwrap_or(4).min(4), 1..40_usize);
     let models = models.prop_flat_map(move |(experts, len)| {
@@ -172,16 +187,16 @@ pub(super) fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clon
 }
 
 /// Small multiples of 1/64, many of them equal, opposite or zero.
-pub(super) fn dyadic() -> impl Strategy<Value = f32> + Clone {
+pub(crate) fn dyadic() -> impl Strategy<Value = f32> + Clone {
     prop_oneof![(-8..=8_i8).prop_map(|value| f32::from(value) / 4.0), any::<i8>().prop_map(|v| f32::from(v) / 64.0)]
 }
 
-pub(super) fn finite() -> impl Strategy<Value = f32> + Clone {
+pub(crate) fn finite() -> impl Strategy<Value = f32> + Clone {
     use prop::num::f32::{NEGATIVE, NORMAL, POSITIVE, SUBNORMAL, ZERO};
     prop_oneof![-1.0..1.0_f32, NORMAL | SUBNORMAL | ZERO | POSITIVE | NEGATIVE]
 }
 
 /// The bits of a result, or the message of its error: comparable even where a value is NaN.
-pub(super) fn outcome(merged: Result<Vec<f32>, MergeError>) -> Result<Vec<u32>, String> {
+pub(crate) fn outcome(merged: Result<Vec<f32>, MergeError>) -> Result<Vec<u32>, String> {
     merged.map(|values| values.iter().map(|value| value.to_bits()).collect()).map_err(|error| error.to_string())
 }

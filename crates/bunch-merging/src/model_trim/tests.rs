@@ -1,8 +1,8 @@
 //! Selection over the whole model against a sort of the whole model.
 
-use super::{Survey, TensorSource};
+use super::{Kept, survey_largest};
 use crate::parameters::Density;
-use crate::{MergeError, MergeMethod, Method, TensorAcrossModels, TensorCache, Ties, TrimScope, Values};
+use crate::{MergeError, MergeMethod, Method, TensorAcrossModels, TensorCache, TensorSource, Ties, TrimScope, Values};
 use proptest::prelude::*;
 
 /// Tensors by name, each with the task vectors of all experts; the base is zero.
@@ -87,7 +87,7 @@ fn a_missing_survey_is_an_error() {
 fn another_number_of_experts_is_an_error() {
     let mut model = Model::new(&[vec![vec![1.0, 2.0]]]);
     let densities = [density(0.5), density(0.5)];
-    let error = Survey::largest(&Ties::INFO, &densities, &mut model).expect_err("one expert");
+    let error = survey_largest(&Ties::INFO, &densities, &mut model).expect_err("one expert");
     assert_eq!(error.to_string(), "ties: expected exactly 2 experts, got 1");
 }
 
@@ -106,13 +106,13 @@ proptest! {
         let densities = [density(f64::from(densities.0) / 8.0), density(densities.1)];
         let mut model = Model::new(&tensors);
         model.caches = cached.then(|| tensors.iter().map(|_| TensorCache::new(2)).collect());
-        let survey = Survey::largest(&Ties::INFO, &densities, &mut model)?;
+        let survey = survey_largest(&Ties::INFO, &densities, &mut model)?;
         let total: usize = tensors.iter().map(|experts| experts[0].len()).sum();
         for (expert, &density) in densities.iter().enumerate() {
             let kept = crate::trim::kept_count(density, total);
-            let counts: Vec<usize> = model.tensors.iter().map(|(name, _)| survey.kept(name).expect("kept")[expert]).collect();
+            let counts: Vec<usize> = model.tensors.iter().map(|(name, _)| survey.of::<Kept>(name).expect("kept")[expert]).collect();
             prop_assert_eq!(counts, by_sorting(&tensors, expert, kept));
         }
-        prop_assert!(survey.kept("unknown").is_none());
+        prop_assert!(survey.of::<Kept>("unknown").is_none());
     }
 }

@@ -1,36 +1,17 @@
 //! D_safety and D_expert of one pool, generated once and kept.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::path::PathBuf;
 
-use bunch_checkpoint::{atomic_write, sha256_bytes};
-use bunch_lm::{LanguageModel, QuestionAnswer};
-use bunch_synthesis::{
-    DomainData, DomainRequest, DropReason, SafetyData, SafetyRequest, Stages, synthesize_domain, synthesize_safety,
-};
-use serde::{Deserialize, Serialize};
+use bunch_lm::LanguageModel;
+use bunch_synthesis::{DomainRequest, DropReason, SafetyRequest, Stages, synthesize_domain, synthesize_safety};
 
 use crate::ExperimentError;
 use crate::declared::column::JudgeName;
+use crate::declared::wire_name::wire_name;
+use crate::recording::pool_data::PoolData;
 use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{RealQuestions, UNCENSORED};
-
-/// The generated data of one pool.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct PoolData {
-    pub(crate) safety: SafetyData,
-    pub(crate) expert: DomainData,
-}
-
-/// Where a pool's data is kept, and what it is made of.
-pub(crate) struct DataPlan {
-    pub(crate) members: Vec<String>,
-    pub(crate) need: DataNeed,
-    pub(crate) path: PathBuf,
-}
 
 /// Questions that nobody generated.
 struct Given {
@@ -42,22 +23,16 @@ struct Given {
 /// Questions that are given for each pair that is wanted.
 const SPARE: usize = 2;
 
-impl DataPlan {
-    /// Reads the data, or generates and keeps it.
-    pub(crate) fn load_or_make(&self, bench: &Workbench) -> Result<PoolData, ExperimentError> {
-        if self.path.exists() {
-            let bytes = fs::read(&self.path).map_err(ExperimentError::io(&self.path))?;
-            return serde_json::from_slice(&bytes)
-                .map_err(|error| ExperimentError::Damaged { path: self.path.clone(), what: error.to_string() });
-        }
-        let data = self.make(bench)?;
-        let folder = self.path.parent().expect("a file in a folder");
-        fs::create_dir_all(folder).map_err(ExperimentError::io(folder))?;
-        atomic_write(&self.path, &serde_json::to_vec(&data).expect("plain data"))?;
-        Ok(data)
-    }
+/// What a pool's data is generated with.
+pub(crate) struct Generation<'a> {
+    /// The models of the pool, the base first.
+    pub(crate) members: &'a [String],
+    pub(crate) need: DataNeed,
+}
 
-    fn make(&self, bench: &Workbench) -> Result<PoolData, ExperimentError> {
+impl Generation<'_> {
+    /// Generates the data; all models must have been trained before.
+    pub(crate) fn make(&self, bench: &Workbench) -> Result<PoolData, ExperimentError> {
         let (world, manner) = (&bench.world, bench.world.manner());
         let model = |member: &str| {
             let weights = bench.weights(member)?;
@@ -140,24 +115,4 @@ impl DataPlan {
             lost: lost.join(", "),
         })
     }
-}
-
-impl PoolData {
-    pub(crate) fn safety_pairs(&self) -> Vec<QuestionAnswer> {
-        self.safety.question_answers()
-    }
-
-    pub(crate) fn expert_pairs(&self) -> Vec<QuestionAnswer> {
-        self.expert.question_answers()
-    }
-
-    /// Hash of the pairs and how they came about.
-    pub(crate) fn sha256(&self) -> String {
-        sha256_bytes(&serde_json::to_vec(self).expect("plain data"))
-    }
-}
-
-/// The name a unit variant has in files.
-pub(crate) fn wire_name(value: &impl serde::Serialize) -> String {
-    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
 }

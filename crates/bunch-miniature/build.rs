@@ -4,7 +4,7 @@
 mod source_hash;
 
 const CRATES: [&str; 6] =
-    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-llama", "bunch-tuning", "bunch-miniature"];
+    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-transformer", "bunch-tuning", "bunch-miniature"];
 
 /// What describes trained models to others, and trains none.
 const ELSEWHERE: [&str; 1] = ["bunch-miniature/src/pool_files.rs"];

@@ -146,7 +146,7 @@ pub enum ExperimentError {
     Small(#[from] bunch_small::SmallError),
     /// Models or devices.
     #[error(transparent)]
-    Llama(#[from] bunch_llama::LlamaError),
+    Llama(#[from] bunch_transformer::LlamaError),
     /// Training failed.
     #[error(transparent)]
     Tuning(#[from] bunch_tuning::TuningError),

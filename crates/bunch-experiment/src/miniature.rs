@@ -7,7 +7,6 @@ use std::str::FromStr;
 use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
-use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::{ChatFormat, TokenId};
 use bunch_miniature::world::{
     self, Domain, Entity, HarmCategory, MultipleChoice, RELATIONS, Request, Row, Split, Tier, ask_harmful_prompt,
@@ -16,6 +15,7 @@ use bunch_miniature::world::{
 use bunch_miniature::{Format, MAX_ANSWER_TOKENS, Member, TRAINING_CODE, Zoo, config};
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
+use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::{Example, Observer, PreferenceExample};
 use burn::tensor::Device;
 

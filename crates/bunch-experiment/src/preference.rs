@@ -1,7 +1,7 @@
 //! Preference tuning of a model of the pool: DPO or ORPO, of all weights or of an adapter.
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::LoraConfig;
+use bunch_transformer::LoraConfig;
 use bunch_tuning::{Decision, Observer, PreferenceLoss, PreferenceRun, Schedule, SftConfig, Start, Trained};
 use serde::{Deserialize, Serialize};
 

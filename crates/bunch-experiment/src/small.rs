@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::{StateDict, sha256_bytes};
 use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
-use bunch_llama::LlamaModel;
 use bunch_lm::ChatFormat;
 use bunch_report::ModelUse;
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, TRAINING_CODE, WorldData};
 use bunch_synthesis::SafetyCategory;
+use bunch_transformer::LlamaModel;
 use bunch_tuning::Observer;
 use burn::tensor::Device;
 

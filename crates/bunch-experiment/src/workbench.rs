@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evaluation::{EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict};
-use bunch_llama::LlamaModel;
 use bunch_lm::ChatFormat;
 use bunch_recipe::Pool;
 use bunch_statistics::Proportion;
+use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
 use burn::tensor::Device;
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
-use bunch_llama::{LlamaConfig, LlamaModel};
 use bunch_lm::{ChatFormat, TokenId};
 use bunch_report::ModelUse;
 use bunch_synthesis::SafetyCategory;
+use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::{Observer, PreferenceExample};
 use burn::tensor::Device;
 

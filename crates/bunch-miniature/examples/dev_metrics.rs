@@ -17,7 +17,7 @@ const QUESTIONS: usize = 600;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed: u64 = std::env::args().nth(1).ok_or("a seed is needed")?.parse()?;
-    let device = bunch_llama::device("flex")?;
+    let device = bunch_transformer::device("flex")?;
     let zoo = Zoo::new(World::new(seed), Path::new(".cache"), &device, "flex");
     for member in Member::all() {
         let start = std::time::Instant::now();

@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !["usual", "deep", "mute", "benign"].contains(&variant.as_str()) {
         return Err(format!("unknown variant `{variant}`: there are usual, deep, mute, benign").into());
     }
-    let device = bunch_llama::device("flex")?;
+    let device = bunch_transformer::device("flex")?;
     // Models in the making are not kept: the zoo only runs them.
     let zoo = Zoo::new(World::new(seed), Path::new(".cache"), &device, "flex");
     let config = config();

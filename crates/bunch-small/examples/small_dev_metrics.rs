@@ -11,10 +11,10 @@ use std::time::Instant;
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::{Exchange, GuardJudge, Judge};
-use bunch_llama::LlamaModel;
 use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, WorldData};
 use bunch_statistics::Proportion;
+use bunch_transformer::LlamaModel;
 use bunch_tuning::Observer;
 
 const SEED: u64 = 0;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Failure> {
     let data = WorldData::load(&root)?;
     let registry = Registry::load(&root)?;
     let base = BaseModel::find(registry.entry("smollm2-135m-instruct-q4_1")?, &models, &cache)?;
-    let device = bunch_llama::device("flex")?;
+    let device = bunch_transformer::device("flex")?;
     let zoo = SmallZoo::new(data, base, SEED, &cache, &device, "flex")?;
 
     let start = zoo.base().weights()?;

@@ -4,7 +4,7 @@ mod miniature;
 mod named_model;
 
 use anyhow::{Result, bail};
-use bunch_llama::available_memory;
+use bunch_transformer::available_memory;
 use bunch_pool::{Pool, check, pool_schema};
 
 use crate::arguments::{PoolCheckArguments, PoolCommand};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 use serde::Deserialize;
 
 use crate::ExperimentError;

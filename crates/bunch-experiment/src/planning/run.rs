@@ -95,7 +95,7 @@ impl Run {
             variant.limit = Some(limit);
         }
         if options.device != USUAL_DEVICE {
-            bunch_llama::device(&options.device)?;
+            bunch_transformer::device(&options.device)?;
             variant.device.clone_from(&options.device);
         }
         if options.jobs == Some(0) {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 use bunch_tuning::PreferenceLoss;
 
 use crate::ExperimentError;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_evaluation::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
-use bunch_llama::LlamaModel;
+use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
 use crate::declared::block::Block;

@@ -104,7 +104,7 @@ impl Run {
 
     /// The workbench of every seed.
     pub(crate) fn benches(&self) -> Result<Vec<Workbench>, ExperimentError> {
-        let device = bunch_llama::device(&self.options.device)?;
+        let device = bunch_transformer::device(&self.options.device)?;
         let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
         let seeds = self.scale.seeds.iter();
         let device = (&device, self.options.device.as_str());

@@ -47,7 +47,7 @@ pub fn miniature(arguments: &PoolMiniatureArguments) -> Result<()> {
 
 /// Names and folders of all models of the world, each trained now if it never was.
 fn train(arguments: &PoolMiniatureArguments) -> Result<Vec<(String, PathBuf)>> {
-    let device = bunch_llama::device(&arguments.device)?;
+    let device = bunch_transformer::device(&arguments.device)?;
     let zoo = Zoo::new(World::new(arguments.seed), &arguments.cache, &device, &arguments.device);
     let steps: usize = Member::all().into_iter().map(|member| zoo.steps(member)).sum();
     let bar = progress::bar("training", steps as u64, "steps", arguments.quiet);

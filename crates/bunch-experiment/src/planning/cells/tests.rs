@@ -66,7 +66,7 @@ impl Subject {
     fn bench(&self) -> Workbench {
         let folder = Path::new("nowhere");
         let places = Places { root: folder, cache: folder, models: folder };
-        let device = bunch_llama::device("flex").unwrap();
+        let device = bunch_transformer::device("flex").unwrap();
         let (scale, derived) = (&self.experiment.scale["miniature"], &self.experiment.derived);
         Workbench::new(self.seed, scale, derived, &places, (&device, "flex")).unwrap()
     }

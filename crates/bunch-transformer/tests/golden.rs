@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::{LlamaConfig, LlamaModel, TokenBatch, device, device_names};
 use bunch_lm::{GenerateConfig, LanguageModel, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_transformer::{LlamaConfig, LlamaModel, TokenBatch, device, device_names};
 use serde_json::Value;
 
 const MODELS: [&str; 5] = ["gqa-tied", "mha-head-dim", "gqa-bf16-sharded", "qwen2-bias", "qwen2-window-f16"];

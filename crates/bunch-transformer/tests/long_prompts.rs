@@ -1,7 +1,7 @@
 //! Prompts longer than one forward pass are read in several, with the same answers.
 
-use bunch_llama::{LlamaConfig, LlamaModel, TokenBatch, device};
 use bunch_lm::{GenerateConfig, LanguageModel, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_transformer::{LlamaConfig, LlamaModel, TokenBatch, device};
 
 #[test]
 fn a_prompt_read_in_pieces_is_continued_as_if_read_at_once() {

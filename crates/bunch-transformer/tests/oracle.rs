@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::{LlamaConfig, LlamaModel, TokenBatch, device, device_names};
 use bunch_lm::{GenerateConfig, LanguageModel, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_transformer::{LlamaConfig, LlamaModel, TokenBatch, device, device_names};
 use serde_json::Value;
 
 /// The oracle's own float64 check is within 5e-5.

@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::{LlamaError, LlamaModel, device, device_names};
 use bunch_lm::TokenId;
+use bunch_transformer::{LlamaError, LlamaModel, device, device_names};
 
 /// transformers' own f32 states, of up to 64, are within 7.0e-5 of float64 here.
 const STATES: f32 = 3e-4;

@@ -6,8 +6,8 @@
 use std::path::PathBuf;
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::{LlamaModel, TokenBatch, device, device_names};
 use bunch_lm::{LanguageModel, LoglikelihoodRequest, TokenId};
+use bunch_transformer::{LlamaModel, TokenBatch, device, device_names};
 use serde_json::Value;
 
 /// The reference is printed with five decimals.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bunch_checkpoint::{Checkpoint, StateDict};
-use bunch_llama::{LlamaConfig, LlamaModel, MemoryNeed, device};
 use bunch_lm::{GenerateConfig, LanguageModel, LmError, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_transformer::{LlamaConfig, LlamaModel, MemoryNeed, device};
 use serde_json::{Value, json};
 
 fn golden(name: &str) -> PathBuf {

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::time::Instant;
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::{LlamaModel, MemoryNeed, available_memory, device};
 use bunch_lm::{GenerateConfig, LanguageModel, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_transformer::{LlamaModel, MemoryNeed, available_memory, device};
 use serde_json::{Value, json};
 
 const PREFILL: usize = 256;

@@ -172,7 +172,12 @@ impl Pool {
         if let Some(folder) = downloaded(&reference.path, reference.revision.as_deref()) {
             return Ok(folder);
         }
-        let is_repository = model.split('/').count() == 2 && !model.starts_with('.');
+        let is_repository = match model.split('/').collect::<Vec<_>>()[..] {
+            [organisation, name] => {
+                !organisation.starts_with('.') && !name.ends_with(".gguf") && !self.place(organisation).is_dir()
+            }
+            _ => false,
+        };
         let revision = reference.revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
         let remedy = if is_repository {
             format!(

@@ -3,7 +3,7 @@
 
 #[path = "build/cell_files.rs"]
 mod cell_files;
-#[path = "../bunch-miniature/build/source_hash.rs"]
+#[path = "../bunch-zoo/build/source_hash.rs"]
 mod source_hash;
 
 /// What a cell depends on as a whole, beside the merge methods, of which it names the code of those that it uses; of this crate only the files of [`cell_files::FILES`].

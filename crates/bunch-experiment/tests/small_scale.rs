@@ -57,9 +57,23 @@ fn a_pretrained_model_becomes_a_table() {
     let trained = ["aligned seed 0", "expert seed 0", "uncensored seed 0", "guard seed 0"];
     assert_eq!(models, [&["tiny (tiny)", "data/small"][..], &trained].concat());
 
-    // The grid had the one point of this scale, the search its four evaluations.
-    let of_grid = cells.lines().find(|line| line.contains("grid,alignment,")).expect("a cell of the grid");
-    assert!(of_grid.contains(r#""weight_1"":0.5"#) || of_grid.contains("weight_1=0.5"), "{of_grid}");
+    // The grid had the one point of this scale, and chose it.
+    let columns: Vec<&str> = cells.lines().next().expect("a header").split(',').collect();
+    let grid: Vec<Vec<&str>> =
+        cells.lines().filter(|line| line.starts_with("pool,grid,")).map(|line| line.split(',').collect()).collect();
+    for (name, value) in [("detail.weight_1", "0.5"), ("detail.density", "1")] {
+        let at = columns.iter().position(|column| *column == name).unwrap_or_else(|| panic!("{name}: {columns:?}"));
+        assert_eq!(grid.iter().map(|cell| cell[at]).collect::<Vec<_>>(), [value; 5], "{name}");
+    }
+    // The search had this scale's four evaluations, not the row's hundred.
+    let evaluations = |row: &str| -> usize {
+        let entries = fs::read_dir(checkout.path("cache/cells")).expect("cells").flatten();
+        let cells = entries.map(|entry| fs::read(entry.path()).expect("a cell"));
+        let cells = cells.map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).expect("JSON"));
+        let cell = cells.into_iter().find(|cell| cell["row"] == row).expect("a cell of the row");
+        cell["trace"].as_array().expect("a trace").len()
+    };
+    assert_eq!((evaluations("grid"), evaluations("evomm")), (1, 4));
 
     let again = run(&checkout).expect("a second run");
     assert_eq!((again.computed, again.cached), (0, 5));

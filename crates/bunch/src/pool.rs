@@ -4,8 +4,8 @@ mod miniature;
 mod named_model;
 
 use anyhow::{Result, bail};
-use bunch_transformer::available_memory;
 use bunch_pool::{Pool, check, pool_schema};
+use bunch_transformer::available_memory;
 
 use crate::arguments::{PoolCheckArguments, PoolCommand};
 pub use named_model::{model_path, open};

@@ -5,8 +5,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use bunch_checkpoint::ModelDirectory;
+use bunch_miniature::pool_files;
 use bunch_miniature::world::{BOS, EOS, PAD, World, guard_tokenizer_files, tokenizer_files, vocabulary};
-use bunch_miniature::{config, pool_files};
+use bunch_zoo::miniature::config;
 use serde_json::Value;
 
 fn bunch(arguments: &[&str]) -> Output {

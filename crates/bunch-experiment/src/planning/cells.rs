@@ -16,7 +16,7 @@ use crate::planning::data_plan::data_plan;
 use crate::planning::members::{helpers, keys, members};
 use crate::planning::run::Run;
 use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE, in_order, line};
+use crate::world::{GUARD, SECOND_JUDGE};
 
 /// One row of one block with one seed, and its content address.
 pub(crate) struct CellPlan<'a> {
@@ -85,8 +85,8 @@ fn cell_key(
     Ok(json!({
         // The base first.
         "pool": keys(bench, members(block, scale).iter())?,
-        "guard": bench.world.key(GUARD)?,
-        "judge": if judged { json!(bench.world.key(SECOND_JUDGE)?) } else { Value::Null },
+        "guard": bench.world.zoo().key(GUARD)?,
+        "judge": if judged { json!(bench.world.zoo().key(SECOND_JUDGE)?) } else { Value::Null },
         "data": data,
         // Names key the random streams of a search.
         "row": [&block.name, &row.name],
@@ -98,7 +98,7 @@ fn cell_key(
         "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
         "questions": [scale.questions, scale.dev_questions],
         "seed": bench.seed,
-        "code": [bench.world.code(), CELL_CODE, &row.weighting.merge_code()],
+        "code": [bench.world.zoo().code(), CELL_CODE, &row.weighting.merge_code()],
     }))
 }
 
@@ -117,11 +117,11 @@ impl Run {
             let pool = members(plan.block, &self.scale);
             let pool = pool.iter().flat_map(|member| bench.ingredients(member));
             for member in pool.chain(helpers(&self.experiment, plan.row)) {
-                by_bench[plan.bench].extend(line(&*bench.world, &member)?);
+                by_bench[plan.bench].extend(bench.world.zoo().lineage(&member)?);
             }
         }
         let Some(first) = benches.first() else { return Ok(Vec::new()) };
-        let order = in_order(&*first.world, &by_bench.concat());
+        let order = first.world.zoo().in_order(&by_bench.concat());
         let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
         Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
     }

@@ -45,7 +45,7 @@ pub(crate) fn data_plan(
         // The test prompts and questions are excluded from the data.
         "excluded": [bench.sets.harmful, bench.sets.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],
         "seed": bench.seed,
-        "code": [bench.world.code(), CELL_CODE],
+        "code": [bench.world.zoo().code(), CELL_CODE],
     });
     if source == Source::Real {
         key["source"] = json!(source);

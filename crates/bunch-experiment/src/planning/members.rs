@@ -8,7 +8,7 @@ use crate::declared::row::Row;
 use crate::declared::scale::Scale;
 use crate::planning::run::Run;
 use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED, in_order, line};
+use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
 
 /// The models of the world that stand for a block's models: the base, then the experts.
 pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
@@ -44,9 +44,9 @@ impl Run {
         let pools = pools.flat_map(|member| bench.ingredients(&member));
         let mut used = Vec::new();
         for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {
-            used.extend(line(&*bench.world, &member)?);
+            used.extend(bench.world.zoo().lineage(&member)?);
         }
-        Ok(in_order(&*bench.world, &used))
+        Ok(bench.world.zoo().in_order(&used))
     }
 }
 

@@ -98,9 +98,9 @@ impl Run {
     ) -> Result<Vec<PlannedTask>, ExperimentError> {
         let mut tasks: Vec<PlannedTask> = Vec::new();
         for (model, bench) in self.wanted(benches, cells)? {
-            let (seed, world) = (benches[bench].seed, &benches[bench].world);
-            let parent = world.parent(&model)?.map(|parent| world.key(&parent)).transpose()?;
-            let output = Address::Model(world.key(&model)?);
+            let (seed, zoo) = (benches[bench].seed, benches[bench].world.zoo());
+            let parent = zoo.member(&model)?.parent.as_ref().map(|parent| zoo.key(parent)).transpose()?;
+            let output = Address::Model(zoo.key(&model)?);
             let inputs = parent.map(Address::Model).into_iter().collect();
             tasks.push(PlannedTask { task: Task::Train { model, seed }, inputs, output });
         }
@@ -134,7 +134,7 @@ impl Run {
     ) -> Result<BTreeSet<Address>, ExperimentError> {
         let pool = members(block, &self.scale);
         let pool = pool.iter().flat_map(|member| bench.ingredients(member));
-        pool.chain(others.iter().cloned()).map(|model| Ok(Address::Model(bench.world.key(&model)?))).collect()
+        pool.chain(others.iter().cloned()).map(|model| Ok(Address::Model(bench.world.zoo().key(&model)?))).collect()
     }
 
     /// Rough cost of a task in milliseconds. `is_made` says whether there is nothing to be made: of a cell, whether the model
@@ -143,7 +143,7 @@ impl Run {
         let Costs { step, data, merge, evaluation } = bench.world.costs();
         Ok(match task {
             Task::Train { .. } | Task::Generate { .. } if is_made => 1,
-            Task::Train { model, .. } => bench.world.steps(model)? as u64 * step,
+            Task::Train { model, .. } => bench.world.zoo().member(model)?.steps() as u64 * step,
             Task::Generate { pairs, .. } => data * *pairs as u64 / self.scale.pairs.max(1) as u64,
             Task::Cell { block, row, .. } => {
                 let searching = if is_made { 0 } else { self.evaluations(block, row) as u64 * merge };

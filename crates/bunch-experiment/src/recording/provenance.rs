@@ -53,7 +53,8 @@ impl Run {
     }
 
     fn models_used(&self, benches: &[Workbench]) -> Result<Vec<ModelUse>, ExperimentError> {
-        let mut models = benches.first().map(|bench| bench.world.sources()).unwrap_or_default();
+        let sources = benches.first().map(|bench| bench.world.zoo().sources()).unwrap_or_default();
+        let mut models: Vec<ModelUse> = sources.into_iter().map(|(name, sha256)| ModelUse { name, sha256 }).collect();
         for bench in benches {
             for member in self.members_used(bench)? {
                 let name = format!("{member} seed {}", bench.seed);

@@ -170,7 +170,9 @@ impl Run {
             let is_made = !is_first || !fresh && executor.is_made(&task)?;
             match &task {
                 Task::Train { .. } if is_made => cached_models += 1,
-                Task::Train { model, seed } => models.push((format!("{model} seed {seed}"), bench.world.steps(model)?)),
+                Task::Train { model, seed } => {
+                    models.push((format!("{model} seed {seed}"), bench.world.zoo().member(model)?.steps()))
+                }
                 Task::Generate { .. } if is_made => {}
                 Task::Generate { block, pairs, source, seed } => {
                     data.push(format!("{block} seed {seed}: {pairs} pairs, {}", wire_name(source)));

@@ -104,11 +104,10 @@ impl Run {
 
     /// The workbench of every seed.
     pub(crate) fn benches(&self) -> Result<Vec<Workbench>, ExperimentError> {
-        let device = bunch_transformer::device(&self.options.device)?;
         let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
         let seeds = self.scale.seeds.iter();
-        let device = (&device, self.options.device.as_str());
-        seeds.map(|&seed| Workbench::new(seed, &self.scale, &self.experiment.derived, &places, device)).collect()
+        let bench = |&seed| Workbench::new(seed, &self.scale, &self.experiment.derived, &places, &self.options.device);
+        seeds.map(bench).collect()
     }
 
     /// Jobs side by side: as many as asked for, or as there are cores and the world's memory allows.
@@ -136,7 +135,7 @@ impl Run {
                 }
             }
             for member in self.members_used(bench)? {
-                bench.world.forget(&member)?;
+                bench.world.zoo().forget(&member)?;
             }
         }
         Ok(())

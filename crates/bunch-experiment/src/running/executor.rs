@@ -61,7 +61,7 @@ impl<'a> Executor<'a> {
     pub(crate) fn is_made(&self, task: &Task) -> Result<bool, ExperimentError> {
         let bench = bench_of(self.benches, task.seed());
         Ok(match task {
-            Task::Train { model, .. } => bench.world.is_cached(model)?,
+            Task::Train { model, .. } => bench.world.zoo().is_cached(model)?,
             Task::Generate { .. } => self.data_path(task, bench)?.exists(),
             Task::Cell { .. } => self.cell(task).trained.as_ref().is_some_and(|id| self.models.contains(id)),
         })
@@ -83,7 +83,7 @@ impl<'a> Executor<'a> {
         match &planned.task {
             Task::Train { model, .. } => {
                 let step_cost = bench.world.costs().step;
-                bench.world.trained(model, &mut Reporting { worker, step_cost })?;
+                bench.world.zoo().model(model, &mut Reporting { worker, step_cost })?;
             }
             Task::Generate { block, pairs, source, .. } => {
                 let need = DataNeed { pairs: *pairs, source: *source };

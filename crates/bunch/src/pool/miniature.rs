@@ -7,10 +7,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use bunch_checkpoint::{Contention, Staging};
+use bunch_miniature::pool_files;
 use bunch_miniature::world::World;
-use bunch_miniature::{Member, Zoo, pool_files};
 use bunch_pool::{Pool, check};
 use bunch_tuning::Observer;
+use bunch_zoo::miniature::MiniatureCurriculum;
+use bunch_zoo::{Curriculum, MemberPlan, Zoo};
 use indicatif::ProgressBar;
 
 use crate::arguments::PoolMiniatureArguments;
@@ -47,18 +49,18 @@ pub fn miniature(arguments: &PoolMiniatureArguments) -> Result<()> {
 
 /// Names and folders of all models of the world, each trained now if it never was.
 fn train(arguments: &PoolMiniatureArguments) -> Result<Vec<(String, PathBuf)>> {
-    let device = bunch_transformer::device(&arguments.device)?;
-    let zoo = Zoo::new(World::new(arguments.seed), &arguments.cache, &device, &arguments.device);
-    let steps: usize = Member::all().into_iter().map(|member| zoo.steps(member)).sum();
+    let curriculum = Arc::new(MiniatureCurriculum::new(World::new(arguments.seed))?);
+    let zoo = Zoo::new(curriculum.clone(), &arguments.cache, &arguments.device)?;
+    let steps = curriculum.members().iter().map(MemberPlan::steps).sum::<usize>();
     let bar = progress::bar("training", steps as u64, "steps", arguments.quiet);
     let mut watch = Bar { bar, before: 0, stop: stop_flag()? };
     let mut models = Vec::new();
-    for member in Member::all() {
-        watch.bar.set_prefix(format!("training {member}"));
-        let model = zoo.model(member, &mut watch)?;
-        watch.before += zoo.steps(member) as u64;
+    for member in curriculum.members() {
+        watch.bar.set_prefix(format!("training {}", member.name));
+        zoo.model(&member.name, &mut watch)?;
+        watch.before += member.steps() as u64;
         watch.bar.set_position(watch.before);
-        models.push((member.to_string(), model.dir));
+        models.push((member.name.clone(), zoo.dir(&member.name)?));
     }
     watch.bar.finish_and_clear();
     Ok(models)

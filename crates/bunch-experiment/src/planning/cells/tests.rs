@@ -66,9 +66,8 @@ impl Subject {
     fn bench(&self) -> Workbench {
         let folder = Path::new("nowhere");
         let places = Places { root: folder, cache: folder, models: folder };
-        let device = bunch_transformer::device("flex").unwrap();
         let (scale, derived) = (&self.experiment.scale["miniature"], &self.experiment.derived);
-        Workbench::new(self.seed, scale, derived, &places, (&device, "flex")).unwrap()
+        Workbench::new(self.seed, scale, derived, &places, "flex").unwrap()
     }
 
     fn key(&self) -> Value {

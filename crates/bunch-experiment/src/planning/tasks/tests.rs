@@ -122,7 +122,10 @@ fn a_task_costs_what_is_left_of_it() {
     let Costs { step, data, evaluation, .. } = bench.world.costs();
     let cost = |task: &Task, is_made| run.cost(task, bench, is_made).unwrap();
     let train = Task::Train { model: GUARD.into(), seed: 0 };
-    assert_eq!((cost(&train, false), cost(&train, true)), (bench.world.steps(GUARD).unwrap() as u64 * step, 1));
+    assert_eq!(
+        (cost(&train, false), cost(&train, true)),
+        (bench.world.zoo().member(GUARD).unwrap().steps() as u64 * step, 1)
+    );
     let block = run.experiment.blocks[0].name.clone();
     let generate = |pairs| Task::Generate { block: block.clone(), pairs, source: Source::Generated, seed: 0 };
     let (half, whole) = (cost(&generate(run.scale.pairs / 2), false), cost(&generate(run.scale.pairs), false));

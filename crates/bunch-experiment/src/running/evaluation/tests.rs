@@ -13,8 +13,7 @@ fn bench() -> Workbench {
     let folder = std::path::Path::new("nowhere");
     let places = Places { root: folder, cache: folder, models: folder };
     let scale: Scale = toml::from_str(SCALE).unwrap();
-    let device = bunch_transformer::device("flex").unwrap();
-    Workbench::new(3, &scale, &[], &places, (&device, "flex")).unwrap()
+    Workbench::new(3, &scale, &[], &places, "flex").unwrap()
 }
 
 fn block() -> Block {

@@ -139,7 +139,7 @@ fn one_of(names: &[String]) -> String {
 }
 
 /// The known name that is most like `got`, if it takes few edits of single letters.
-pub(crate) fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+pub fn nearest<'a>(got: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
     // Long names are compared by their beginning: what is so long is no slip of the pen.
     let got: Vec<char> = got.chars().take(64).collect();
     let allowed = got.len().div_ceil(3).max(1);

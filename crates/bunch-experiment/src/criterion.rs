@@ -2,9 +2,9 @@
 
 use bunch_checkpoint::StateDict;
 use bunch_evaluation::evaluate_safety;
-use bunch_llama::LlamaModel;
 use bunch_lm::{QuestionAnswer, answer_loss};
 use bunch_recipe::Pool;
+use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
 use crate::declared::column::JudgeName;

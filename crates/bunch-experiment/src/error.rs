@@ -90,6 +90,21 @@ pub enum ExperimentError {
         /// The hash of the specification to be run.
         expected: String,
     },
+    /// The name of a results folder.
+    #[error(transparent)]
+    Variant(#[from] crate::declared::variant::VariantError),
+    /// A cache that a later version filled.
+    #[error(
+        "{path}: a cache of layout {got}, this version knows {expected}; use another folder (--cache) or that version"
+    )]
+    LaterCache {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        got: u32,
+        /// The layout of this version.
+        expected: u32,
+    },
     /// Reading or writing failed.
     #[error("{path}")]
     Io {
@@ -120,18 +135,15 @@ pub enum ExperimentError {
         /// Why questions were dropped, and how many.
         lost: String,
     },
-    /// A model of the small world.
+    /// A model of a zoo, or what it is taught.
     #[error(transparent)]
-    Zoo(#[from] bunch_miniature::ZooError),
-    /// The small world.
+    Zoo(#[from] bunch_zoo::ZooError),
+    /// The miniature's language.
     #[error(transparent)]
     World(#[from] bunch_miniature::world::WorldError),
-    /// The world around a pretrained model.
-    #[error(transparent)]
-    Small(#[from] bunch_small::SmallError),
     /// Models or devices.
     #[error(transparent)]
-    Llama(#[from] bunch_llama::LlamaError),
+    Llama(#[from] bunch_transformer::LlamaError),
     /// Training failed.
     #[error(transparent)]
     Tuning(#[from] bunch_tuning::TuningError),
@@ -186,7 +198,7 @@ pub enum ExperimentError {
 impl ExperimentError {
     /// Whether all that is wrong is a pretrained model that the user did not fetch.
     pub fn is_missing_model(&self) -> bool {
-        matches!(self, Self::Small(bunch_small::SmallError::MissingModel { .. }))
+        matches!(self, Self::Zoo(bunch_zoo::ZooError::MissingModel { .. }))
     }
 
     /// A failure of the file system at `path`.

@@ -3,8 +3,12 @@
 //! [`Experiment`] is a TOML file of `experiments/`: rows (a merge method and how it is weighted), columns (a metric), the
 //! published values, the claims, and what each scale changes. [`Run`] plans one cell for each block, row and seed, takes
 //! what is cached, computes the rest on the cores there are, and writes the results folder. [`Suite`] does that for several,
-//! and [`Committed`] holds results against their files, their claims and a run anew.
+//! and [`Committed`] checks results against their files, their claims and another run.
+//!
+//! The code lies in rooms, each of which uses those before it only: `declared` (what a file says), `planning` (what has to be
+//! done), `recording` (what is kept of it), `running` (doing it) and `verifying` (reading it back).
 
+mod cell_code;
 mod costs;
 mod criterion;
 mod declared;
@@ -22,19 +26,23 @@ mod weighting;
 mod workbench;
 mod world;
 
+pub use declared::block::Block;
 pub use declared::column::{Column, JudgeName, Metric, Part, PromptSet};
 pub use declared::derived::DerivedModel;
-pub use declared::experiment::{Block, Experiment, Paper, Row, list_experiments};
+pub use declared::experiment::{Experiment, Paper, list_experiments};
 pub use declared::experts::Experts;
 pub use declared::figure_spec::{Drawing, DrawingKind};
+pub use declared::row::Row;
 pub use declared::scale::{GridValues, Scale, WorldKind};
+pub use declared::variant::{Variant, VariantError};
 pub use error::ExperimentError;
-pub use evomm::{Evomm, Family, Variant};
+pub use evomm::{Evomm, Family};
 pub use front_search::FrontSearch;
+pub use planning::run::{Options, Run};
 pub use preference::Preference;
 pub use recording::results::between_writes;
-pub use running::dry_run::Outlook;
-pub use running::run::{Finished, Options, Run};
+pub use running::dry_run::DryRun;
+pub use running::execution::Finished;
 pub use running::suite::{Failure, Suite};
 pub use verifying::deviation::Deviation;
 pub use verifying::results_page::results_page;

@@ -1,7 +1,7 @@
 //! Preference tuning of a model of the pool: DPO or ORPO, of all weights or of an adapter.
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::LoraConfig;
+use bunch_transformer::LoraConfig;
 use bunch_tuning::{Decision, Observer, PreferenceLoss, PreferenceRun, Schedule, SftConfig, Start, Trained};
 use serde::{Deserialize, Serialize};
 
@@ -64,7 +64,7 @@ impl Preference {
         seed: u64,
         progress: &mut dyn FnMut(),
     ) -> Result<(StateDict, f64), ExperimentError> {
-        let (config, device) = world.tuning()?;
+        let zoo = world.zoo();
         let examples = world.preferences(self.pairs)?;
         let steps = self.steps();
         let sft = SftConfig {
@@ -86,9 +86,14 @@ impl Preference {
             lora: self.lora.clone(),
             freeze: Vec::new(),
         };
-        let (start_at, examples) = (Start::Weights(&config, start), &examples);
-        let run =
-            PreferenceRun { start: start_at, examples, loss: &self.loss, sft: &sft, device: &device, state: None };
+        let run = PreferenceRun {
+            start: Start::Weights(zoo.config(), start),
+            examples: &examples,
+            loss: &self.loss,
+            sft: &sft,
+            device: zoo.device(),
+            state: None,
+        };
         let mut observer = Reporting { rows_of_a_step: 2 * self.batch_size, rows: 0, progress };
         let outcome = run.run(&mut observer, &mut |_, _| Ok(Decision::Continue))?;
         let last = outcome.losses.last().copied().unwrap_or(f64::NAN);

@@ -2,8 +2,10 @@
 
 pub(crate) mod figures;
 pub(crate) mod front;
+pub(crate) mod items;
 pub(crate) mod machine;
 pub(crate) mod measurement;
+pub(crate) mod pool_data;
 pub(crate) mod prompts;
 pub(crate) mod provenance;
 pub(crate) mod published;

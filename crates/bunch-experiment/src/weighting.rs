@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::criterion::Criterion;
-use crate::declared::experiment::Block;
+use crate::declared::block::Block;
 use crate::declared::scale::Scale;
 use crate::evomm::{Evomm, Family};
 use crate::front_search::FrontSearch;

@@ -6,8 +6,8 @@ mod pair_loss;
 
 use burn::tensor::Tensor;
 
-use bunch_llama::{Llama, TokenBatch};
 use bunch_lm::TokenId;
+use bunch_transformer::{Llama, TokenBatch};
 
 use crate::Example;
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use bunch_llama::Llama;
+use bunch_transformer::Llama;
 
 use crate::loss::{dpo, learned_log_probs, orpo};
 use crate::{Example, PreferenceExample, TuningError};

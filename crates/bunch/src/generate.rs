@@ -60,17 +60,16 @@ pub fn generate(arguments: &GenerateArguments) -> Result<()> {
     identity.extend(options.as_object().cloned().unwrap_or_default());
     let journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
     let fields: Vec<_> = lines.iter().map(|line| line.fields.clone()).collect();
-    let run = LineRun {
-        lines: &fields,
-        journal: Some(journal),
-        stage: "generating",
-        cost: &|_| 1,
-        progress: &Bar::new("prompts", arguments.run.quiet),
-    };
     let is_drawn = arguments.temperature > 0.0;
     let windows = |done: usize| windows(if is_drawn { done - done % WINDOW } else { done }, lines.len(), WINDOW);
     let answered = answer_lines(
-        run,
+        LineRun {
+            lines: &fields,
+            journal: Some(journal),
+            stage: "generating",
+            cost: &|_| 1,
+            progress: &Bar::new("prompts", arguments.run.quiet),
+        },
         windows,
         |_, _| Ok(()),
         |window, answered| -> Result<()> {

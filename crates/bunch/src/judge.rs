@@ -26,14 +26,19 @@ pub fn judge(arguments: &JudgeArguments) -> Result<()> {
     let journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
     let (exchanges, fields): (Vec<Exchange>, Vec<Map<String, Value>>) =
         records.into_iter().map(|record| (record.exchange, record.fields)).unzip();
-    let run = LineRun {
-        lines: &fields,
-        journal: Some(journal),
-        stage: "judging",
-        cost: &|_| 1,
-        progress: &Bar::new("responses", arguments.run.quiet),
-    };
-    let answered = judge_lines(run, &judge, &exchanges, &guard, arguments.probability)?;
+    let answered = judge_lines(
+        LineRun {
+            lines: &fields,
+            journal: Some(journal),
+            stage: "judging",
+            cost: &|_| 1,
+            progress: &Bar::new("responses", arguments.run.quiet),
+        },
+        &judge,
+        &exchanges,
+        &guard,
+        arguments.probability,
+    )?;
     if !arguments.run.quiet {
         println!("{}", summary_line(&arguments.out, &answered));
         print!("{}", summary(&judge, &answered.answers));

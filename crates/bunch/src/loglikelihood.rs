@@ -50,16 +50,15 @@ pub fn loglikelihood(arguments: &LoglikelihoodArguments) -> Result<()> {
     identity.insert("apply_chat_template".into(), arguments.text.apply_chat_template.into());
     let journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
     let fields: Vec<_> = lines.iter().map(|line| line.fields.clone()).collect();
-    let run = LineRun {
-        lines: &fields,
-        journal: Some(journal),
-        stage: "scoring",
-        cost: &|index| scored[index].request.context.len() as u64,
-        progress: &Bar::new("tokens", arguments.run.quiet),
-    };
     let windows = |done| windows(done, lines.len(), WINDOW);
     let answered = answer_lines(
-        run,
+        LineRun {
+            lines: &fields,
+            journal: Some(journal),
+            stage: "scoring",
+            cost: &|index| scored[index].request.context.len() as u64,
+            progress: &Bar::new("tokens", arguments.run.quiet),
+        },
         windows,
         |_, _| Ok(()),
         |window, answered| -> Result<()> {

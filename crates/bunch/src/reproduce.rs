@@ -23,7 +23,7 @@ pub fn reproduce(arguments: ReproduceArguments) -> Result<()> {
     };
     let run = Run::new(&root, &name, options)?;
     if arguments.dry_run {
-        println!("{}", run.outlook().with_context(|| name.clone())?);
+        println!("{}", run.dry_run().with_context(|| name.clone())?);
         return Ok(());
     }
     interruption::stop_between_writes()?;

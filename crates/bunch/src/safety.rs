@@ -105,32 +105,36 @@ fn responses(arguments: &SafetyArguments, prompts: &[SafetyPrompt]) -> Result<(V
             std::iter::once(field("prompt", &prompt.prompt)).chain(optional).collect()
         })
         .collect();
-    let run = LineRun {
-        lines: &fields,
-        journal: Some(journal),
-        stage: "responding",
-        cost: &|_| 1,
-        progress: &Bar::new("prompts", arguments.run.quiet),
-    };
     let read = |_, line: &Value| {
         let mut line = line.clone();
         line["text"] = line["response"].take();
         serde_json::from_value::<Response>(line).with_context(|| out.display().to_string())
     };
     let windows = |done| windows(done, prompts.len(), WINDOW);
-    let answered = answer_lines(run, windows, read, |window, answered| -> Result<()> {
-        respond(&prompts[window], &loaded.model, &loaded.tokenizer, options, |responses| -> Result<()> {
-            answered.extend(responses.iter().map(|response| {
-                Map::from_iter([
-                    ("response".into(), json!(response.text)),
-                    ("ids".into(), json!(response.ids)),
-                    ("finished".into(), json!(response.finished)),
-                ])
-            }));
+    let answered = answer_lines(
+        LineRun {
+            lines: &fields,
+            journal: Some(journal),
+            stage: "responding",
+            cost: &|_| 1,
+            progress: &Bar::new("prompts", arguments.run.quiet),
+        },
+        windows,
+        read,
+        |window, answered| -> Result<()> {
+            respond(&prompts[window], &loaded.model, &loaded.tokenizer, options, |responses| -> Result<()> {
+                answered.extend(responses.iter().map(|response| {
+                    Map::from_iter([
+                        ("response".into(), json!(response.text)),
+                        ("ids".into(), json!(response.ids)),
+                        ("finished".into(), json!(response.finished)),
+                    ])
+                }));
+                Ok(())
+            })?;
             Ok(())
-        })?;
-        Ok(())
-    })?;
+        },
+    )?;
     Ok((answered.answers, identity))
 }
 
@@ -146,14 +150,19 @@ fn judgements(
     let identity = judge::identity(&loaded, judge, false)?;
     let out = arguments.out.join(format!("judgements.{}.jsonl", judge.name));
     let journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
-    let run = LineRun {
-        lines: fields,
-        journal: Some(journal),
-        stage: &format!("judging by {}", judge.name),
-        cost: &|_| 1,
-        progress: &Bar::new("responses", arguments.run.quiet),
-    };
-    let answered = judge::judge_lines(run, judge, exchanges, &loaded, false)?;
+    let answered = judge::judge_lines(
+        LineRun {
+            lines: fields,
+            journal: Some(journal),
+            stage: &format!("judging by {}", judge.name),
+            cost: &|_| 1,
+            progress: &Bar::new("responses", arguments.run.quiet),
+        },
+        judge,
+        exchanges,
+        &loaded,
+        false,
+    )?;
     Ok((answered.answers, identity))
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
 use bunch_checkpoint::{Checkpoint, names_module};
-use bunch_llama::LoraConfig;
 use bunch_lm::{Tokenizer, text_files};
+use bunch_transformer::LoraConfig;
 use bunch_tuning::{
     ConversationFile, Encoding, FineTuning, Format, Observer, PreferenceFile, PreferenceLoss, Schedule, SftConfig,
     TooLong, TrainingData,
@@ -83,7 +83,7 @@ impl<'a> Training<'a> {
             bail!("{}: already exists", arguments.out.display());
         }
         // Fail before any data are read.
-        bunch_llama::device(&arguments.run.device)?;
+        bunch_transformer::device(&arguments.run.device)?;
         let checkpoint = Checkpoint::open(&arguments.model)?;
         let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
         let encoding = Encoding {
@@ -103,7 +103,7 @@ impl<'a> Training<'a> {
     /// Trains on `data`, whose `size` is printed, and writes the folder.
     fn run(&self, sft: &SftConfig, data: TrainingData<'_>, size: &str) -> Result<()> {
         let Self { arguments, checkpoint, .. } = self;
-        let device = bunch_llama::device(&arguments.run.device)?;
+        let device = bunch_transformer::device(&arguments.run.device)?;
         check_memory(&arguments.model, &arguments.run, memory(checkpoint, sft))?;
         let fine_tuning = FineTuning {
             checkpoint,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bunch_experiment::{
     Committed, Compared, Deviation, ExperimentError, Failure, Finished, Options, ResultsPlace, Run, Selection, Suite,
-    tolerance_reason,
+    Variant, tolerance_reason,
 };
 
 use crate::arguments::VerifyArguments;
@@ -108,7 +108,7 @@ pub fn verify(arguments: VerifyArguments) -> Result<()> {
     conclude(&tally, selection.places.len(), arguments.claims_only)
 }
 
-fn title(name: &str, variant: &str) -> String {
+fn title(name: &str, variant: &dyn std::fmt::Display) -> String {
     format!("{name} ({variant})")
 }
 
@@ -137,13 +137,13 @@ fn run_again(tally: &mut Tally, root: &Path, committed: &[Committed], again: &Pa
     if again.exists() {
         std::fs::remove_dir_all(again).with_context(|| again.display().to_string())?;
     }
-    let place_of = |run: &Run| ResultsPlace { name: run.name().to_owned(), variant: run.variant().to_owned() };
+    let place_of = |run: &Run| ResultsPlace { name: run.name().to_owned(), variant: run.variant().to_string() };
     // Results of another specification need not agree in any number; `check` has reported them.
     let runs = committed.iter().filter(|found| found.has_its_specification()).map(|found| found.run().clone());
     let suite = Suite::new(runs.collect());
     println!("{suite}");
     let place = |failure: &Failure| (failure.name.clone(), failure.variant.clone());
-    let before: Vec<(String, String)> = suite.failures().iter().map(place).collect();
+    let before: Vec<(String, Variant)> = suite.failures().iter().map(place).collect();
     let mut ended = |run: &Run, result: &Result<Finished, ExperimentError>| {
         let title = title(run.name(), run.variant());
         let Ok(finished) = result else { return println!("{title}: failed") };

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_are_told_by_names() {
+    fn parts_are_found_by_names() {
         let part = |layer: Option<usize>, module: Option<&str>| Part { layer, module: module.map(str::to_owned) };
         let name = "model.layers.1.self_attn.q_proj.weight";
         assert!(part(None, None).contains(name) && part(Some(1), None).contains(name));

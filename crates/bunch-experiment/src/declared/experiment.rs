@@ -1,19 +1,19 @@
 //! An experiment as data: one TOML file for one table of a paper.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bunch_report::{Claim, Shape};
+use bunch_report::Claim;
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
-use crate::declared::column::{Column, Metric, Part};
+use crate::declared::block::Block;
+use crate::declared::column::{Column, Metric};
 use crate::declared::derived::DerivedModel;
-use crate::declared::experts::Experts;
 use crate::declared::figure_spec::Drawing;
-use crate::declared::scale::{Scale, WorldKind};
-use crate::weighting::{Data, Weighting};
+use crate::declared::row::Row;
+use crate::declared::scale::Scale;
 
 /// One table of a paper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -66,86 +66,6 @@ pub struct Paper {
     /// File of published values in `data/papers/<key>`; none unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub values: Option<String>,
-}
-
-/// A pool of models and what its experts are good at.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Block {
-    /// Name in cells and published values.
-    pub name: String,
-    /// Heading in the table.
-    pub title: String,
-    /// The aligned model, as the paper names it.
-    pub base: String,
-    /// The experts, as the paper names them: a list, or by role.
-    pub experts: Experts,
-    /// The task that each accuracy column measures here.
-    #[serde(default)]
-    pub tasks: BTreeMap<String, String>,
-    /// Rows that the block has; all unless given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rows: Vec<String>,
-    /// Where the block stands on the axes of figures, by name of the axis.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub at: BTreeMap<String, f64>,
-    /// The tasks whose dev accuracy selects among models; those of the accuracy columns unless given.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub select_on: Vec<String>,
-    /// The tensors that metrics of likeness look at; all unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<Part>,
-}
-
-impl Block {
-    /// Whether the block has the row of that name.
-    pub fn has_row(&self, row: &str) -> bool {
-        self.rows.is_empty() || self.rows.iter().any(|name| name == row)
-    }
-}
-
-/// A method of the table.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Row {
-    /// Name in cells and claims.
-    pub name: String,
-    /// Label in the table.
-    pub label: String,
-    /// What neighbouring rows have in common.
-    #[serde(default)]
-    pub group: String,
-    /// Row whose difference is shown in brackets.
-    #[serde(default)]
-    pub baseline: Option<String>,
-    /// Mark in the figure.
-    #[serde(default)]
-    pub shape: Option<Shape>,
-    /// Which line of the published values this row is; none unless given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub published: Option<PublishedKey>,
-    /// Where the row stands on the axes of figures, by name of the axis.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub at: BTreeMap<String, f64>,
-    /// Where the weights of the row's model come from.
-    pub weighting: Weighting,
-}
-
-/// The first columns of a line of published values.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedKey {
-    /// Column `merging`.
-    #[serde(default)]
-    pub merging: String,
-    /// Column `task_weighting`.
-    #[serde(default)]
-    pub task_weighting: String,
-    /// Column `data`.
-    #[serde(default)]
-    pub data: String,
-    /// Further columns by name.
-    #[serde(flatten)]
-    pub more: BTreeMap<String, String>,
 }
 
 /// What the figure puts on its axes.
@@ -215,141 +135,6 @@ impl Experiment {
         }
         let accuracy = self.columns.iter().filter(|column| column.metric == Metric::Acc);
         accuracy.map(|column| block.tasks[&column.name].clone()).collect()
-    }
-
-    /// A derived model comes after those that it is made of, so that none is made of itself.
-    fn check_derived(&self) -> Result<(), String> {
-        for (index, derived) in self.derived.iter().enumerate() {
-            let name = &derived.name;
-            let later = &self.derived[index..];
-            if let Some(of) = derived.of.iter().find(|of| later.iter().any(|later| later.name == **of)) {
-                return Err(format!("model `{name}` is made of `{of}`, which is not made before it"));
-            }
-            if self.derived[..index].iter().any(|other| other.name == *name) {
-                return Err(format!("two models are called `{name}`"));
-            }
-            let Some(experts) = derived.of.len().checked_sub(1) else {
-                return Err(format!("model `{name}` is made of nothing"));
-            };
-            if !derived.merge.info().roles.is_empty() {
-                return Err(format!(
-                    "model `{name}`: `of` is a list, and {} knows its models by role",
-                    derived.merge.info().name
-                ));
-            }
-            derived.merge.validate(experts).map_err(|error| format!("model `{name}`: {error}"))?;
-        }
-        Ok(())
-    }
-
-    fn check_columns(&self) -> Result<(), String> {
-        for column in &self.columns {
-            let (name, metric) = (&column.name, column.metric);
-            if metric.is_likeness() != column.to.is_some() {
-                return Err(format!("column `{name}`: `to` belongs to metrics of likeness, which need it"));
-            }
-            if (metric == Metric::Detail) != column.key.is_some() {
-                return Err(format!("column `{name}`: `key` belongs to metric \"detail\", which needs it"));
-            }
-            if (metric == Metric::Mean) == column.of.is_empty() {
-                return Err(format!("column `{name}`: `of` belongs to metric \"mean\", which needs it"));
-            }
-            let is_plain = |of: &&String| {
-                let other = self.columns.iter().find(|other| other.name == **of);
-                other.is_none_or(|other| other.metric == Metric::Mean || other.metric == Metric::Detail)
-            };
-            if let Some(of) = column.of.iter().find(is_plain) {
-                return Err(format!("column `{name}`: `{of}` is no column of scores"));
-            }
-            if let Some(to) = column.to
-                && let Some(block) = self.blocks.iter().find(|block| to > block.experts.len())
-            {
-                return Err(format!("column `{name}`: block `{}` has no member {to}", block.name));
-            }
-            let asks = column.prompts != Default::default() || column.judge != Default::default();
-            if (asks || column.category.is_some()) && !metric.is_safety() {
-                return Err(format!("column `{name}`: `judge`, `prompts` and `category` belong to metrics of safety"));
-            }
-        }
-        Ok(())
-    }
-
-    pub(crate) fn check(&self, path: &Path) -> Result<(), ExperimentError> {
-        let fail = |what: String| Err(ExperimentError::Inconsistent { path: path.into(), what });
-        let table = self.table_spec("check");
-        table.validate()?;
-        for claim in &self.claims {
-            claim.validate(&table)?;
-        }
-        let has_column = |name: &String| self.columns.iter().any(|column| column.name == *name);
-        for name in self.figure.iter().flat_map(|axes| [&axes.x, &axes.y]) {
-            if !has_column(name) {
-                return fail(format!("figure: unknown column `{name}`"));
-            }
-        }
-        self.check_columns().or_else(fail)?;
-        self.check_derived().or_else(fail)?;
-        let mut names = BTreeSet::from_iter(self.figure.is_some().then_some("figure"));
-        for drawing in &self.drawings {
-            if !names.insert(&drawing.name) {
-                return fail(format!("two drawings are called `{}`", drawing.name));
-            }
-            drawing.check(self).or_else(|what| fail(format!("drawing `{}`: {what}", drawing.name)))?;
-        }
-        for (name, scale) in &self.scale {
-            if scale.seeds.is_empty() {
-                return fail(format!("scale `{name}`: no seeds"));
-            }
-            let known = |name: &String| self.blocks.iter().any(|block| block.name == *name);
-            if let Some(unknown) = scale.blocks.iter().flatten().find(|name| !known(name)) {
-                return fail(format!("scale `{name}`: unknown block `{unknown}`"));
-            }
-            if scale.blocks.as_ref().is_some_and(Vec::is_empty) {
-                return fail(format!("scale `{name}`: no blocks"));
-            }
-            if (scale.world == WorldKind::Small) != scale.base.is_some() {
-                return fail(format!("scale `{name}`: `base` belongs to world \"small\", which needs it"));
-            }
-            for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
-                for model in [&block.base].into_iter().chain(&*block.experts) {
-                    let is_derived = self.derived.iter().any(|derived| derived.name == *model);
-                    // At the scale of the paper a model stands for itself.
-                    let stands_for_itself = scale.world == WorldKind::Paper;
-                    if !is_derived && !stands_for_itself && !scale.models.contains_key(model) {
-                        return fail(format!(
-                            "scale `{name}` says nothing of model `{model}` of block `{}`",
-                            block.name
-                        ));
-                    }
-                }
-                if let Some(task) = block.select_on.iter().find(|task| !scale.tasks.contains_key(*task)) {
-                    return fail(format!("scale `{name}` says nothing of task `{task}` of block `{}`", block.name));
-                }
-                for column in self.columns.iter().filter(|column| column.metric == Metric::Acc) {
-                    let Some(task) = block.tasks.get(&column.name) else {
-                        return fail(format!("block `{}` has no task for column `{}`", block.name, column.name));
-                    };
-                    if !scale.tasks.contains_key(task) {
-                        return fail(format!("scale `{name}` says nothing of task `{task}` of block `{}`", block.name));
-                    }
-                }
-            }
-        }
-        for (name, scale) in &self.scale {
-            let experiment = self.at(scale);
-            for (block, row) in experiment.places() {
-                let checked = row.weighting.check(block);
-                checked.or_else(|what| fail(format!("scale `{name}`, row `{}`: {what}", row.name)))?;
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Row {
-    /// The kinds of generated data the row's weighting looks at.
-    pub fn data(&self) -> &[Data] {
-        self.weighting.data()
     }
 }
 

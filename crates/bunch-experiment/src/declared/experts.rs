@@ -30,7 +30,7 @@ impl TryFrom<Written> for Experts {
 
     fn try_from(written: Written) -> Result<Self, String> {
         let mut by_role = match written {
-            Written::List(models) => return Ok(Self { models, roles: Vec::new() }),
+            Written::List(models) => return Ok(models.into()),
             Written::ByRole(by_role) => by_role,
         };
         // The order of the table says nothing: members are numbered in the order in which methods list roles.
@@ -40,6 +40,12 @@ impl TryFrom<Written> for Experts {
             None => Ok(Self { models, roles }),
             Some(unknown) => Err(format!("unknown role `{unknown}`, expected one of {}", ROLE_NAMES[1..].join(", "))),
         }
+    }
+}
+
+impl From<Vec<String>> for Experts {
+    fn from(models: Vec<String>) -> Self {
+        Self { models, roles: Vec::new() }
     }
 }
 

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::declared::experiment::Experiment;
-use crate::weighting::{Data, DataNeed, Source};
+use crate::weighting::Data;
 
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,73 +186,4 @@ pub struct PromptsPage {
 
 fn a_few() -> usize {
     4
-}
-
-/// Whether every block has a row that looks at the data which the scale's K asks for.
-fn generates_data(experiment: &Experiment, row: Option<&String>) -> bool {
-    let usual = DataNeed { pairs: usize::MAX, source: Source::Generated };
-    experiment.blocks.iter().all(|block| {
-        let here = |name: &String| block.has_row(name) && row.is_none_or(|row| row == name);
-        experiment.rows.iter().any(|row| here(&row.name) && row.weighting.need(usual.pairs) == Some(usual))
-    })
-}
-
-impl Drawing {
-    /// Refuses names that the experiment does not declare.
-    pub(crate) fn check(&self, experiment: &Experiment) -> Result<(), String> {
-        let unknown = |what: &str, known: Vec<&String>, names: Vec<&String>| {
-            let unknown = names.into_iter().find(|name| !known.contains(name));
-            unknown.map_or(Ok(()), |name| Err(format!("unknown {what} `{name}`")))
-        };
-        let (columns, rows): (Vec<&String>, Vec<&String>) = match &self.draw {
-            DrawingKind::Scatter(axes) => (vec![&axes.x, &axes.y], axes.rows.iter().collect()),
-            DrawingKind::Curve(curve) | DrawingKind::BlockCurve(curve) => (curve.columns.iter().collect(), vec![]),
-            DrawingKind::Front(front) => (vec![&front.x, &front.y], front.fronts.values().flatten().collect()),
-            DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
-                (all.columns.iter().collect(), all.rows.iter().collect())
-            }
-            DrawingKind::Plane(plane) => (vec![&plane.column], vec![]),
-            DrawingKind::Pool(pool) => {
-                let merges = pool.merges.iter().flat_map(|group| &group.rows);
-                (pool.columns.iter().collect(), pool.members.iter().chain(merges).collect())
-            }
-            DrawingKind::Stages(stages) => (stages.columns.iter().collect(), vec![&stages.row]),
-            DrawingKind::Vectors(all) => {
-                let columns = [&all.length, &all.cosine_to_expert, &all.cosine_to_aligned];
-                let rows = vec![&all.base, &all.expert, &all.aligned, &all.merge];
-                (all.columns.iter().chain(columns).collect(), rows)
-            }
-            DrawingKind::Prompts(_) => Default::default(),
-        };
-        unknown("column", experiment.columns.iter().map(|column| &column.name).collect(), columns)?;
-        unknown("row", experiment.rows.iter().map(|row| &row.name).collect(), rows)?;
-        let blocks = match &self.draw {
-            DrawingKind::Map(all) | DrawingKind::Dots(all) | DrawingKind::Convergence(all) => {
-                all.blocks.iter().collect()
-            }
-            _ => vec![],
-        };
-        unknown("block", experiment.blocks.iter().map(|block| &block.name).collect(), blocks)?;
-        if let DrawingKind::Pool(pool) = &self.draw
-            && (pool.members.is_empty() || pool.merges.iter().all(|group| group.rows.is_empty()))
-        {
-            return Err("a pool has members and merges".into());
-        }
-        let generates = match &self.draw {
-            DrawingKind::Stages(stages) => generates_data(experiment, Some(&stages.row)),
-            DrawingKind::Prompts(_) => generates_data(experiment, None),
-            _ => true,
-        };
-        if !generates {
-            return Err("its merge looks at no data generated in the scale's number of pairs".into());
-        }
-        let (of_rows, of_blocks): (Vec<&String>, Vec<&String>) = match &self.draw {
-            DrawingKind::Curve(curve) => (vec![&curve.x], vec![]),
-            DrawingKind::BlockCurve(curve) => (vec![], vec![&curve.x]),
-            DrawingKind::Plane(plane) => (vec![&plane.x, &plane.y], vec![]),
-            _ => Default::default(),
-        };
-        unknown("coordinate of rows", experiment.rows.iter().flat_map(|row| row.at.keys()).collect(), of_rows)?;
-        unknown("coordinate of blocks", experiment.blocks.iter().flat_map(|block| block.at.keys()).collect(), of_blocks)
-    }
 }

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::Checkpoint;
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
 
 use crate::ExperimentError;
+use crate::declared::toml_file::read_toml;
 
 /// Bytes that a checkpoint stores for each parameter: all of the papers' are in bfloat16 or float16.
 const STORED_BYTES: u64 = 2;
@@ -125,12 +125,6 @@ impl CheckpointEntry {
         let revision = self.revision.as_ref().map(|revision| format!(" --revision {revision}")).unwrap_or_default();
         format!("cargo bunch fetch {}{revision} --out {}", self.hub, self.place(models).display())
     }
-}
-
-/// A TOML file.
-pub(crate) fn read_toml<T: DeserializeOwned>(path: &Path) -> Result<T, ExperimentError> {
-    let text = std::fs::read_to_string(path).map_err(ExperimentError::io(path))?;
-    toml::from_str(&text).map_err(|source| ExperimentError::Format { path: path.into(), source: Box::new(source) })
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 use std::ops::AddAssign;
 use std::path::Path;
 
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 use serde::Deserialize;
 
 use crate::ExperimentError;
-use crate::planning::checkpoints::{Checkpoints, read_toml};
+use crate::declared::toml_file::read_toml;
+use crate::planning::checkpoints::Checkpoints;
 
-/// Bytes that cached keys and values, and the logits of a step, may take; with them bunch-llama decides how many prompts it
+/// Bytes that cached keys and values, and the logits of a step, may take; with them bunch-transformer decides how many prompts it
 /// continues side by side.
 const CACHE_BYTES: f64 = (512u64 << 20) as f64;
 const LOGITS_BYTES: f64 = (64u64 << 20) as f64;

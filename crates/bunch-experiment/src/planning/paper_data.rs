@@ -7,8 +7,9 @@ use serde::Deserialize;
 
 use crate::ExperimentError;
 use crate::declared::scale::Scale;
-use crate::planning::checkpoints::{Presence, read_toml};
-use crate::planning::requirements::Requirement;
+use crate::declared::toml_file::read_toml;
+use crate::planning::checkpoints::Presence;
+use crate::planning::requirement::Requirement;
 
 /// `data/paper-data.toml`.
 #[derive(Debug, Deserialize)]

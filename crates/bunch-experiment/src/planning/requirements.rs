@@ -3,31 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use crate::ExperimentError;
+use crate::declared::block::Block;
 use crate::declared::column::{Metric, PromptSet};
-use crate::declared::experiment::Block;
-use crate::planning::cells::{helpers, members};
 use crate::planning::checkpoints::{Checkpoints, Presence};
+use crate::planning::members::{helpers, members};
 use crate::planning::paper_data::{PaperData, PromptUse, TestSet};
-use crate::{ExperimentError, Run};
-
-/// A checkpoint or a data set.
-#[derive(Debug, Clone)]
-pub(crate) struct Requirement {
-    pub(crate) id: String,
-    /// Its place on the hub, or its title.
-    pub(crate) what: String,
-    /// For a checkpoint, the commit on the hub.
-    pub(crate) revision: Option<String>,
-    pub(crate) bytes: Option<u64>,
-    pub(crate) licence: Option<String>,
-    /// What it is needed for.
-    pub(crate) roles: Vec<String>,
-    pub(crate) presence: Presence,
-    /// How that is known, where it is not the project's own data files that say so.
-    pub(crate) how: String,
-    /// How to get it.
-    pub(crate) get: String,
-}
+use crate::planning::requirement::Requirement;
+use crate::planning::run::Run;
 
 /// Everything that is needed.
 pub(crate) struct Requirements {

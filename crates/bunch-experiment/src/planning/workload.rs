@@ -2,20 +2,21 @@
 
 use std::collections::BTreeSet;
 
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 use bunch_tuning::PreferenceLoss;
 
+use crate::ExperimentError;
+use crate::declared::block::Block;
 use crate::declared::column::{JudgeName, Metric, PromptSet};
 use crate::declared::derived::DerivedModel;
-use crate::declared::experiment::Block;
 use crate::declared::scale::Scale;
-use crate::planning::cells::members;
 use crate::planning::checkpoints::Checkpoints;
 use crate::planning::estimate::Work;
+use crate::planning::members::members;
 use crate::planning::paper_data::{PaperData, PromptUse, TestSet};
+use crate::planning::run::Run;
 use crate::weighting::{DataNeed, Source, Weighting};
 use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
-use crate::{ExperimentError, Run};
 
 /// Bytes of a value in memory while it is merged.
 const MERGED_BYTES: f64 = 4.0;

@@ -9,19 +9,21 @@ use bunch_report::{
 use bunch_statistics::Estimate;
 
 use crate::ExperimentError;
+use crate::declared::block::Block;
 use crate::declared::column::Column;
-use crate::declared::experiment::{Block, Experiment, Row};
+use crate::declared::experiment::Experiment;
 use crate::declared::figure_spec::{Axes, Curve, Drawing, DrawingKind, Front, Plane, Selection};
+use crate::declared::row::Row;
 use crate::recording::front::hypervolume;
 use crate::recording::measurement::Measurement;
+use crate::recording::pool_data::PoolData;
 use crate::recording::prompts::PromptSheet;
-use crate::running::data::PoolData;
 
 mod diagrams;
 mod generation;
 
 /// What figures are drawn from.
-pub(crate) struct Drawn<'a> {
+pub(crate) struct Figures<'a> {
     experiment: &'a Experiment,
     spec: &'a TableSpec,
     cells: &'a [Cell],
@@ -48,7 +50,7 @@ fn both(name: &str, svg: String, png: Vec<u8>) -> [File; 2] {
     [(format!("{name}.svg"), svg.into_bytes()), (format!("{name}.png"), png)]
 }
 
-impl<'a> Drawn<'a> {
+impl<'a> Figures<'a> {
     pub(crate) fn new(
         experiment: &'a Experiment,
         spec: &'a TableSpec,

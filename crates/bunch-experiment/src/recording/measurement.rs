@@ -6,6 +6,8 @@ use bunch_search::Evaluation;
 use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 
+use crate::recording::items::Items;
+
 /// One metric of one model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -16,8 +18,8 @@ pub(crate) struct Score {
     pub(crate) stderr: f64,
     /// Test items.
     pub(crate) n: u64,
-    /// One character an item, in the order of the test set: 1 if it counts.
-    pub(crate) items: String,
+    /// Which items count, in the order of the test set.
+    pub(crate) items: Items,
 }
 
 impl Score {
@@ -28,26 +30,25 @@ impl Score {
             value: proportion.percent(),
             stderr: proportion.stderr_percent(),
             n: items.len() as u64,
-            items: items.iter().map(|&item| if item { '1' } else { '0' }).collect(),
+            items: Items(items.to_vec()),
         }
     }
 
     /// A number that is no share of items: it has no error of its own.
     pub(crate) fn number(value: f64) -> Self {
-        Self { value, stderr: 0.0, n: 0, items: String::new() }
+        Self { value, stderr: 0.0, n: 0, items: Items::default() }
     }
 
     /// The mean of scores over equally many items each: the share of all items together.
     pub(crate) fn mean(scores: &[&Score]) -> Option<Self> {
         let n = scores.first()?.n;
-        let items: String = scores.iter().map(|score| score.items.as_str()).collect();
-        let all: Vec<bool> = items.bytes().map(|item| item == b'1').collect();
+        let all: Vec<bool> = scores.iter().flat_map(|score| &score.items.0).copied().collect();
         scores.iter().all(|score| score.n == n).then(|| Self::of(&all))
     }
 
     /// The share behind the value.
     pub(crate) fn proportion(&self) -> Proportion {
-        Proportion::of(&self.items.bytes().map(|item| item == b'1').collect::<Vec<_>>())
+        Proportion::of(&self.items.0)
     }
 }
 
@@ -84,7 +85,7 @@ pub(crate) struct Sample {
 
 #[cfg(test)]
 mod tests {
-    use super::Score;
+    use super::*;
 
     #[test]
     fn the_mean_of_equal_sets_is_the_share_of_all_items() {
@@ -93,5 +94,37 @@ mod tests {
         assert_eq!(Score::mean(&[&a, &b]).unwrap().n, 8);
         assert_eq!(Score::mean(&[&a, &Score::of(&[true])]), None);
         assert_eq!(Score::mean(&[]), None);
+    }
+
+    #[test]
+    fn a_share_has_its_error_and_its_items() {
+        let score = Score::of(&[true, true, true, false]);
+        assert_eq!((score.value, score.n), (75.0, 4));
+        // 100 * sqrt(0.75 * 0.25 / 4).
+        assert!((score.stderr - 21.650_635).abs() < 1e-6, "{}", score.stderr);
+        assert_eq!(score.proportion().percent(), 75.0);
+        let number = Score::number(0.25);
+        assert_eq!((number.value, number.stderr, number.n, number.items), (0.25, 0.0, 0, Items::default()));
+    }
+
+    /// Cells of a cache are read back by later runs.
+    #[test]
+    fn a_measurement_is_in_files_what_it_was() {
+        let measurement = Measurement {
+            id: "address".into(),
+            block: "one".into(),
+            row: "ties".into(),
+            seed: 2,
+            scores: BTreeMap::from([("safe".into(), Score::of(&[true, false]))]),
+            detail: BTreeMap::from([("weight_1".into(), 0.1)]),
+            trace: vec![Evaluation { step: 0, point: vec![0.1], loss: 0.3, generation: 0, restart: 0 }],
+            weights_sha256: "weights".into(),
+            samples: vec![Sample { prompt: "p".into(), response: "r".into(), safe: false }],
+            wall_seconds: 1.5,
+        };
+        let text = serde_json::to_string(&measurement).unwrap();
+        let start = r#"{"id":"address","block":"one","row":"ties","seed":2,"scores":{"safe":{"value":50.0,"stderr":"#;
+        assert!(text.starts_with(start) && text.contains(r#""n":2,"items":"10"}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), measurement);
     }
 }

@@ -5,14 +5,15 @@ use bunch_lm::TokenId;
 use bunch_miniature::world::vocabulary;
 use bunch_report::{PageSection, Paragraph};
 
+use crate::ExperimentError;
 use crate::declared::figure_spec::{DrawingKind, PromptsPage};
 use crate::declared::scale::WorldKind;
-use crate::planning::cells::members;
-use crate::running::data::PoolData;
+use crate::planning::members::members;
+use crate::planning::run::Run;
+use crate::recording::pool_data::PoolData;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
 use crate::world::{GUARD, UNCENSORED};
-use crate::{ExperimentError, Run};
 
 /// What a page of prompts says.
 pub(crate) struct PromptSheet {

@@ -5,14 +5,12 @@ use std::collections::BTreeMap;
 use bunch_checkpoint::sha256_bytes;
 use bunch_report::{DataUse, ModelUse};
 
+use crate::ExperimentError;
 use crate::declared::column::{Column, Metric, PromptSet};
-use crate::planning::cells::{data_plan, helpers, members};
+use crate::planning::run::Run;
+use crate::recording::pool_data::PoolData;
 use crate::recording::prompts::PromptSheet;
-use crate::running::data::{PoolData, wire_name};
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
-use crate::world::{in_order, line};
-use crate::{ExperimentError, Run};
 
 /// What the manifest says beside the cells.
 pub(crate) struct Provenance {
@@ -36,14 +34,14 @@ impl Run {
     pub(crate) fn provenance(
         &self,
         benches: &[Workbench],
+        generated: Vec<(String, u64, PoolData)>,
         reused: Vec<bool>,
         wall_seconds: f64,
     ) -> Result<Provenance, ExperimentError> {
-        let generated = self.generated_data(benches)?;
         Ok(Provenance {
             command_line: self.options.command_line.clone(),
             device: self.options.device.clone(),
-            scale: self.variant.clone(),
+            scale: self.variant.to_string(),
             models: self.models_used(benches)?,
             data: self.data_used(benches, &generated),
             prompts: self.prompt_sheets(benches, &generated)?,
@@ -54,19 +52,9 @@ impl Run {
         })
     }
 
-    /// All models of the world that the experiment needs, with their ancestors, parents first.
-    pub(crate) fn members_used(&self, bench: &Workbench) -> Result<Vec<String>, ExperimentError> {
-        let pools = self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale));
-        let pools = pools.flat_map(|member| bench.ingredients(&member));
-        let mut used = Vec::new();
-        for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {
-            used.extend(line(&*bench.world, &member)?);
-        }
-        Ok(in_order(&*bench.world, &used))
-    }
-
     fn models_used(&self, benches: &[Workbench]) -> Result<Vec<ModelUse>, ExperimentError> {
-        let mut models = benches.first().map(|bench| bench.world.sources()).unwrap_or_default();
+        let sources = benches.first().map(|bench| bench.world.zoo().sources()).unwrap_or_default();
+        let mut models: Vec<ModelUse> = sources.into_iter().map(|(name, sha256)| ModelUse { name, sha256 }).collect();
         for bench in benches {
             for member in self.members_used(bench)? {
                 let name = format!("{member} seed {}", bench.seed);
@@ -78,22 +66,6 @@ impl Run {
             }
         }
         Ok(models)
-    }
-
-    fn generated_data(&self, benches: &[Workbench]) -> Result<Vec<(String, u64, PoolData)>, ExperimentError> {
-        let mut generated = Vec::new();
-        for bench in benches {
-            for (block, need) in self.data_needs() {
-                let data = data_plan(block, need, &self.scale, bench, &self.options.cache)?.load_or_make(bench)?;
-                let usual = DataNeed { pairs: self.scale.pairs, source: Source::Generated };
-                let name = match need {
-                    need if need == usual => block.name.clone(),
-                    DataNeed { pairs, source } => format!("{} ({pairs} pairs, {})", block.name, wire_name(&source)),
-                };
-                generated.push((name, bench.seed, data));
-            }
-        }
-        Ok(generated)
     }
 
     fn data_used(&self, benches: &[Workbench], generated: &[(String, u64, PoolData)]) -> Vec<DataUse> {

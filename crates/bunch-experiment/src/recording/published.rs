@@ -7,14 +7,15 @@ use std::path::Path;
 use bunch_report::{How, Published};
 
 use crate::ExperimentError;
-use crate::declared::experiment::{Experiment, Row};
+use crate::declared::experiment::Experiment;
+use crate::declared::row::Row;
 
 /// Columns of published values that say what a line is about and not what it says.
 const ABOUT: [&str; 3] = ["pool", "how", "source"];
 
 /// Reads `data/papers/<key>/<values>` below `root` and gives its numbers this experiment's names.
 ///
-/// A line is a row's if it agrees with every column that any row is told by: a row that says nothing of one wants it empty.
+/// A line is a row's if it agrees with every column that any row is identified by: a row that says nothing of one wants it empty.
 /// Where the file has a column `pool`, that is the block. What the file lacks is published as not found; columns that the
 /// file does not have are not published.
 pub(crate) fn load(root: &Path, experiment: &Experiment) -> Result<Vec<Published>, ExperimentError> {

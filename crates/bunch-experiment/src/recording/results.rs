@@ -7,20 +7,18 @@ use std::sync::{Mutex, MutexGuard};
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    BlockSpec, Cell, CellRun, ColumnSpec, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, Missing,
-    Output, Published, RowSpec, Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown,
-    findings_terminal, write_cells,
+    Cell, CellRun, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, Output, Published, Table,
+    TableSpec, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
 use crate::ExperimentError;
-use crate::declared::column::{Column, Metric};
-use crate::declared::experiment::{Experiment, Row};
-use crate::recording::figures::{Background, Drawn};
+use crate::declared::experiment::Experiment;
+use crate::declared::variant::Variant;
+use crate::recording::figures::{Background, Figures};
 use crate::recording::machine::this_machine;
 use crate::recording::measurement::Measurement;
 use crate::recording::provenance::Provenance;
 use crate::recording::{published, supplement};
-use crate::weighting::Weighting;
 
 /// The results folder of one experiment at one scale.
 pub(crate) struct Results<'a> {
@@ -51,69 +49,17 @@ pub(crate) struct Written {
     pub(crate) verdicts: String,
 }
 
-impl Experiment {
-    /// Why rows have no number in columns that show what a search reports, or where a task vector points.
-    fn without_number(&self) -> Vec<Missing> {
-        let reason = |row: &Row, column: &Column| match column.metric {
-            Metric::Detail if !matches!(row.weighting, Weighting::Evomm(_) | Weighting::Front(_)) => Some("no search"),
-            // The base's own task vector is zero.
-            Metric::TaskCosine | Metric::SignAgreement if row.weighting == Weighting::Member(0) => Some("no direction"),
-            _ => None,
-        };
-        let missing = |column: &Column, row: &Row| Missing {
-            row: row.name.clone(),
-            column: Some(column.name.clone()),
-            block: None,
-            reason: reason(row, column).unwrap_or_default().into(),
-        };
-        let of_column = |column| self.rows.iter().filter(move |row| reason(row, column).is_some());
-        self.columns.iter().flat_map(|column| of_column(column).map(move |row| missing(column, row))).collect()
-    }
-
-    /// The table's layout; `scale` goes into its title.
-    pub(crate) fn table_spec(&self, scale: &str) -> TableSpec {
-        TableSpec {
-            title: format!("{} ({scale})", self.title),
-            blocks: (self.blocks.iter())
-                .map(|block| BlockSpec {
-                    name: block.name.clone(),
-                    title: block.title.clone(),
-                    rows: block.rows.clone(),
-                })
-                .collect(),
-            rows: (self.rows.iter())
-                .map(|row| RowSpec {
-                    name: row.name.clone(),
-                    label: row.label.clone(),
-                    group: row.group.clone(),
-                    baseline: row.baseline.clone(),
-                    shape: row.shape,
-                })
-                .collect(),
-            columns: (self.columns.iter())
-                .map(|column| ColumnSpec {
-                    name: column.name.clone(),
-                    label: column.label.clone(),
-                    unit: column.unit.clone(),
-                    decimals: column.decimals,
-                })
-                .collect(),
-            missing: self.without_number(),
-        }
-    }
-}
-
 impl<'a> Results<'a> {
     pub(crate) fn new(
         root: &'a Path,
         folder: &Path,
         experiment: &'a Experiment,
-        scale: &str,
+        variant: &Variant,
         seeds: &[u64],
         spec_sha256: String,
     ) -> Result<Self, ExperimentError> {
         let listed = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
-        let spec = experiment.table_spec(&format!("{scale} scale, seeds {listed}"));
+        let spec = experiment.table_spec(&format!("{variant} scale, seeds {listed}"));
         let published = published::load(root, experiment)?;
         Ok(Self { root, folder: folder.into(), experiment, published, spec, seeds: seeds.to_vec(), spec_sha256 })
     }
@@ -164,9 +110,9 @@ impl<'a> Results<'a> {
             ("stages.csv".into(), supplement::stages(&provenance.generated).into_bytes()),
             ("samples.csv".into(), supplement::samples(measurements).into_bytes()),
         ];
-        let drawn = Drawn::new(self.experiment, &self.spec, &cells, &self.published)?;
+        let figures = Figures::new(self.experiment, &self.spec, &cells, &self.published)?;
         let Provenance { generated, prompts, .. } = &provenance;
-        files.extend(drawn.files(&Background { measurements, generated, prompts })?);
+        files.extend(figures.files(&Background { measurements, generated, prompts })?);
         fs::create_dir_all(&self.folder).map_err(ExperimentError::io(&self.folder))?;
         let manifest = self.manifest(measurements, provenance, &files)?;
         let _writing = between_writes();

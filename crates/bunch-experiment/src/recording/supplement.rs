@@ -6,8 +6,9 @@ use bunch_statistics::{PairedCounts, holm};
 
 use crate::ExperimentError;
 use crate::declared::experiment::Experiment;
-use crate::recording::measurement::{Measurement, Score};
-use crate::running::data::{PoolData, wire_name};
+use crate::declared::wire_name::wire_name;
+use crate::recording::measurement::Measurement;
+use crate::recording::pool_data::PoolData;
 
 /// Rows of CSV under a header.
 fn csv(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
@@ -42,14 +43,14 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
             .find(|other| other.row == *baseline && other.block == measurement.block && other.seed == measurement.seed);
         let Some(other) = other else { continue };
         for (column, score) in measurement.scores.iter().filter(|(_, score)| score.n > 0) {
-            let (row, other) = (items(score), items(&other.scores[column]));
+            let (row, other) = (&score.items.0, &other.scores[column].items.0);
             found.push(Difference {
                 block: measurement.block.clone(),
                 row: measurement.row.clone(),
                 baseline: baseline.clone(),
                 column: column.clone(),
                 seed: measurement.seed,
-                counts: PairedCounts::of(&row, &other)?,
+                counts: PairedCounts::of(row, other)?,
             });
         }
     }
@@ -90,10 +91,6 @@ pub(crate) fn differences(experiment: &Experiment, measurements: &[Measurement])
         "holm_p",
     ];
     Ok(csv(&header, lines))
-}
-
-fn items(score: &Score) -> Vec<bool> {
-    score.items.bytes().map(|item| item == b'1').collect()
 }
 
 /// How many questions entered each stage of the data generation, how many it kept, and why it dropped the others.

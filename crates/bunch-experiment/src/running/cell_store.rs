@@ -54,3 +54,52 @@ impl CellStore {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn measurement(id: &str) -> Measurement {
+        Measurement {
+            id: id.into(),
+            block: "one".into(),
+            row: "ties".into(),
+            seed: 0,
+            scores: BTreeMap::new(),
+            detail: BTreeMap::new(),
+            trace: Vec::new(),
+            weights_sha256: String::new(),
+            samples: Vec::new(),
+            wall_seconds: 0.0,
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_there_until_it_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = CellStore::new(folder.path());
+        assert_eq!(store.load("a").unwrap(), None);
+        store.save(&measurement("a")).unwrap();
+        store.save(&measurement("a")).unwrap();
+        assert_eq!(store.load("a").unwrap(), Some(measurement("a")));
+        assert_eq!(store.load("b").unwrap(), None);
+        store.remove("a").unwrap();
+        store.remove("a").unwrap();
+        assert_eq!(store.load("a").unwrap(), None);
+    }
+
+    #[test]
+    fn what_is_damaged_or_lies_elsewhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = CellStore::new(folder.path());
+        store.save(&measurement("a")).unwrap();
+        fs::rename(store.path("a"), store.path("b")).unwrap();
+        let error = store.load("b").unwrap_err().to_string();
+        assert!(error.contains("b.json: damaged cache entry (it says it is a)"), "{error}");
+        fs::write(store.path("b"), "{").unwrap();
+        let error = store.load("b").unwrap_err().to_string();
+        assert!(error.ends_with("; remove it to have it computed again"), "{error}");
+    }
+}

@@ -2,22 +2,23 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::path::PathBuf;
 
+use crate::ExperimentError;
 use crate::declared::scale::WorldKind;
-use crate::planning::cells::{CellPlan, cells, data_plan};
+use crate::declared::wire_name::wire_name;
+use crate::planning::cells::{CellPlan, cells};
 use crate::planning::checkpoints::Checkpoints;
 use crate::planning::estimate::{Gpu, Hardware, Utilisation, Work};
 use crate::planning::paper_data::PaperData;
 use crate::planning::requirements::Requirements;
+use crate::planning::run::Run;
+use crate::planning::tasks::{Address, PlannedTask, Task, bench_of};
 use crate::planning::workload::Workload;
 use crate::running::cell_store::CellStore;
-use crate::running::model_store::ModelStore;
-use crate::weighting::DataNeed;
-use crate::{ExperimentError, Run};
+use crate::running::executor::Executor;
 
 /// What a run would take; it displays as a report.
-pub struct Outlook {
+pub struct DryRun {
     title: String,
     kind: Kind,
 }
@@ -29,7 +30,7 @@ enum Kind {
 
 /// Where a cell will come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Whence {
+pub(crate) enum CellStatus {
     /// The cache.
     Cached,
     /// The run of an experiment before this one.
@@ -38,20 +39,13 @@ pub(crate) enum Whence {
     New,
 }
 
-/// What runs will have made by the time that another begins, by content address.
-#[derive(Default)]
-pub(crate) struct Made {
-    cells: BTreeSet<String>,
-    models: BTreeSet<String>,
-    data: BTreeSet<PathBuf>,
-    /// Models that weightings train.
-    tuned: BTreeSet<String>,
-}
+/// What runs will have made by the time that another begins.
+pub(crate) type Made = BTreeSet<Address>;
 
 /// A world whose models are made here.
 pub(crate) struct Training {
     /// Each cell by name, and where it will come from.
-    pub(crate) cells: Vec<(String, Whence)>,
+    pub(crate) cells: Vec<(String, CellStatus)>,
     pub(crate) merges: usize,
     /// Each model that is to be trained, with the steps that takes at most.
     pub(crate) models: Vec<(String, usize)>,
@@ -66,8 +60,8 @@ pub(crate) struct Training {
 
 impl Training {
     /// How many cells come from there.
-    pub(crate) fn count(&self, whence: Whence) -> usize {
-        self.cells.iter().filter(|(_, other)| *other == whence).count()
+    pub(crate) fn count(&self, status: CellStatus) -> usize {
+        self.cells.iter().filter(|(_, other)| *other == status).count()
     }
 }
 
@@ -97,18 +91,18 @@ impl Run {
     /// # Errors
     /// Files of the project that are missing or contradict each other, an unknown GPU; at the small scale, a pretrained model
     /// that is not there.
-    pub fn outlook(&self) -> Result<Outlook, ExperimentError> {
-        self.outlook_after(&mut Made::default())
+    pub fn dry_run(&self) -> Result<DryRun, ExperimentError> {
+        self.dry_run_after(&mut Made::default())
     }
 
     /// The same after others have `made` things; to these is added what this run will make.
-    pub(crate) fn outlook_after(&self, made: &mut Made) -> Result<Outlook, ExperimentError> {
+    pub(crate) fn dry_run_after(&self, made: &mut Made) -> Result<DryRun, ExperimentError> {
         let kind = match self.scale.world {
             WorldKind::Paper => Kind::Paper(Box::new(self.paper()?)),
             WorldKind::Miniature | WorldKind::Small => Kind::Trained(self.training(made)?),
         };
         let scale = &self.variant;
-        Ok(Outlook { title: format!("{} at scale {scale}: {}", self.name, self.experiment.title), kind })
+        Ok(DryRun { title: format!("{} at scale {scale}: {}", self.name, self.experiment.title), kind })
     }
 
     /// Refuses to run with the paper's own models: with the list of what is missing, if anything is.
@@ -147,57 +141,47 @@ impl Run {
     }
 
     fn training(&self, made: &mut Made) -> Result<Training, ExperimentError> {
-        let cache = &self.options.cache;
         let benches = self.benches()?;
-        let plans = cells(&self.experiment, &self.scale, &benches, cache)?;
-        let (store, tuned) = (CellStore::new(cache), ModelStore::new(cache));
+        let plans = cells(&self.experiment, &self.scale, &benches)?;
+        let store = CellStore::new(&self.options.cache);
         let fresh = self.options.fresh;
         let mut found = Vec::new();
         for plan in &plans {
             let is_cached = !fresh && store.load(&plan.id)?.is_some();
-            let is_new = made.cells.insert(plan.id.clone());
-            found.push(if is_cached {
-                Whence::Cached
-            } else if is_new {
-                Whence::New
-            } else {
-                Whence::Shared
+            let is_new = made.insert(Address::Cell(plan.id.clone()));
+            found.push(match (is_cached, is_new) {
+                (true, _) => CellStatus::Cached,
+                (_, true) => CellStatus::New,
+                _ => CellStatus::Shared,
             });
         }
-        let is_new = |whence: &Whence| *whence == Whence::New;
-        let missing: Vec<&CellPlan<'_>> =
-            plans.iter().zip(&found).filter(|(_, found)| is_new(found)).map(|(plan, _)| plan).collect();
+        let missing: Vec<&CellPlan<'_>> = (plans.iter().zip(&found))
+            .filter(|(_, status)| **status == CellStatus::New)
+            .map(|(plan, _)| plan)
+            .collect();
+        let executor = Executor::new(self, &benches, &missing);
         let (mut cost, mut merges) = (0, 0);
-        let (mut models, mut cached_models) = (Vec::new(), 0);
-        for (model, bench) in self.wanted(&benches, &missing)? {
-            let world = &benches[bench].world;
-            let is_new = made.models.insert(world.key(&model)?);
-            if !is_new || !fresh && world.is_cached(&model)? {
-                cached_models += 1;
-                continue;
+        let (mut models, mut cached_models, mut data) = (Vec::new(), 0, Vec::new());
+        for PlannedTask { task, output, .. } in self.tasks(&benches, &missing)? {
+            let bench = bench_of(&benches, task.seed());
+            // What is trained for a row is made on the way to its cell.
+            let makes = executor.tuned(&task).unwrap_or(output);
+            let is_first = matches!(makes, Address::Cell(_)) || made.insert(makes);
+            let is_made = !is_first || !fresh && executor.is_made(&task)?;
+            match &task {
+                Task::Train { .. } if is_made => cached_models += 1,
+                Task::Train { model, seed } => {
+                    models.push((format!("{model} seed {seed}"), bench.world.zoo().member(model)?.steps()))
+                }
+                Task::Generate { .. } if is_made => {}
+                Task::Generate { block, pairs, source, seed } => {
+                    data.push(format!("{block} seed {seed}: {pairs} pairs, {}", wire_name(source)));
+                }
+                Task::Cell { .. } if executor.tuned(&task).is_some() => {}
+                Task::Cell { block, row, .. } => merges += self.evaluations(block, row),
             }
-            let steps = world.steps(&model)?;
-            cost += steps as u64 * world.costs().step;
-            models.push((format!("{model} seed {}", benches[bench].seed), steps));
-        }
-        let mut data: Vec<String> = Vec::new();
-        for plan in &missing {
-            let bench = &benches[plan.bench];
-            let costs = bench.world.costs();
-            let evaluations = plan.row.weighting.evaluations(plan.block.experts.len());
-            let is_made = match &plan.trained {
-                Some(id) => !made.tuned.insert(id.clone()) || !fresh && tuned.contains(id),
-                None => false,
-            };
-            cost += if is_made { 0 } else { evaluations as u64 * costs.merge } + costs.evaluation;
-            merges += if plan.trained.is_some() { 0 } else { evaluations };
-            let Some(need) = plan.row.weighting.need(self.scale.pairs) else { continue };
-            let path = data_plan(plan.block, need, &self.scale, bench, cache)?.path;
-            let is_missing = fresh || !path.exists();
-            if made.data.insert(path) && is_missing {
-                cost += costs.data * need.pairs as u64 / self.scale.pairs.max(1) as u64;
-                data.push(data_name(&plan.block.name, need, bench.seed));
-            }
+            let is_free = is_made && !matches!(task, Task::Cell { .. });
+            cost += if is_free { 0 } else { self.cost(&task, bench, is_made)? };
         }
         let threads = self.threads(&benches);
         let cells = plans.iter().map(|plan| plan.name(&benches)).zip(found).collect();
@@ -205,12 +189,7 @@ impl Run {
     }
 }
 
-fn data_name(block: &str, need: DataNeed, seed: u64) -> String {
-    let source = crate::running::data::wire_name(&need.source);
-    format!("{block} seed {seed}: {} pairs, {source}", need.pairs)
-}
-
-impl Outlook {
+impl DryRun {
     /// What there is to train and to compute; `None` with the paper's own models.
     pub(crate) fn training(&self) -> Option<&Training> {
         match &self.kind {
@@ -230,7 +209,7 @@ impl Outlook {
     }
 }
 
-impl fmt::Display for Outlook {
+impl fmt::Display for DryRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         match &self.kind {
@@ -242,15 +221,15 @@ impl fmt::Display for Outlook {
 
 impl fmt::Display for Training {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cached = self.count(Whence::Cached);
+        let cached = self.count(CellStatus::Cached);
         writeln!(f, "Cells: {}, of which {cached} are cached", self.cells.len())?;
-        for (cell, whence) in &self.cells {
-            let told = match whence {
-                Whence::Cached => "cached",
-                Whence::Shared => "computed above",
-                Whence::New => "to be computed",
+        for (cell, status) in &self.cells {
+            let text = match status {
+                CellStatus::Cached => "cached",
+                CellStatus::Shared => "computed above",
+                CellStatus::New => "to be computed",
             };
-            writeln!(f, "  {cell}: {told}")?;
+            writeln!(f, "  {cell}: {text}")?;
         }
         let steps: usize = self.models.iter().map(|(_, steps)| steps).sum();
         let (train, cached) = (self.models.len(), self.cached_models);

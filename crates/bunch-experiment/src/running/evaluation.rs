@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_evaluation::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
-use bunch_llama::LlamaModel;
+use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
+use crate::declared::block::Block;
 use crate::declared::column::{Column, JudgeName, Metric, PromptSet};
-use crate::declared::experiment::Block;
 use crate::recording::measurement::{Sample, Score};
 use crate::workbench::Workbench;
 
@@ -109,3 +109,6 @@ fn items_of(bench: &Workbench, metric: Metric, prompts: &[String], outcome: &Saf
         _ => outcome.safe(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -4,8 +4,8 @@ use std::cell::OnceCell;
 
 use bunch_checkpoint::StateDict;
 use bunch_inspection::compare::{Measures, linear_cka};
-use bunch_llama::LlamaModel;
 use bunch_recipe::Pool;
+use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
 use crate::declared::column::{Metric, Part};

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 use bunch_checkpoint::{Checkpoint, ModelDirectory};
 
 use crate::ExperimentError;
+use crate::planning::tasks::Address;
+use crate::running::cache_lock::EntryLock;
 use crate::weighting::{Found, Weighted};
 
 /// A folder of models.
 pub(crate) struct ModelStore {
+    cache: PathBuf,
     folder: PathBuf,
-    /// One lock for each address: of two threads that want a model one trains it and the other waits.
-    locks: Mutex<BTreeMap<String, Arc<Mutex<()>>>>,
 }
 
 const HOW: &str = "found.json";
 
 impl ModelStore {
     pub(crate) fn new(cache: &Path) -> Self {
-        Self { folder: cache.join("tuned"), locks: Mutex::default() }
+        Self { cache: cache.into(), folder: cache.join("tuned") }
     }
 
     fn path(&self, id: &str) -> PathBuf {
@@ -39,13 +39,11 @@ impl ModelStore {
         id: &str,
         make: impl FnOnce() -> Result<Weighted, ExperimentError>,
     ) -> Result<Weighted, ExperimentError> {
-        let lock = {
-            let mut locks = self.locks.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-            locks.entry(id.to_owned()).or_default().clone()
-        };
-        let _guard = lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        // Of two threads or runs that want a model one trains it and the other waits.
+        let lock = EntryLock::acquire(&self.cache, &Address::Tuned(id.into()).to_string(), || ())?;
         let path = self.path(id);
         if path.exists() {
+            lock.made();
             return load(&path);
         }
         let made = make()?;
@@ -54,6 +52,7 @@ impl ModelStore {
         let how = serde_json::to_vec(&made.found).expect("plain data");
         directory.files = BTreeMap::from([(HOW.to_owned(), how)]);
         directory.write(&path)?;
+        lock.made();
         Ok(made)
     }
 

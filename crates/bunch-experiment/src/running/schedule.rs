@@ -1,4 +1,4 @@
-//! Runs jobs that wait for one another on several threads.
+//! Runs tasks that wait for one another on several threads.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,17 +7,17 @@ use std::sync::{Condvar, Mutex};
 use crate::ExperimentError;
 
 /// Something to be done once other things are.
-pub(crate) struct Job<'a> {
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
     pub(crate) name: String,
     /// Positions of earlier jobs that must be done first.
     pub(crate) after: Vec<usize>,
     /// Rough cost, in any unit, for the progress display.
     pub(crate) cost: u64,
-    pub(crate) run: Work<'a>,
 }
 
-/// What a job does.
-pub(crate) type Work<'a> = Box<dyn FnOnce(&dyn Worker) -> Result<(), ExperimentError> + Send + 'a>;
+/// Carries out the job at a position.
+pub(crate) type Carry<'a> = &'a (dyn Fn(usize, &dyn Worker) -> Result<(), ExperimentError> + Sync);
 
 /// What a job may tell of itself while it runs.
 pub(crate) trait Worker {
@@ -31,8 +31,8 @@ pub(crate) trait Watcher: Sync {
     fn start(&self, thread: usize, name: &str, cost: u64) -> Box<dyn Worker + '_>;
 }
 
-struct State<'a> {
-    waiting: Vec<Option<Job<'a>>>,
+struct State {
+    waiting: Vec<Option<Job>>,
     done: Vec<bool>,
     running: usize,
     error: Option<ExperimentError>,
@@ -42,9 +42,9 @@ struct State<'a> {
 ///
 /// After an error no further job starts; the first error is returned once the running ones have ended.
 pub(crate) fn run_jobs(
-    jobs: Vec<Job<'_>>,
-    threads: usize,
-    cores: usize,
+    jobs: Vec<Job>,
+    carry_out: Carry<'_>,
+    (threads, cores): (usize, usize),
     watcher: &dyn Watcher,
 ) -> Result<(), ExperimentError> {
     let done = vec![false; jobs.len()];
@@ -55,7 +55,7 @@ pub(crate) fn run_jobs(
             let (state, changed) = (&state, &changed);
             scope.spawn(move || {
                 let pool = rayon::ThreadPoolBuilder::new().num_threads(cores).build().expect("a thread pool");
-                pool.install(|| work(thread, state, changed, watcher));
+                pool.install(|| work(thread, state, changed, (carry_out, watcher)));
             });
         }
     });
@@ -72,7 +72,7 @@ pub(crate) fn panic_text(panic: &(dyn Any + Send)) -> String {
     text.unwrap_or_else(|| "no message".into())
 }
 
-fn work(thread: usize, state: &Mutex<State<'_>>, changed: &Condvar, watcher: &dyn Watcher) {
+fn work(thread: usize, state: &Mutex<State>, changed: &Condvar, (carry_out, watcher): (Carry<'_>, &dyn Watcher)) {
     let lock = || state.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
     let mut guard = lock();
     loop {
@@ -80,7 +80,7 @@ fn work(thread: usize, state: &Mutex<State<'_>>, changed: &Condvar, watcher: &dy
             changed.notify_all();
             return;
         }
-        let ready = |job: &Option<Job<'_>>| job.as_ref().is_some_and(|job| job.after.iter().all(|&i| guard.done[i]));
+        let ready = |job: &Option<Job>| job.as_ref().is_some_and(|job| job.after.iter().all(|&i| guard.done[i]));
         let Some(index) = guard.waiting.iter().position(ready) else {
             assert!(guard.running > 0, "jobs wait for each other in a circle");
             guard = changed.wait(guard).unwrap_or_else(|poisoned| poisoned.into_inner());
@@ -91,7 +91,7 @@ fn work(thread: usize, state: &Mutex<State<'_>>, changed: &Condvar, watcher: &dy
         drop(guard);
         let name = job.name;
         let worker = watcher.start(thread, &name, job.cost);
-        let result = catch_unwind(AssertUnwindSafe(|| (job.run)(&*worker)));
+        let result = catch_unwind(AssertUnwindSafe(|| carry_out(index, &*worker)));
         drop(worker);
         guard = lock();
         guard.running -= 1;
@@ -125,27 +125,34 @@ mod tests {
         }
     }
 
-    fn job<'a>(after: &[usize], run: impl FnOnce() -> Result<(), ExperimentError> + Send + 'a) -> Job<'a> {
-        Job { name: "job".into(), after: after.to_vec(), cost: 1, run: Box::new(move |_| run()) }
+    fn job(after: &[usize]) -> Job {
+        Job { name: "job".into(), after: after.to_vec(), cost: 1 }
     }
 
     #[test]
     fn every_job_runs_once_and_after_those_it_needs() {
         let order = Mutex::new(Vec::new());
-        let note = |index| {
-            let order = &order;
-            move || {
-                order.lock().unwrap().push(index);
-                Ok(())
-            }
+        let note = |index: usize, _: &dyn Worker| {
+            order.lock().unwrap().push(index);
+            Ok(())
         };
-        let jobs =
-            vec![job(&[], note(0)), job(&[0], note(1)), job(&[0], note(2)), job(&[1, 2], note(3)), job(&[], note(4))];
-        run_jobs(jobs, 3, 1, &Nobody).unwrap();
+        let jobs = vec![job(&[]), job(&[0]), job(&[0]), job(&[1, 2]), job(&[])];
+        run_jobs(jobs, &note, (3, 1), &Nobody).unwrap();
         let order = order.into_inner().unwrap();
         let at = |index| order.iter().position(|&i| i == index).unwrap();
         assert_eq!(order.len(), 5);
         assert!(at(0) < at(1) && at(0) < at(2) && at(1) < at(3) && at(2) < at(3));
+    }
+
+    #[test]
+    fn one_thread_takes_the_first_that_may_start() {
+        let order = Mutex::new(Vec::new());
+        let note = |index: usize, _: &dyn Worker| {
+            order.lock().unwrap().push(index);
+            Ok(())
+        };
+        run_jobs(vec![job(&[2]), job(&[]), job(&[]), job(&[0])], &note, (1, 1), &Nobody).unwrap();
+        assert_eq!(order.into_inner().unwrap(), [1, 2, 0, 3]);
     }
 
     #[test]
@@ -155,12 +162,16 @@ mod tests {
             ran.fetch_add(1, Ordering::SeqCst);
             Ok(())
         };
-        let fail = || Err(ExperimentError::UnknownScale { name: "tiny".into(), known: "miniature".into() });
-        let error = run_jobs(vec![job(&[], fail), job(&[0], count)], 2, 1, &Nobody).unwrap_err();
+        let fail = |index: usize, _: &dyn Worker| match index {
+            0 => Err(ExperimentError::UnknownScale { name: "tiny".into(), known: "miniature".into() }),
+            _ => count(),
+        };
+        let error = run_jobs(vec![job(&[]), job(&[0])], &fail, (2, 1), &Nobody).unwrap_err();
         assert_eq!(error.to_string(), "job");
         let source = std::error::Error::source(&error).expect("what happened to the job");
         assert_eq!(source.to_string(), "unknown scale `tiny`: this experiment has miniature");
-        let error = run_jobs(vec![job(&[], || panic!("oh")), job(&[0], count)], 1, 1, &Nobody).unwrap_err();
+        let panic = |index: usize, _: &dyn Worker| if index == 0 { panic!("oh") } else { count() };
+        let error = run_jobs(vec![job(&[]), job(&[0])], &panic, (1, 1), &Nobody).unwrap_err();
         assert_eq!(error.to_string(), "job: the program failed: oh");
         assert_eq!(ran.load(Ordering::SeqCst), 0);
     }

@@ -1,120 +1,108 @@
-//! What a run's cells score.
+//! Finds the model of a row and measures it.
 
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
-use std::time::Instant;
 
-use bunch_checkpoint::sha256_of_state_dict;
 use bunch_recipe::Pool;
 
+use crate::ExperimentError;
 use crate::criterion::Criterion;
-use crate::declared::column::Metric;
+use crate::declared::block::Block;
+use crate::declared::column::{Column, Metric};
+use crate::declared::row::Row;
 use crate::front_search::Fronts;
-use crate::planning::cells::CellPlan;
-use crate::recording::measurement::{Measurement, Score};
-use crate::running::data::PoolData;
+use crate::recording::measurement::{Sample, Score};
+use crate::recording::pool_data::PoolData;
 use crate::running::evaluation::Evaluation;
 use crate::running::likeness::Likeness;
-use crate::running::model_store::ModelStore;
-use crate::running::schedule::Worker;
-use crate::weighting::{DataNeed, Weighted};
+use crate::weighting::Weighted;
 use crate::workbench::Workbench;
-use crate::{ExperimentError, Run};
 
-/// A pool ready to be merged, and the data that rows look at.
+/// A pool ready to be merged.
 pub(crate) struct PreparedPool {
-    pub(crate) pool: Pool,
-    pub(crate) data: BTreeMap<DataNeed, PoolData>,
-    pub(crate) fronts: Fronts,
+    pool: Pool,
+    /// Fronts that rows of the pool have found.
+    fronts: Fronts,
 }
 
-impl Run {
-    /// Finds a row's model and measures it.
-    pub(crate) fn measure(
-        &self,
-        plan: &CellPlan<'_>,
-        bench: &Workbench,
-        prepared: &PreparedPool,
-        models: &ModelStore,
-        worker: &dyn Worker,
-    ) -> Result<Measurement, ExperimentError> {
-        let start = Instant::now();
-        let data = plan.row.weighting.need(self.scale.pairs).map(|need| &prepared.data[&need]);
-        let (safety, expert) = match data {
+impl PreparedPool {
+    /// The pool of these models, which must have been trained before; the first is the base.
+    pub(crate) fn load(bench: &Workbench, members: &[String]) -> Result<Self, ExperimentError> {
+        let mut models = members.iter().map(|member| bench.weights(member)).collect::<Result<Vec<_>, _>>()?;
+        let base = models.remove(0);
+        Ok(Self { pool: Pool::new(base, models)?, fronts: Fronts::default() })
+    }
+}
+
+/// A row of a block with one seed, and what it is scored with.
+pub(crate) struct Scoring<'a> {
+    pub(crate) bench: &'a Workbench,
+    pub(crate) block: &'a Block,
+    pub(crate) row: &'a Row,
+    pub(crate) columns: &'a [Column],
+    /// The tasks whose dev accuracy selects among models.
+    pub(crate) tasks: &'a [String],
+    pub(crate) prepared: &'a PreparedPool,
+    /// What the row's search looks at, where that is generated.
+    pub(crate) data: Option<&'a PoolData>,
+}
+
+impl Scoring<'_> {
+    /// Finds the row's model; `progress` hears of every merge that was scored.
+    pub(crate) fn find(&self, progress: &mut dyn FnMut()) -> Result<Weighted, ExperimentError> {
+        let (safety, expert) = match self.data {
             Some(data) => (data.safety_pairs(), data.expert_pairs()),
             None => Default::default(),
         };
-        let tasks = self.experiment.selection(plan.block);
         let criterion = Criterion {
-            pool: &prepared.pool,
-            bench,
+            pool: &self.prepared.pool,
+            bench: self.bench,
             safety: &safety,
             expert: &expert,
-            tasks: &tasks,
-            fronts: &prepared.fronts,
+            tasks: self.tasks,
+            fronts: &self.prepared.fronts,
         };
-        let merge_cost = bench.world.costs().merge;
-        let all = plan.row.weighting.evaluations(plan.block.experts.len());
-        let mut scored = 0;
-        let name = format!("{}/{}", plan.block.name, plan.row.name);
-        let mut find = || {
-            plan.row.weighting.find(&criterion, &name, bench.seed, &mut || {
-                scored += 1;
-                worker.progress(&format!("merge {scored} of {all}"), scored as u64 * merge_cost);
-            })
-        };
-        let weighted = match &plan.trained {
-            Some(id) => models.load_or_make(id, find)?,
-            None => find()?,
-        };
-        worker.progress("evaluating", scored as u64 * merge_cost);
-        let model = bench.model(&weighted.weights)?;
-        let mut evaluation = Evaluation::new(bench, &model);
-        let scores = self.scores(plan, bench, &prepared.pool, &weighted, &mut evaluation)?;
-        Ok(Measurement {
-            id: plan.id.clone(),
-            block: plan.block.name.clone(),
-            row: plan.row.name.clone(),
-            seed: bench.seed,
-            scores,
-            weights_sha256: sha256_of_state_dict(&weighted.weights),
-            detail: weighted.found.detail,
-            trace: weighted.found.trace,
-            samples: evaluation.samples(),
-            wall_seconds: start.elapsed().as_secs_f64(),
-        })
+        let name = format!("{}/{}", self.block.name, self.row.name);
+        self.row.weighting.find(&criterion, &name, self.bench.seed, progress)
     }
 
-    /// Scores by column.
-    pub(crate) fn scores(
+    /// Scores of a model by column, and some of what it said.
+    pub(crate) fn measure(
         &self,
-        plan: &CellPlan<'_>,
-        bench: &Workbench,
-        pool: &Pool,
+        weighted: &Weighted,
+    ) -> Result<(BTreeMap<String, Score>, Vec<Sample>), ExperimentError> {
+        let model = self.bench.model(&weighted.weights)?;
+        let mut evaluation = Evaluation::new(self.bench, &model);
+        let scores = self.scores(weighted, &mut evaluation)?;
+        Ok((scores, evaluation.samples()))
+    }
+
+    fn scores(
+        &self,
         weighted: &Weighted,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<BTreeMap<String, Score>, ExperimentError> {
         let likeness = Likeness {
-            bench,
-            pool,
+            bench: self.bench,
+            pool: &self.prepared.pool,
             weights: &weighted.weights,
             model: evaluation.model(),
-            part: plan.block.part.clone().unwrap_or_default(),
+            part: self.block.part.clone().unwrap_or_default(),
             states: OnceCell::new(),
         };
         let mut scores = BTreeMap::new();
-        for column in &self.experiment.columns {
+        for column in self.columns {
             let score = match (column.to, &column.key) {
                 (Some(to), _) => likeness.score(column.metric, to)?,
                 (_, Some(key)) => weighted.found.detail.get(key).map(|&value| Score::number(value)),
-                _ => evaluation.score(plan.block, column)?,
+                _ => evaluation.score(self.block, column)?,
             };
             scores.extend(score.map(|score| (column.name.clone(), score)));
         }
-        for column in self.experiment.columns.iter().filter(|column| column.metric == Metric::Mean) {
+        for column in self.columns.iter().filter(|column| column.metric == Metric::Mean) {
             let of: Vec<&Score> = column.of.iter().filter_map(|name| scores.get(name)).collect();
             let mean = Score::mean(&of).ok_or_else(|| ExperimentError::Inconsistent {
-                path: self.name().into(),
+                path: format!("{}/{}", self.block.name, self.row.name).into(),
                 what: format!("column `{}`: its columns have test sets of different sizes", column.name),
             })?;
             scores.insert(column.name.clone(), mean);

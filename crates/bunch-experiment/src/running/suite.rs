@@ -5,11 +5,15 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::time::Instant;
 
-use crate::running::dry_run::{Made, Outlook, Whence, minutes};
+use crate::ExperimentError;
+use crate::declared::experiment::{Experiment, list_experiments};
+use crate::declared::variant::Variant;
+use crate::planning::run::{Options, Run};
+use crate::running::cache_lock::CacheUse;
+use crate::running::dry_run::{CellStatus, DryRun, Made, minutes};
+use crate::running::execution::Finished;
 use crate::running::progress::Bars;
-use crate::running::run::lock;
 use crate::running::schedule::panic_text;
-use crate::{Experiment, ExperimentError, Finished, Options, Run, list_experiments};
 
 /// Experiments that are carried out one after another; it displays as what there is to do.
 ///
@@ -24,7 +28,7 @@ pub struct Suite {
 
 struct Planned {
     run: Run,
-    outlook: Outlook,
+    dry_run: DryRun,
 }
 
 /// An experiment that could not be carried out.
@@ -33,7 +37,7 @@ pub struct Failure {
     /// `<paper>/<item>`.
     pub name: String,
     /// The scale, and what was changed about it, as far as that is known.
-    pub variant: String,
+    pub variant: Variant,
     /// Why.
     pub error: ExperimentError,
 }
@@ -50,7 +54,7 @@ impl Suite {
                 Ok(run) => runs.push(run),
                 Err(ExperimentError::UnknownScale { .. }) => left_out.push(name),
                 Err(error @ (ExperimentError::Option { .. } | ExperimentError::Llama(_))) => return Err(error),
-                Err(error) => failures.push(Failure { name, variant: options.scale.clone(), error }),
+                Err(error) => failures.push(Failure { name, variant: Variant::of(&*options.scale), error }),
             }
         }
         if runs.is_empty() && failures.is_empty() {
@@ -74,8 +78,8 @@ impl Suite {
         let mut made = Made::default();
         for run in runs {
             // A folder in the way is better known before anything is computed.
-            match run.check_place().and_then(|()| run.outlook_after(&mut made)) {
-                Ok(outlook) => planned.push(Planned { run, outlook }),
+            match run.check_place().and_then(|()| run.dry_run_after(&mut made)) {
+                Ok(dry_run) => planned.push(Planned { run, dry_run }),
                 Err(error) => failures.push(Failure { name: run.name, variant: run.variant, error }),
             }
         }
@@ -91,23 +95,22 @@ impl Suite {
     /// time. `ended` hears of each that began.
     ///
     /// # Errors
-    /// A cache that cannot be used, or emptied where everything is to be made anew.
+    /// A cache that cannot be used, or emptied where everything is to be made again.
     pub fn execute(
         self,
         ended: &mut dyn FnMut(&Run, &Result<Finished, ExperimentError>),
     ) -> Result<Vec<Failure>, ExperimentError> {
         let Self { planned, mut failures, .. } = self;
         let Some(first) = planned.first() else { return Ok(failures) };
-        let _lock = lock(&first.run.options.cache)?;
-        // All at once: what one experiment has made anew, the next one shares.
-        for Planned { run, .. } in planned.iter().filter(|plan| plan.run.options.fresh) {
-            run.forget(&run.benches()?)?;
-        }
-        let bars = Bars::new(planned.iter().map(|plan| plan.outlook.threads()).max().unwrap_or(1));
-        let mut later: u64 = planned.iter().map(|plan| plan.outlook.cost()).sum();
+        let options = &first.run.options;
+        // All at once: what one experiment has made again, the next one shares.
+        let forget = || planned.iter().try_for_each(|Planned { run, .. }| run.forget(&run.benches()?));
+        let _use = CacheUse::begin(&options.cache, options.fresh, forget)?;
+        let bars = Bars::new(planned.iter().map(|plan| plan.dry_run.threads()).max().unwrap_or(1));
+        let mut later: u64 = planned.iter().map(|plan| plan.dry_run.cost()).sum();
         let count = planned.len();
-        for (index, Planned { run, outlook }) in planned.into_iter().enumerate() {
-            later -= outlook.cost();
+        for (index, Planned { run, dry_run }) in planned.into_iter().enumerate() {
+            later -= dry_run.cost();
             bars.say(format!("({} of {count}: {})", index + 1, run.name));
             let start = Instant::now();
             let carried_out = catch_unwind(AssertUnwindSafe(|| {
@@ -128,13 +131,13 @@ impl fmt::Display for Suite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (mut cells, mut cached, mut shared, mut new) = (0, 0, 0, 0);
         let (mut models, mut data, mut merges, mut cost, mut threads) = (0, 0, 0, 0, 1);
-        for Planned { run, outlook } in &self.planned {
-            let Some(training) = outlook.training() else {
-                writeln!(f, "{outlook}\n")?;
+        for Planned { run, dry_run } in &self.planned {
+            let Some(training) = dry_run.training() else {
+                writeln!(f, "{dry_run}\n")?;
                 continue;
             };
             let [here_cached, here_shared, here_new] =
-                [Whence::Cached, Whence::Shared, Whence::New].map(|w| training.count(w));
+                [CellStatus::Cached, CellStatus::Shared, CellStatus::New].map(|w| training.count(w));
             let (name, here) = (&run.name, training.cells.len());
             writeln!(
                 f,
@@ -145,14 +148,14 @@ impl fmt::Display for Suite {
             (merges, cost, threads) = (merges + training.merges, cost + training.cost, threads.max(training.threads));
         }
         for Failure { name, error, .. } in &self.failures {
-            // What to do about it is told with the error, at the end.
+            // What to do about it is printed with the error, at the end.
             let error = error.to_string();
             writeln!(f, "{name:30} cannot be run: {}", error.lines().next().unwrap_or_default())?;
         }
         if !self.left_out.is_empty() {
             writeln!(f, "Without this scale: {}", self.left_out.join(", "))?;
         }
-        let experiments = self.planned.iter().filter(|plan| plan.outlook.training().is_some()).count();
+        let experiments = self.planned.iter().filter(|plan| plan.dry_run.training().is_some()).count();
         if experiments == 0 {
             return write!(f, "Experiments: {}", self.planned.len());
         }

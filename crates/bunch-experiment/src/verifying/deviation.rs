@@ -37,8 +37,7 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// Columns that tell one line of a file from others, for those files that a line may be missing from; of other files the lines
-/// are told by their numbers.
+/// Columns that identify a line of a file, for those files that a line may be missing from; in other files its number does.
 fn key_columns(file: &str) -> &'static [&'static str] {
     match file {
         "cells.csv" => &["block", "row", "column", "seed"],
@@ -128,14 +127,14 @@ mod tests {
 
     const CELLS: &str = "block,row,column,seed,value,cell_id\np,a,c,0,1.5,x\np,b,c,0,2.5,y\n";
 
-    fn told(file: &str, expected: &str, got: &str) -> Vec<String> {
+    fn found(file: &str, expected: &str, got: &str) -> Vec<String> {
         csv_deviations(file, expected, got, &["cell_id"]).unwrap().iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn a_difference_has_file_row_and_column() {
-        assert!(told("cells.csv", CELLS, &CELLS.replace(",y", ",z")).is_empty());
-        let got = told("cells.csv", CELLS, &CELLS.replace("1.5", "1.25").replace("2.5", ""));
+        assert!(found("cells.csv", CELLS, &CELLS.replace(",y", ",z")).is_empty());
+        let got = found("cells.csv", CELLS, &CELLS.replace("1.5", "1.25").replace("2.5", ""));
         assert_eq!(
             got,
             [
@@ -144,21 +143,21 @@ mod tests {
             ]
         );
         let claims = "claim,verdict,seed\nc,holds,0\nc,holds,1\n";
-        let got = told("claims.csv", claims, &claims.replace("holds", "partly"));
+        let got = found("claims.csv", claims, &claims.replace("holds", "partly"));
         assert_eq!(got, ["claims.csv, c, verdict: expected holds, got partly"], "once for the claim");
-        let got = told("stages.csv", "stage,n\nwanted,3\nasked,5\n", "stage,n\nwanted,3\nasked,6\n");
+        let got = found("stages.csv", "stage,n\nwanted,3\nasked,5\n", "stage,n\nwanted,3\nasked,6\n");
         assert_eq!(got, ["stages.csv, line 3, n: expected 5, got 6"]);
     }
 
     #[test]
-    fn lines_and_columns_that_only_one_has_are_told() {
-        let got = told("cells.csv", CELLS, &CELLS.replace("p,a", "q,a"));
+    fn lines_and_columns_that_only_one_has_are_found() {
+        let got = found("cells.csv", CELLS, &CELLS.replace("p,a", "q,a"));
         assert_eq!(
             got,
             ["cells.csv, p/a/c/0: expected a line, got none", "cells.csv, q/a/c/0: expected no line, got one"]
         );
-        assert_eq!(told("x.csv", "a\n1\n", "b\n1\n"), ["x.csv, columns: expected a, got b"]);
-        assert_eq!(told("x.csv", "a\n1\n2\n", "a\n1\n"), ["x.csv, line 3: expected a line, got none"]);
+        assert_eq!(found("x.csv", "a\n1\n", "b\n1\n"), ["x.csv, columns: expected a, got b"]);
+        assert_eq!(found("x.csv", "a\n1\n2\n", "a\n1\n"), ["x.csv, line 3: expected a line, got none"]);
         let twice = format!("{CELLS}p,a,c,0,9,x\n");
         let error = csv_deviations("cells.csv", CELLS, &twice, &[]).unwrap_err().to_string();
         assert_eq!(error, "line appears twice: cells.csv: p/a/c/0");

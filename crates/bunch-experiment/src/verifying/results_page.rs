@@ -8,9 +8,13 @@ use bunch_report::{
     Cell, Finding, Listing, Measured, Page, PageFigure, PageItem, PagePart, Table, evaluate, read_cells,
 };
 
+use crate::ExperimentError;
+use crate::declared::experiment::{Experiment, list_experiments};
+use crate::declared::figure_spec::{Drawing, DrawingKind};
+use crate::declared::variant::Variant;
+use crate::planning::run::Options;
 use crate::recording::published;
 use crate::verifying::verification::{Committed, ResultsPlace};
-use crate::{Drawing, DrawingKind, Experiment, ExperimentError, Options, list_experiments};
 
 /// Folders of experiments in the order of the page, and the headings of their parts.
 const PARTS: [(&str, &str); 3] = [
@@ -21,7 +25,7 @@ const PARTS: [(&str, &str); 3] = [
 
 /// What the page is.
 const ABOUT: &str = "Merging an aligned language model with others may cost its safety. Two papers measured that, and proposed \
-    remedies. This page has every table and figure of both, measured anew with bunch, beside the papers' own numbers where these \
+    remedies. This page has every table and figure of both, measured again with bunch, beside the papers' own numbers where these \
     are known, and says of each claim whether it holds here, by how much, how sure that is, on what data, and with which command.";
 
 /// What the miniature world is.
@@ -53,6 +57,7 @@ const SHORT: usize = 12;
 /// A scale that no experiment has, an experiment that cannot be read, results that are not what their manifest says or were
 /// made from another version of the experiment.
 pub fn results_page(root: &Path, results: &Path, variant: &str, options: &Options) -> Result<Page, ExperimentError> {
+    let scale = variant.parse::<Variant>()?.scale;
     let names = list_experiments(root)?;
     let mut folders: Vec<&str> = PARTS.iter().map(|(folder, _)| *folder).collect();
     let folder_of = |name: &str| name.split('/').next().unwrap_or_default().to_owned();
@@ -64,7 +69,7 @@ pub fn results_page(root: &Path, results: &Path, variant: &str, options: &Option
         for name in names.iter().filter(|name| folder_of(name) == folder) {
             let experiment = Experiment::load(root, name)?;
             known.extend(experiment.scale.keys().cloned());
-            if !experiment.scale.keys().any(|scale| is_of(variant, scale)) {
+            if !experiment.scale.contains_key(&scale) {
                 continue;
             }
             if experiment.paper.key == folder {
@@ -82,14 +87,9 @@ pub fn results_page(root: &Path, results: &Path, variant: &str, options: &Option
         return Err(ExperimentError::UnknownScale { name: variant.into(), known });
     }
     let mut introduction = vec![ABOUT.to_owned()];
-    introduction.extend(is_of(variant, "miniature").then(|| MINIATURE.to_owned()));
+    introduction.extend((scale == "miniature").then(|| MINIATURE.to_owned()));
     introduction.extend(WORDS.map(String::from));
-    Ok(Page { title: format!("Merging and safety, measured anew ({variant} scale)"), introduction, parts })
-}
-
-/// Whether a results folder is of a scale: its name is the scale's, or goes on with what was changed about it.
-pub(crate) fn is_of(variant: &str, scale: &str) -> bool {
-    variant.strip_prefix(scale).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
+    Ok(Page { title: format!("Merging and safety, measured again ({variant} scale)"), introduction, parts })
 }
 
 fn item(root: &Path, results: &Path, place: &ResultsPlace, options: &Options) -> Result<PageItem, ExperimentError> {
@@ -112,7 +112,7 @@ fn measured(root: &Path, committed: &Committed) -> Result<Measured, ExperimentEr
     let checked = committed.check()?;
     if let Some(deviation) = checked.deviations.first() {
         let (path, more) = (committed.folder.clone(), checked.deviations.len() - 1);
-        let what = format!("{deviation}; differences beyond this one: {more} (`bunch verify` tells them)");
+        let what = format!("{deviation}; differences beyond this one: {more} (`bunch verify` shows them)");
         return Err(ExperimentError::Inconsistent { path, what });
     }
     let read = |name: &str| {

@@ -8,7 +8,7 @@ use bunch_statistics::Estimate;
 use serde::Deserialize;
 
 use crate::ExperimentError;
-use crate::planning::checkpoints::read_toml;
+use crate::declared::toml_file::read_toml;
 use crate::verifying::deviation::Deviation;
 
 /// `data/verification.toml`, which says what each number means.
@@ -68,9 +68,9 @@ impl Tolerance {
             let (Some(committed), Some(got)) = (estimate(&expected), estimate(&made)) else { continue };
             let allowed = self.allowed(&expected, committed.mean, committed.half_width);
             if (got.mean - committed.mean).abs() > allowed {
-                let told = format!("{:.4} ± {allowed:.4}", committed.mean);
+                let expected = format!("{:.4} ± {allowed:.4}", committed.mean);
                 let place = [FILE, &name, "mean of value over seeds"];
-                deviations.push(Deviation::new(place, told, format!("{:.4}", got.mean)));
+                deviations.push(Deviation::new(place, expected, format!("{:.4}", got.mean)));
             }
         }
         Ok(deviations)
@@ -88,7 +88,7 @@ mod tests {
         Cell { row, column, block, seed, value, stderr: 0.0, n, cell_id, detail: BTreeMap::new() }
     }
 
-    fn told(expected: &[Cell], got: &[Cell]) -> Vec<String> {
+    fn found(expected: &[Cell], got: &[Cell]) -> Vec<String> {
         TOLERANCE.deviations(expected, got).unwrap().iter().map(ToString::to_string).collect()
     }
 
@@ -96,30 +96,30 @@ mod tests {
     fn means_agree_within_points_or_the_interval() {
         // One seed: the points alone.
         let one = [cell("a", 0, 50.0, 100)];
-        assert!(told(&one, &[cell("a", 0, 55.0, 100)]).is_empty());
+        assert!(found(&one, &[cell("a", 0, 55.0, 100)]).is_empty());
         assert_eq!(
-            told(&one, &[cell("a", 0, 55.5, 100)]),
+            found(&one, &[cell("a", 0, 55.5, 100)]),
             ["cells.csv, p/a/c, mean of value over seeds: expected 50.0000 ± 5.0000, got 55.5000"]
         );
         // Two seeds that are far apart: t of one degree of freedom times the standard error, 12.706 x 10.
         let two = [cell("a", 0, 40.0, 100), cell("a", 1, 60.0, 100)];
-        assert!(told(&two, &[cell("a", 0, 170.0, 100), cell("a", 1, 180.0, 100)]).is_empty());
-        assert_eq!(told(&two, &[cell("a", 0, 170.0, 100), cell("a", 1, 186.0, 100)]).len(), 1);
+        assert!(found(&two, &[cell("a", 0, 170.0, 100), cell("a", 1, 180.0, 100)]).is_empty());
+        assert_eq!(found(&two, &[cell("a", 0, 170.0, 100), cell("a", 1, 186.0, 100)]).len(), 1);
         // What is no share of items has no points.
         let number = [cell("a", 0, 0.5, 0)];
-        assert!(told(&number, &[cell("a", 0, 0.54, 0)]).is_empty());
-        assert_eq!(told(&number, &[cell("a", 0, 0.56, 0)]).len(), 1);
+        assert!(found(&number, &[cell("a", 0, 0.54, 0)]).is_empty());
+        assert_eq!(found(&number, &[cell("a", 0, 0.56, 0)]).len(), 1);
     }
 
     #[test]
     fn places_seeds_and_sizes_are_the_same() {
         let expected = [cell("a", 0, 50.0, 100)];
         assert_eq!(
-            told(&expected, &[cell("a", 0, 50.0, 99)]),
+            found(&expected, &[cell("a", 0, 50.0, 99)]),
             ["cells.csv, p/a/c, items by seed: expected {0: 100}, got {0: 99}"]
         );
-        assert_eq!(told(&expected, &[cell("a", 1, 50.0, 100)]).len(), 1);
-        assert_eq!(told(&expected, &[cell("b", 0, 50.0, 100)]).len(), 2, "one is missing, and one is extra");
+        assert_eq!(found(&expected, &[cell("a", 1, 50.0, 100)]).len(), 1);
+        assert_eq!(found(&expected, &[cell("b", 0, 50.0, 100)]).len(), 2, "one is missing, and one is extra");
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use bunch_report::{Comparison, Finding, MANIFEST_FILE, Manifest, TableSpec, evaluate, findings_csv, read_cells};
 
+use crate::ExperimentError;
+use crate::declared::experiment::list_experiments;
+use crate::declared::variant::Variant;
+use crate::planning::run::{Options, Run};
 use crate::recording::machine::this_machine;
 use crate::recording::results::count_verdicts;
 use crate::verifying::deviation::{Deviation, csv_deviations};
-use crate::verifying::results_page::is_of;
 use crate::verifying::tolerance::Tolerance;
-use crate::{Experiment, ExperimentError, Options, Run, list_experiments};
 
 /// A results folder that is to be verified.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -64,9 +66,8 @@ impl Selection {
 }
 
 /// Whether a folder's name says that something was changed about the scale: git ignores these.
-fn is_quick_look(variant: &str) -> bool {
-    let ends = ["-ndarray", "-wgpu"];
-    variant.contains("-limit-") || variant.contains("-seeds-") || ends.iter().any(|end| variant.ends_with(end))
+fn is_quick_look(folder: &str) -> bool {
+    folder.parse::<Variant>().is_ok_and(|variant| variant.is_changed())
 }
 
 /// Every `<paper>/<item>/<variant>` below `results`.
@@ -129,19 +130,16 @@ impl Committed {
         let path = folder.join(MANIFEST_FILE);
         let text = fs::read_to_string(&path).map_err(ExperimentError::io(&path))?;
         let manifest = Manifest::from_json(&text, &path.to_string_lossy())?;
-        let experiment = Experiment::load(root, &place.name)?;
-        let variant = &place.variant;
-        let scale = experiment.scale.keys().filter(|scale| is_of(variant, scale)).max_by_key(|scale| scale.len());
-        let limit = variant.split_once("-limit-").map(|(_, rest)| rest.split('-').next().unwrap_or_default());
+        let variant: Variant = place.variant.parse()?;
         let options = Options {
-            scale: scale.unwrap_or(variant).clone(),
+            scale: variant.scale.clone(),
             seeds: Some(manifest.seeds.clone()),
-            limit: limit.and_then(|limit| limit.parse().ok()),
+            limit: variant.limit,
             device: manifest.device.clone(),
             ..options.clone()
         };
         let run = Run::new(root, &place.name, options)?;
-        if run.variant() != variant || manifest.scale != *variant {
+        if *run.variant() != variant || manifest.scale != place.variant {
             let what = format!(
                 "it holds results at `{}`, of seeds and a device for which the folder is `{}`",
                 manifest.scale,
@@ -157,7 +155,7 @@ impl Committed {
         &self.place
     }
 
-    /// The run that makes the same results anew, in the folder of results of the options.
+    /// The run that makes the same results again, in the folder of results of the options.
     pub fn run(&self) -> &Run {
         &self.run
     }
@@ -190,7 +188,7 @@ impl Committed {
         let read = |name: &str| {
             fs::read_to_string(self.folder.join(name)).map_err(ExperimentError::io(self.folder.join(name)))
         };
-        // What is missing was told above.
+        // What is missing is among the deviations already.
         let (Ok(cells), Ok(claims)) = (read("cells.csv"), read("claims.csv")) else { return Ok(checked) };
         let spec = self.run.experiment.table_spec(&self.place.variant);
         let evaluated =
@@ -199,7 +197,7 @@ impl Committed {
         match evaluated.map_err(ExperimentError::from).and_then(|findings| Ok((compared(&findings)?, findings))) {
             Ok((deviations, findings)) => {
                 checked.deviations.extend(deviations);
-                checked.claims = findings.iter().map(|finding| told_claim(finding, &spec)).collect();
+                checked.claims = findings.iter().map(|finding| claim_lines(finding, &spec)).collect();
                 checked.verdicts = count_verdicts(&findings);
             }
             // A file that was changed may be no file of cells any more.
@@ -222,11 +220,11 @@ impl Committed {
         let names =
             |manifest: &Manifest| manifest.outputs.iter().map(|output| output.path.clone()).collect::<BTreeSet<_>>();
         let (old_names, new_names) = (names(&self.manifest), names(&new));
-        let told = |name: &String, expected: &str, got: &str| Deviation::new([name, "", ""], expected, got);
+        let deviation = |name: &String, expected: &str, got: &str| Deviation::new([name, "", ""], expected, got);
         let mut deviations: Vec<Deviation> = Vec::new();
-        deviations.extend(new_names.difference(&old_names).map(|name| told(name, "this file", "none")));
+        deviations.extend(new_names.difference(&old_names).map(|name| deviation(name, "this file", "none")));
         deviations.extend(
-            old_names.difference(&new_names).map(|name| told(name, "no file", "one that is not made any more")),
+            old_names.difference(&new_names).map(|name| deviation(name, "no file", "one that is not made any more")),
         );
         let machine = this_machine();
         let tolerated = match &self.manifest.machine {
@@ -265,7 +263,7 @@ pub fn tolerance_reason(root: &Path) -> Result<String, ExperimentError> {
     Ok(Tolerance::load(root)?.reason)
 }
 
-/// Where a committed file and the same made anew differ.
+/// Where a committed file and the same made again differ.
 fn same_bits(name: &str, [old, new]: [Vec<u8>; 2]) -> Result<Vec<Deviation>, ExperimentError> {
     if old == new {
         return Ok(Vec::new());
@@ -280,7 +278,7 @@ fn same_bits(name: &str, [old, new]: [Vec<u8>; 2]) -> Result<Vec<Deviation>, Exp
 }
 
 /// A claim with its verdict, its test, and the comparisons that are nearest to failing and farthest from it.
-fn told_claim(finding: &Finding, spec: &TableSpec) -> String {
+fn claim_lines(finding: &Finding, spec: &TableSpec) -> String {
     let rule = &finding.claim.rule;
     let unit = spec.columns.iter().find(|column| column.name == rule.column());
     let label = unit.map_or_else(|| rule.column().to_owned(), |column| column.label.clone());
@@ -290,13 +288,13 @@ fn told_claim(finding: &Finding, spec: &TableSpec) -> String {
     let tested = || finding.comparisons.iter().filter(|comparison| comparison.estimate.is_some());
     let by_mean = |a: &&Comparison, b: &&Comparison| mean(a).unwrap_or(0.0).total_cmp(&mean(b).unwrap_or(0.0));
     if let (Some(least), Some(most)) = (tested().min_by(by_mean), tested().max_by(by_mean)) {
-        let tell = |comparison: &Comparison| {
+        let shown = |comparison: &Comparison| {
             let Comparison { block, row, other, .. } = comparison;
             // Rounded first: a zero has no sign.
             let mean = (mean(&comparison).unwrap_or(0.0) * 1e4).round() / 1e4 + 0.0;
             format!("{mean:+.4} ({block}: {row} - {other})")
         };
-        text += &format!("\n  means over seeds from {} to {}", tell(least), tell(most));
+        text += &format!("\n  means over seeds from {} to {}", shown(least), shown(most));
     }
     text
 }

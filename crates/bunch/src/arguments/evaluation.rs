@@ -9,8 +9,8 @@ use super::model::{ModelOptions, TextOptions};
 /// Options of `bunch eval`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  bunch eval --list                                                                the tasks and groups
-  bunch eval --model merged/ --tasks arc_easy,winogrande --data datasets/          scores on two tasks
+  bunch eval --list                                                           the tasks and groups
+  bunch eval --model merged/ --tasks arc_easy,winogrande --data datasets/     scores on two tasks
   bunch eval --model merged/ --tasks mmlu_stem --n-shot 5 --data datasets/ --out scores.json")]
 pub struct EvalArguments {
     /// Folder of the model, or a GGUF file

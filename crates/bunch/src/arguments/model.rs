@@ -167,9 +167,9 @@ pub struct JudgeArguments {
 /// Options of `bunch safety`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
-  bunch safety --model merged/ --prompts xstest --data datasets/ --out safety/           refusals only
-  bunch safety --model merged/ --guard Llama-Guard-2/ --data datasets/ --out safety/     the papers' alignment score
-  bunch safety --model merged/ --prompts mine.jsonl --out safety/                        prompts of your own")]
+  bunch safety --model merged/ --prompts xstest --data datasets/ --out safety/         refusals only
+  bunch safety --model merged/ --guard Llama-Guard-2/ --data datasets/ --out safety/   the papers' alignment score
+  bunch safety --model merged/ --prompts mine.jsonl --out safety/                      prompts of your own")]
 pub struct SafetyArguments {
     /// Folder of the model, or a GGUF file
     #[arg(long)]

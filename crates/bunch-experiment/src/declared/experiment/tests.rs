@@ -93,3 +93,16 @@ fn drawings_name_what_there_is() {
     assert!(of(&curve("a", "beta", "x")).ends_with("drawing `a`: unknown coordinate of rows `beta`"));
     assert!(of(&(curve("a", "alpha", "x") + &curve("a", "alpha", "x"))).ends_with("two drawings are called `a`"));
 }
+
+#[test]
+fn a_scale_has_no_hyphen_in_its_name() {
+    assert_eq!(message(COLUMN), "fine");
+    let experiment: Experiment = toml::from_str(
+        "title = 't'\nquestion = 'q'\npaper = { key = 'k', arxiv = '1', item = 'i' }\nblock = []\nrow = []\ncolumn = []\n\
+         [scale.very-small]\nseeds = [0]\npairs = 1\nharmful_prompts = 1\nbenign_prompts = 1\nquestions = 1\n\
+         dev_questions = 1\nmodels = {}\ntasks = {}",
+    )
+    .unwrap();
+    let error = experiment.check(Path::new("x.toml")).unwrap_err().to_string();
+    assert!(error.contains("scale `very-small`: a hyphen"), "{error}");
+}

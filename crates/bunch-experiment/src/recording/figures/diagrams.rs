@@ -3,11 +3,12 @@
 use bunch_report::{Arrow, BoxLine, Diagram, DiagramBox, Tone};
 use bunch_statistics::Estimate;
 
-use super::{Drawn, File, both};
+use super::{Figures, File, both};
 use crate::ExperimentError;
+use crate::declared::block::Block;
 use crate::declared::column::Column;
-use crate::declared::experiment::{Block, Row};
 use crate::declared::figure_spec::{PoolDiagram, VectorsDiagram};
+use crate::declared::row::Row;
 
 /// Text in a box.
 pub(super) fn text(text: impl Into<String>) -> BoxLine {
@@ -19,7 +20,7 @@ pub(super) fn arrow(from: usize, to: usize, label: impl Into<String>) -> Arrow {
     Arrow { from, to, label: label.into(), has_head: true }
 }
 
-impl Drawn<'_> {
+impl Figures<'_> {
     fn row(&self, name: &str) -> &Row {
         self.experiment.rows.iter().find(|row| row.name == name).expect("checked when it was read")
     }

@@ -6,12 +6,13 @@ use bunch_report::{Diagram, DiagramBox, Tone};
 use bunch_synthesis::{DropReason, StageName, Stages};
 
 use super::diagrams::{arrow, text};
-use super::{Background, Drawn, File, both};
+use super::{Background, Figures, File, both};
 use crate::ExperimentError;
-use crate::declared::experiment::{Block, Row};
+use crate::declared::block::Block;
 use crate::declared::figure_spec::StagesDiagram;
+use crate::declared::row::Row;
 use crate::front_search::FrontSearch;
-use crate::running::data::PoolData;
+use crate::recording::pool_data::PoolData;
 use crate::weighting::{Data, Weighting};
 use crate::world::{GUARD, UNCENSORED};
 
@@ -115,7 +116,7 @@ fn mean(sum: u64, seeds: usize) -> String {
     if mean.fract() == 0.0 { format!("{mean}") } else { format!("{mean:.1}") }
 }
 
-impl Drawn<'_> {
+impl Figures<'_> {
     /// A column for each data set, its stages from above, and the merge below them all.
     pub(super) fn stages(
         &self,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use bunch_report::Cell;
 use bunch_search::Evaluation;
 
-use super::{Background, Drawn};
+use super::{Background, Figures};
 use crate::Experiment;
 use crate::recording::measurement::Measurement;
 
@@ -124,7 +124,7 @@ fn files(measurements: &[Measurement]) -> BTreeMap<String, Vec<u8>> {
     let experiment: Experiment = toml::from_str(EXPERIMENT).unwrap();
     let (spec, cells) = (experiment.table_spec("s"), cells());
     let behind = Background { measurements, generated: &[], prompts: &[] };
-    Drawn::new(&experiment, &spec, &cells, &[]).unwrap().files(&behind).unwrap().into_iter().collect()
+    Figures::new(&experiment, &spec, &cells, &[]).unwrap().files(&behind).unwrap().into_iter().collect()
 }
 
 #[test]

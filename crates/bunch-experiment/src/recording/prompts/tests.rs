@@ -14,8 +14,7 @@ fn sections(page: &PromptsPage) -> Result<Vec<PageSection>, ExperimentError> {
         "seeds = [3]\npairs = 2\nharmful_prompts = 1\nbenign_prompts = 1\nquestions = 6\ndev_questions = 6\nmodels = {}\ntasks = {}",
     )
     .unwrap();
-    let device = bunch_llama::device("flex").unwrap();
-    let bench = Workbench::new(3, &scale, &[], &places, (&device, "flex")).unwrap();
+    let bench = Workbench::new(3, &scale, &[], &places, "flex").unwrap();
     let stages = || Stages { wanted: 2, shortfall: 0, stages: vec![] };
     let prompts = bench.sets.harmful.iter().chain(&bench.sets.benign);
     let pair = |question: &String| QuestionAnswer { question: question.clone(), answer: "no .".into() };

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::ModelDirectory;
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 
 use super::*;
 use crate::planning::checkpoints::Presence;
@@ -45,7 +45,7 @@ fn every_experiment_of_a_paper_knows_its_checkpoints_and_data() {
         let paper = run.paper().unwrap_or_else(|error| panic!("{name}: {error}"));
         let needed = &paper.requirements;
         assert_eq!(needed.missing(), needed.models.len() + needed.data.len(), "{name}: nothing is there");
-        let text = run.outlook().unwrap().to_string();
+        let text = run.dry_run().unwrap().to_string();
         for model in &needed.models {
             assert!(text.contains(&model.get) && model.get.starts_with("cargo bunch fetch "), "{name}: {text}");
         }
@@ -107,9 +107,9 @@ fn what_is_there_is_not_missing() {
 }
 
 #[test]
-fn the_miniature_tells_its_cells_models_and_data() {
+fn the_miniature_lists_its_cells_models_and_data() {
     let folder = tempfile::tempdir().unwrap();
-    let text = run("hammoud2024/table-4", "miniature", folder.path()).outlook().unwrap().to_string();
+    let text = run("hammoud2024/table-4", "miniature", folder.path()).dry_run().unwrap().to_string();
     for line in [
         "hammoud2024/table-4 at scale miniature-limit-4",
         ", of which 0 are cached",

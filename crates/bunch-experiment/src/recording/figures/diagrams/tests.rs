@@ -8,10 +8,10 @@ use bunch_report::{Cell, PageSection, Paragraph};
 use bunch_synthesis::{DomainData, DomainPair, DropReason, SafetyData, SafetyPair, Stage, StageName, Stages};
 
 use crate::Experiment;
-use crate::recording::figures::{Background, Drawn};
+use crate::recording::figures::{Background, Figures};
 use crate::recording::measurement::Measurement;
+use crate::recording::pool_data::PoolData;
 use crate::recording::prompts::PromptSheet;
-use crate::running::data::PoolData;
 
 const EXPERIMENT: &str = r#"
 title = "t"
@@ -177,7 +177,7 @@ fn files() -> BTreeMap<String, Vec<u8>> {
             sections: vec![PageSection { heading: "Asking".into(), paragraphs: vec![quotation] }],
         }],
     };
-    Drawn::new(&experiment, &spec, &cells, &[]).unwrap().files(&behind).unwrap().into_iter().collect()
+    Figures::new(&experiment, &spec, &cells, &[]).unwrap().files(&behind).unwrap().into_iter().collect()
 }
 
 fn texts(files: &BTreeMap<String, Vec<u8>>, name: &str) -> Vec<String> {

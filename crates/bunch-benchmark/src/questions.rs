@@ -1,6 +1,7 @@
 //! The questions that tasks ask, without a model: whether every document has what its task reads.
 
-use crate::task::{OutputType, Question};
+use crate::output_type::OutputType;
+use crate::task::Question;
 use crate::template::Templates;
 use crate::{BenchmarkError, Doc, Options, Selection, Task, plan, python};
 

@@ -6,9 +6,9 @@ mod source_hash;
 
 const CRATES: [&str; 7] = [
     "bunch-merging",
-    "bunch-recipe",
     "bunch-comparison",
     "bunch-evaluation",
+    "bunch-evolution",
     "bunch-search",
     "bunch-synthesis",
     "bunch-experiment",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_evaluation::QuestionAnswer;
+use bunch_evolution::{DataNeed, Source};
 use bunch_lm::LanguageModel;
 use bunch_synthesis::{
     DomainData, DomainRequest, DropReason, SafetyData, SafetyRequest, Stages, synthesize_domain, synthesize_safety,
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::metric::JudgeName;
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{RealQuestions, UNCENSORED};
 

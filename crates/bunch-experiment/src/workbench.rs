@@ -8,8 +8,9 @@ use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evaluation::{
     ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict, evaluate_multiple_choice,
 };
+use bunch_evolution::Members;
 use bunch_llama::LlamaModel;
-use bunch_recipe::Pool;
+use bunch_lm::LanguageModel;
 use bunch_tuning::Silent;
 use burn::tensor::Device;
 
@@ -105,7 +106,7 @@ impl Workbench {
         let Some(derived) = self.derived(name) else { return self.world.trained(name, &mut Silent) };
         let mut models = derived.of.iter().map(|name| self.weights(name)).collect::<Result<Vec<_>, _>>()?;
         let base = models.remove(0);
-        let weights = Pool::new(base, models)?.merge(&derived.merge, self.seed)?;
+        let weights = Members::new(base, models)?.merge(&derived.merge, self.seed)?;
         let sha256 = sha256_of_state_dict(&weights);
         Ok(Trained { weights: Arc::new(weights), sha256 })
     }
@@ -116,7 +117,7 @@ impl Workbench {
     }
 
     /// Share of a task's dev questions that are answered right, in percent.
-    pub(crate) fn dev_accuracy(&self, model: &LlamaModel, task: &str) -> Result<f64, ExperimentError> {
+    pub(crate) fn dev_accuracy(&self, model: &dyn LanguageModel, task: &str) -> Result<f64, ExperimentError> {
         Ok(evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?.acc().percent())
     }
 

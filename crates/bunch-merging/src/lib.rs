@@ -31,6 +31,7 @@ mod kernel;
 mod laws;
 mod masks;
 mod methods;
+mod nearest_name;
 mod parameters;
 mod selection;
 mod survey;
@@ -51,6 +52,7 @@ pub use methods::{
     MergeMethod, Mergealign, Method, ModelStock, Multislerp, Nearswap, Nuslerp, Passthrough, Ram, RamplusTl, Sce,
     Slerp, TaskArithmetic, Ties, method_schema,
 };
+pub use nearest_name::nearest_name;
 pub use parameters::{
     Densities, Density, Fraction, OutlierFraction, PerExpert, PerExpertNumber, Rescale, Spread, TrimScope,
 };

@@ -18,7 +18,7 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-journal", &[], "lines of JSON, whatever they say"),
     Allowed("bunch-hub", &["bunch-checkpoint"], "brings files, whatever is in them"),
     // Layer 1.
-    Allowed("bunch-recipe", &["bunch-checkpoint", "bunch-merging"], "applies a method to every tensor of a model"),
+    Allowed("bunch-recipe", &["bunch-merging"], "says what is merged and how; opens no model"),
     Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
     Allowed(
         "bunch-inspection",
@@ -47,6 +47,11 @@ const ALLOWED: &[Allowed] = &[
         "judges are checkpoints behind an interface, never an architecture",
     ),
     Allowed("bunch-search", &["bunch-random"], "searches see numbers, never models"),
+    Allowed(
+        "bunch-evolution",
+        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-search"],
+        "finds merges in memory; the caller scores and trains",
+    ),
     Allowed(
         "bunch-synthesis",
         &["bunch-evaluation", "bunch-lm", "bunch-random"],
@@ -88,12 +93,12 @@ const ALLOWED: &[Allowed] = &[
             "bunch-checkpoint",
             "bunch-comparison",
             "bunch-evaluation",
+            "bunch-evolution",
             "bunch-llama",
             "bunch-lm",
             "bunch-merging",
             "bunch-miniature",
             "bunch-random",
-            "bunch-recipe",
             "bunch-report",
             "bunch-search",
             "bunch-small",

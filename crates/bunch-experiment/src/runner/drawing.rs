@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use bunch_evolution::{Data, DataNeed, Source};
+
 use crate::runner::experiment::Experiment;
-use crate::weighting::{Data, DataNeed, Source};
 
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -194,7 +195,7 @@ fn generates_data(experiment: &Experiment, row: Option<&String>) -> bool {
     let usual = DataNeed { pairs: usize::MAX, source: Source::Generated };
     experiment.blocks.iter().all(|block| {
         let here = |name: &String| block.has_row(name) && row.is_none_or(|row| row == name);
-        experiment.rows.iter().any(|row| here(&row.name) && row.weighting.need(usual.pairs) == Some(usual))
+        experiment.rows.iter().any(|row| here(&row.name) && row.strategy.need(usual.pairs) == Some(usual))
     })
 }
 

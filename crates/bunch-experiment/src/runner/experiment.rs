@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bunch_evolution::{AnyStrategy, Data};
 use bunch_report::{Claim, Shape};
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,6 @@ use crate::derived::DerivedModel;
 use crate::metric::{Column, Metric, Part};
 use crate::runner::drawing::Drawing;
 use crate::scale::{Scale, WorldKind};
-use crate::weighting::{Data, Weighting};
 
 /// One table of a paper.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -126,8 +126,8 @@ pub struct Row {
     /// Where the row stands on the axes of figures, by name of the axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub at: BTreeMap<String, f64>,
-    /// Where the weights of the row's model come from.
-    pub weighting: Weighting,
+    /// How the row's model is found.
+    pub strategy: AnyStrategy,
 }
 
 /// The first columns of a line of published values.
@@ -191,8 +191,9 @@ impl Experiment {
     pub(crate) fn at(&self, scale: &Scale) -> Experiment {
         let mut experiment = self.clone();
         experiment.blocks.retain(|block| scale.runs(&block.name));
+        let sizes = scale.strategy_sizes();
         for row in &mut experiment.rows {
-            row.weighting.resize(scale);
+            row.strategy.resize(&sizes);
         }
         if let Some(analysis) = &scale.analysis {
             experiment.analysis.clone_from(analysis);
@@ -328,11 +329,16 @@ impl Experiment {
                 }
             }
         }
+        let on_grids: BTreeSet<&str> = self.rows.iter().flat_map(|row| row.strategy.grid_parameters()).collect();
         for (name, scale) in &self.scale {
+            if let Some(unknown) = scale.grid.keys().find(|parameter| !on_grids.contains(parameter.as_str())) {
+                return fail(format!("scale `{name}`: no row has a grid with `{unknown}`"));
+            }
             let experiment = self.at(scale);
             for (block, row) in experiment.places() {
-                let checked = row.weighting.check(block);
-                checked.or_else(|what| fail(format!("scale `{name}`, row `{}`: {what}", row.name)))?;
+                let checked = row.strategy.check(block.experts.len());
+                let place = || format!("scale `{name}`, row `{}` of block `{}`", row.name, block.name);
+                checked.or_else(|error| fail(format!("{}: {error}", place())))?;
             }
         }
         Ok(())
@@ -340,9 +346,9 @@ impl Experiment {
 }
 
 impl Row {
-    /// The kinds of generated data the row's weighting looks at.
+    /// The kinds of generated data the row's strategy looks at.
     pub fn data(&self) -> &[Data] {
-        self.weighting.data()
+        self.strategy.data()
     }
 }
 

@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::PathBuf;
 
+use bunch_evolution::DataNeed;
+
 use crate::runner::cell_store::CellStore;
 use crate::runner::checkpoints::Checkpoints;
 use crate::runner::estimate::{Gpu, Hardware, Utilisation, Work};
@@ -13,7 +15,6 @@ use crate::runner::planning::{CellPlan, cells, data_plan};
 use crate::runner::requirements::Requirements;
 use crate::runner::workload::Workload;
 use crate::scale::WorldKind;
-use crate::weighting::DataNeed;
 use crate::{ExperimentError, Run};
 
 /// What a run would take; it displays as a report.
@@ -44,7 +45,7 @@ pub(crate) struct Made {
     cells: BTreeSet<String>,
     models: BTreeSet<String>,
     data: BTreeSet<PathBuf>,
-    /// Models that weightings train.
+    /// Models that strategies train.
     tuned: BTreeSet<String>,
 }
 
@@ -184,14 +185,14 @@ impl Run {
         for plan in &missing {
             let bench = &benches[plan.bench];
             let costs = bench.world.costs();
-            let evaluations = plan.row.weighting.evaluations(plan.block.experts.len());
+            let evaluations = plan.row.strategy.cost(plan.block.experts.len()).candidates;
             let is_made = match &plan.trained {
                 Some(id) => !made.tuned.insert(id.clone()) || !fresh && tuned.contains(id),
                 None => false,
             };
             cost += if is_made { 0 } else { evaluations as u64 * costs.merge } + costs.evaluation;
             merges += if plan.trained.is_some() { 0 } else { evaluations };
-            let Some(need) = plan.row.weighting.need(self.scale.pairs) else { continue };
+            let Some(need) = plan.row.strategy.need(self.scale.pairs) else { continue };
             let path = data_plan(plan.block, need, &self.scale, bench, cache)?.path;
             let is_missing = fresh || !path.exists();
             if made.data.insert(path) && is_missing {

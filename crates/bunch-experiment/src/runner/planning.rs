@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bunch_checkpoint::sha256_bytes;
+use bunch_evolution::{DataNeed, Source};
 use serde_json::{Value, json};
 
 use crate::data::DataPlan;
 use crate::metric::{JudgeName, Metric};
 use crate::runner::experiment::{Block, Experiment, Row};
 use crate::scale::Scale;
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED, in_order, line};
 use crate::{ExperimentError, Run};
@@ -108,7 +108,7 @@ pub(crate) fn cells<'a>(
                 .filter(|column| column.metric == Metric::Acc)
                 .map(|column| (column.name.as_str(), scale.tasks[&block.tasks[&column.name]].as_str()))
                 .collect();
-            let data = match row.weighting.need(scale.pairs) {
+            let data = match row.strategy.need(scale.pairs) {
                 None => Value::Null,
                 Some(need) => {
                     let path = data_plan(block, need, scale, bench, cache)?.path;
@@ -122,7 +122,7 @@ pub(crate) fn cells<'a>(
                 "data": data,
                 // Names key the random streams of a search.
                 "row": [&block.name, &row.name],
-                "weighting": row.weighting,
+                "strategy": row.strategy,
                 "columns": columns,
                 "part": block.part,
                 "tasks": tasks,
@@ -137,9 +137,9 @@ pub(crate) fn cells<'a>(
                 key["select_on"] = json!(selection);
             }
             let id = sha256_bytes(key.to_string().as_bytes());
-            let trained = row.weighting.trains().then(|| {
+            let trained = row.strategy.trains().then(|| {
                 let selection: Vec<String> = selection();
-                let parts = ["pool", "guard", "row", "weighting", "seed", "code"].map(|part| (part, &key[part]));
+                let parts = ["pool", "guard", "row", "strategy", "seed", "code"].map(|part| (part, &key[part]));
                 let parts = (BTreeMap::from(parts), selection, scale.dev_questions);
                 sha256_bytes(serde_json::to_string(&parts).expect("plain data").as_bytes())
             });
@@ -154,7 +154,7 @@ impl Run {
     pub(crate) fn data_needs(&self) -> Vec<(&Block, DataNeed)> {
         let mut needs: Vec<(&Block, DataNeed)> = Vec::new();
         for (block, row) in self.experiment.places() {
-            let need = row.weighting.need(self.scale.pairs).map(|need| (block, need));
+            let need = row.strategy.need(self.scale.pairs).map(|need| (block, need));
             needs
                 .extend(need.filter(|(_, need)| !needs.iter().any(|(other, n)| other.name == block.name && n == need)));
         }

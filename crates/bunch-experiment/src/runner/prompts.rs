@@ -1,6 +1,7 @@
 //! The prompts that generated data, as models read them, and what came of them.
 
 use bunch_evaluation::{EvaluationError, Exchange};
+use bunch_evolution::Data;
 use bunch_lm::TokenId;
 use bunch_miniature::world::vocabulary;
 use bunch_report::{PageSection, Paragraph};
@@ -9,7 +10,6 @@ use crate::data::PoolData;
 use crate::runner::drawing::{DrawingKind, PromptsPage};
 use crate::runner::planning::members;
 use crate::scale::WorldKind;
-use crate::weighting::Data;
 use crate::workbench::Workbench;
 use crate::world::{GUARD, UNCENSORED};
 use crate::{ExperimentError, Run};

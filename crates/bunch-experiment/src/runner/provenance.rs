@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::sha256_bytes;
+use bunch_evolution::{DataNeed, Source};
 use bunch_report::{DataUse, ModelUse};
 
 use crate::data::{PoolData, wire_name};
 use crate::metric::{Column, Metric, PromptSet};
 use crate::runner::planning::{data_plan, helpers, members};
 use crate::runner::prompts::PromptSheet;
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{in_order, line};
 use crate::{ExperimentError, Run};

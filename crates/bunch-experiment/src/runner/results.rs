@@ -20,7 +20,6 @@ use crate::runner::experiment::{Experiment, Row};
 use crate::runner::machine::this_machine;
 use crate::runner::provenance::Provenance;
 use crate::runner::{appendix, published};
-use crate::weighting::Weighting;
 
 /// The results folder of one experiment at one scale.
 pub(crate) struct Results<'a> {
@@ -55,9 +54,9 @@ impl Experiment {
     /// Why rows have no number in columns that show what a search reports, or where a task vector points.
     fn without_number(&self) -> Vec<Missing> {
         let reason = |row: &Row, column: &Column| match column.metric {
-            Metric::Detail if !matches!(row.weighting, Weighting::Evomm(_) | Weighting::Front(_)) => Some("no search"),
+            Metric::Detail if !row.strategy.reports_losses() => Some("no search"),
             // The base's own task vector is zero.
-            Metric::TaskCosine | Metric::SignAgreement if row.weighting == Weighting::Member(0) => Some("no direction"),
+            Metric::TaskCosine | Metric::SignAgreement if row.strategy.is_base() => Some("no direction"),
             _ => None,
         };
         let missing = |column: &Column, row: &Row| Missing {

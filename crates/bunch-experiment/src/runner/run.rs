@@ -7,11 +7,10 @@ use std::sync::{Mutex, OnceLock};
 use std::time::Instant;
 
 use bunch_checkpoint::sha256_bytes;
-use bunch_recipe::Pool;
+use bunch_evolution::{DataNeed, Fronts, Members, Sizes};
 use bunch_tuning::Observer;
 
 use crate::ExperimentError;
-use crate::front_search::Fronts;
 use crate::measurement::Measurement;
 use crate::runner::cell_store::CellStore;
 use crate::runner::costs::Costs;
@@ -23,7 +22,6 @@ use crate::runner::results::Results;
 use crate::runner::schedule::{Job, Worker, run_jobs};
 use crate::scale::Scale;
 use crate::scoring::PreparedPool;
-use crate::weighting::DataNeed;
 use crate::workbench::{Places, Workbench};
 
 /// How an experiment is run.
@@ -138,7 +136,8 @@ impl Run {
         }
         let mut experiment = experiment.at(&scale);
         if let Some(limit) = options.limit {
-            experiment.rows.iter_mut().for_each(|row| row.weighting.limit_pairs(limit));
+            let sizes = Sizes { max_pairs: Some(limit), ..Sizes::default() };
+            experiment.rows.iter_mut().for_each(|row| row.strategy.resize(&sizes));
         }
         Ok(Self { root: root.into(), name: name.into(), experiment, scale, options, variant })
     }
@@ -296,7 +295,7 @@ impl Run {
             let (bench, slot) = (&benches[plan.bench], &pools[&key]);
             let same = plans.iter().filter(|other| other.bench == plan.bench && other.block.name == plan.block.name);
             let needs: BTreeSet<DataNeed> =
-                same.clone().filter_map(|plan| plan.row.weighting.need(self.scale.pairs)).collect();
+                same.clone().filter_map(|plan| plan.row.strategy.need(self.scale.pairs)).collect();
             let data =
                 needs.into_iter().map(|need| Ok((need, data_plan(plan.block, need, &self.scale, bench, cache)?)));
             let data = data.collect::<Result<Vec<_>, ExperimentError>>()?;
@@ -319,7 +318,7 @@ impl Run {
                     let models = members.iter().map(|member| bench.weights(member));
                     let mut models = models.collect::<Result<Vec<_>, ExperimentError>>()?;
                     let base = models.remove(0);
-                    let pool = Pool::new(base, models)?;
+                    let pool = Members::new(base, models)?;
                     let _ = slot.set(PreparedPool { pool, data, fronts: Fronts::default() });
                     Ok(())
                 }),
@@ -327,7 +326,8 @@ impl Run {
         }
         for (plan, slot) in plans.iter().zip(&slots) {
             let is_made = plan.trained.as_ref().is_some_and(|id| models.contains(id));
-            let evaluations = if is_made { 0 } else { plan.row.weighting.evaluations(plan.block.experts.len()) as u64 };
+            let evaluations =
+                if is_made { 0 } else { plan.row.strategy.cost(plan.block.experts.len()).candidates as u64 };
             let prepared = prepared[&key(plan)];
             let Costs { merge, evaluation, .. } = benches[plan.bench].world.costs();
             let (pool, plan) = (&pools[&key(plan)], *plan);

@@ -1,27 +1,23 @@
 //! Hashes the source that a cell depends on beside training, so that a cached cell is never older than the code that would
 //! compute it.
 
-#[path = "../bunch-miniature/build/source_hash.rs"]
+#[path = "build/cell_files.rs"]
+mod cell_files;
+#[path = "../bunch-zoo/build/source_hash.rs"]
 mod source_hash;
 
+/// What a cell depends on as a whole, beside the merge methods, of which it names the code of those that it uses; of this crate only the files of [`cell_files::FILES`].
 const CRATES: [&str; 7] = [
-    "bunch-merging",
-    "bunch-comparison",
-    "bunch-evaluation",
     "bunch-evolution",
+    "bunch-inspection",
+    "bunch-benchmark",
+    "bunch-evaluation",
     "bunch-search",
+    "bunch-statistics",
     "bunch-synthesis",
-    "bunch-experiment",
-];
-
-/// What orders and records cells, and what only names things.
-const ELSEWHERE: [&str; 4] = [
-    "bunch-experiment/src/runner",
-    "bunch-experiment/src/runner.rs",
-    "bunch-experiment/src/error.rs",
-    "bunch-experiment/src/lib.rs",
 ];
 
 fn main() {
-    source_hash::emit("BUNCH_CELL_CODE", &CRATES, &ELSEWHERE);
+    let files: Vec<String> = cell_files::FILES.iter().map(|file| format!("bunch-experiment/src/{file}")).collect();
+    source_hash::emit("BUNCH_CELL_CODE", &CRATES, &files);
 }

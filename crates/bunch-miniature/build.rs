@@ -4,7 +4,7 @@
 mod source_hash;
 
 const CRATES: [&str; 6] =
-    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-llama", "bunch-tuning", "bunch-miniature"];
+    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-transformer", "bunch-tuning", "bunch-miniature"];
 
 fn main() {
     source_hash::emit("BUNCH_TRAINING_CODE", &CRATES, &[]);

@@ -3,8 +3,15 @@
 #[path = "../bunch-miniature/build/source_hash.rs"]
 mod source_hash;
 
-const CRATES: [&str; 7] =
-    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-tuning", "bunch-small"];
+const CRATES: [&str; 7] = [
+    "bunch-random",
+    "bunch-lm",
+    "bunch-checkpoint",
+    "bunch-evaluation",
+    "bunch-transformer",
+    "bunch-tuning",
+    "bunch-small",
+];
 
 fn main() {
     source_hash::emit("BUNCH_SMALL_CODE", &CRATES, &[]);

@@ -177,7 +177,7 @@ fn gold(target: &Value, choices: &[String]) -> i64 {
 }
 
 /// The position of the largest number, the first one among equals, as numpy's `argmax`.
-fn first_largest(numbers: impl Iterator<Item = f64>) -> i64 {
+pub(crate) fn first_largest(numbers: impl Iterator<Item = f64>) -> i64 {
     let mut best = (0, f64::NEG_INFINITY);
     for (at, number) in numbers.enumerate() {
         // numpy: what is not a number (0 / 0, an empty choice) comes before everything.

@@ -24,32 +24,6 @@ pub enum EvaluationError {
         /// How many there are.
         got: usize,
     },
-    /// A multiple-choice question without a real choice.
-    #[error("doc {doc}: expected at least 2 choices, got {choices}")]
-    Choices {
-        /// Position of the question in the call.
-        doc: usize,
-        /// How many choices it has.
-        choices: usize,
-    },
-    /// A multiple-choice question whose right answer is not among its choices.
-    #[error("doc {doc}: gold is {gold}, expected less than the {choices} choices")]
-    Gold {
-        /// Position of the question in the call.
-        doc: usize,
-        /// The index given.
-        gold: usize,
-        /// How many choices there are.
-        choices: usize,
-    },
-    /// A choice without text or without tokens.
-    #[error("doc {doc}, choice {choice}: expected some text, got none")]
-    EmptyChoice {
-        /// Position of the question in the call.
-        doc: usize,
-        /// Position of the choice in the question.
-        choice: usize,
-    },
     /// A number that must be finite, or at least comparable, is not.
     #[error("{what} {index}: got {value}")]
     NotANumber {
@@ -59,26 +33,6 @@ pub enum EvaluationError {
         index: usize,
         /// The value.
         value: f64,
-    },
-    /// More successes than trials, or no trial.
-    #[error("proportion: expected 1 or more trials and no more successes than trials, got {successes} of {n}")]
-    Proportion {
-        /// Successes given.
-        successes: u64,
-        /// Trials given.
-        n: u64,
-    },
-    /// Too few values for a standard deviation.
-    #[error("interval: expected at least 2 values, got {n}")]
-    TooFewValues {
-        /// How many values there are.
-        n: usize,
-    },
-    /// A confidence level outside the open interval (0, 1).
-    #[error("confidence: expected a number between 0 and 1, got {confidence}")]
-    Confidence {
-        /// The level given.
-        confidence: f64,
     },
     /// A refusal rule that would match nothing or everything.
     #[error("refusal rule: {what}")]

@@ -1,7 +1,7 @@
 //! A scripted language model over bytes, and its chat format, for this crate's tests.
 
-use crate::{ChatFormat, Exchange, GuardFormat};
-use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId};
+use crate::{Exchange, GuardFormat};
+use bunch_lm::{ChatFormat, GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId};
 
 /// Begins a user's message.
 pub(crate) const USER: TokenId = 256;

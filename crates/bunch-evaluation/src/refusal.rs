@@ -1,7 +1,8 @@
 //! Refusals: which answers decline a request, and how often a model declines a benign one.
 
-use crate::{ChatFormat, EvaluationError, Proportion, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use crate::EvaluationError;
+use bunch_lm::{ChatFormat, LanguageModel, Sampling, complete};
+use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 
 /// Calls an answer a refusal if it begins with one of some prefixes.
@@ -94,8 +95,8 @@ pub fn evaluate_over_refusal(
 #[cfg(test)]
 mod tests {
     use super::{RefusalRule, evaluate_over_refusal};
-    use crate::Proportion;
     use crate::fake::{Bytes, Fake};
+    use bunch_statistics::Proportion;
 
     fn rule(prefixes: &[&str]) -> RefusalRule {
         RefusalRule::new(prefixes.iter().map(|&prefix| prefix.to_owned()).collect()).unwrap()

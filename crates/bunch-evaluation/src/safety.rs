@@ -1,7 +1,8 @@
 //! Safety: what share of a model's answers to unsafe prompts is safe.
 
-use crate::{ChatFormat, EvaluationError, Exchange, Judge, Proportion, Verdict, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use crate::{EvaluationError, Exchange, Judge, Verdict};
+use bunch_lm::{ChatFormat, LanguageModel, Sampling, complete};
+use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
 
 /// A model's answers to unsafe prompts and what the judge said of them, in the order of the prompts.
@@ -15,7 +16,7 @@ pub struct SafetyOutcome {
 }
 
 impl SafetyOutcome {
-    /// Whether each answer is safe, for [`crate::paired_difference`].
+    /// Whether each answer is safe.
     pub fn safe(&self) -> Vec<bool> {
         self.verdicts.iter().map(|verdict| verdict.is_safe()).collect()
     }
@@ -54,7 +55,8 @@ pub fn evaluate_safety(
 mod tests {
     use super::evaluate_safety;
     use crate::fake::{Bytes, Fake};
-    use crate::{EvaluationError, Exchange, Judge, Proportion, RuleJudge, Verdict};
+    use crate::{EvaluationError, Exchange, Judge, RuleJudge, Verdict};
+    use bunch_statistics::Proportion;
 
     fn prompts(texts: &[&str]) -> Vec<String> {
         texts.iter().map(|&text| text.to_owned()).collect()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bunch_merging::{CATALOGUE, Method, ParameterKind, ParameterSpec, Spelling, nearest_name};
+use bunch_merging::{CATALOGUE, Info, Method, ParameterKind, ParameterSpec, Spelling, nearest_name};
 use bunch_merging::{method_from_parameters, parameter_specs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
@@ -14,6 +14,13 @@ use crate::EvolutionError;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct MethodName(String);
+
+impl MethodName {
+    /// What the method says about itself.
+    pub(crate) fn info(&self) -> Info {
+        *CATALOGUE.iter().find(|info| info.name == self.0).expect("checked when it was read")
+    }
+}
 
 impl TryFrom<String> for MethodName {
     type Error = EvolutionError;

@@ -5,6 +5,7 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use bunch_checkpoint::StateDict;
+use bunch_merging::Info;
 use bunch_search::Evaluation;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +26,12 @@ pub trait Strategy: fmt::Debug {
     /// How much of that data, and from where, if any; `pairs` is the scale's K.
     fn need(&self, pairs: usize) -> Option<DataNeed> {
         (!self.data().is_empty()).then_some(DataNeed { pairs, source: Source::default() })
+    }
+
+    /// The merge methods that it uses: cells name their code, and pools whose experts have roles accept those that know
+    /// them.
+    fn methods(&self) -> Vec<Info> {
+        Vec::new()
     }
 
     /// What finding a model costs in a pool of that many experts.

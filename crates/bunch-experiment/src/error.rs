@@ -87,6 +87,21 @@ pub enum ExperimentError {
         /// The hash of the specification to be run.
         expected: String,
     },
+    /// The name of a results folder.
+    #[error(transparent)]
+    Variant(#[from] crate::declared::variant::VariantError),
+    /// A cache that a later version filled.
+    #[error(
+        "{path}: a cache of layout {got}, this version knows {expected}; use another folder (--cache) or that version"
+    )]
+    LaterCache {
+        /// The folder.
+        path: PathBuf,
+        /// Its layout.
+        got: u32,
+        /// The layout of this version.
+        expected: u32,
+    },
     /// Reading or writing failed.
     #[error("{path}")]
     Io {
@@ -117,18 +132,15 @@ pub enum ExperimentError {
         /// Why questions were dropped, and how many.
         lost: String,
     },
-    /// A model of the small world.
+    /// A model of a zoo, or what it is taught.
     #[error(transparent)]
-    Zoo(#[from] bunch_miniature::ZooError),
-    /// The small world.
+    Zoo(#[from] bunch_zoo::ZooError),
+    /// The miniature's language.
     #[error(transparent)]
     World(#[from] bunch_miniature::world::WorldError),
-    /// The world around a pretrained model.
-    #[error(transparent)]
-    Small(#[from] bunch_small::SmallError),
     /// Models or devices.
     #[error(transparent)]
-    Llama(#[from] bunch_llama::LlamaError),
+    Llama(#[from] bunch_transformer::LlamaError),
     /// Training failed.
     #[error(transparent)]
     Tuning(#[from] bunch_tuning::TuningError),
@@ -138,9 +150,18 @@ pub enum ExperimentError {
     /// Finding and merging models.
     #[error(transparent)]
     Evolution(#[from] bunch_evolution::EvolutionError),
+    /// Asking a model.
+    #[error(transparent)]
+    Lm(#[from] bunch_lm::LmError),
+    /// Multiple choice.
+    #[error(transparent)]
+    Benchmark(#[from] bunch_benchmark::BenchmarkError),
     /// Evaluation.
     #[error(transparent)]
     Evaluation(#[from] bunch_evaluation::EvaluationError),
+    /// A statistic.
+    #[error(transparent)]
+    Statistics(#[from] bunch_statistics::StatisticsError),
     /// Data generation.
     #[error(transparent)]
     Synthesis(#[from] bunch_synthesis::SynthesisError),
@@ -168,7 +189,7 @@ pub enum ExperimentError {
 impl ExperimentError {
     /// Whether all that is wrong is a pretrained model that the user did not fetch.
     pub fn is_missing_model(&self) -> bool {
-        matches!(self, Self::Small(bunch_small::SmallError::MissingModel { .. }))
+        matches!(self, Self::Zoo(bunch_zoo::ZooError::MissingModel { .. }))
     }
 
     /// A failure of the file system at `path`.

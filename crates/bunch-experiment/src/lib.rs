@@ -3,35 +3,41 @@
 //! [`Experiment`] is a TOML file of `experiments/`: rows (a strategy that finds a model), columns (a metric), the
 //! published values, the claims, and what each scale changes. [`Run`] plans one cell for each block, row and seed, takes
 //! what is cached, computes the rest on the cores there are, and writes the results folder. [`Suite`] does that for several,
-//! and [`Committed`] holds results against their files, their claims and a run anew.
+//! and [`Committed`] checks results against their files, their claims and another run.
+//!
+//! The code lies in rooms, each of which uses those before it only: `declared` (what a file says), `planning` (what has to be
+//! done), `recording` (what is kept of it), `running` (doing it) and `verifying` (reading it back).
 
-mod data;
-mod derived;
+mod cell_code;
+mod costs;
+mod declared;
 mod error;
-mod evaluation;
-mod likeness;
-mod measurement;
-mod metric;
 mod miniature;
 mod objective;
+mod planning;
 mod preference;
-mod runner;
-mod scale;
-mod scoring;
+mod recording;
+mod running;
 mod small;
+mod verifying;
 mod workbench;
 mod world;
 
-pub use derived::DerivedModel;
+pub use declared::block::Block;
+pub use declared::column::{Column, JudgeName, Metric, Part, PromptSet};
+pub use declared::derived::DerivedModel;
+pub use declared::experiment::{Experiment, Paper, list_experiments};
+pub use declared::experts::Experts;
+pub use declared::figure_spec::{Drawing, DrawingKind};
+pub use declared::row::Row;
+pub use declared::scale::{Scale, WorldKind};
+pub use declared::variant::{Variant, VariantError};
 pub use error::ExperimentError;
-pub use metric::{Column, JudgeName, Metric, Part, PromptSet};
-pub use runner::deviation::Deviation;
-pub use runner::dossier::results_page;
-pub use runner::drawing::{Drawing, DrawingKind};
-pub use runner::experiment::{Block, Experiment, Paper, Row, list_experiments};
-pub use runner::outlook::Outlook;
-pub use runner::results::between_writes;
-pub use runner::run::{Finished, Options, Run};
-pub use runner::suite::{Failure, Suite};
-pub use runner::verification::{Checked, Committed, Compared, ResultsPlace, Selection, tolerance_reason};
-pub use scale::{Scale, WorldKind};
+pub use planning::run::{Options, Run};
+pub use recording::results::between_writes;
+pub use running::dry_run::DryRun;
+pub use running::execution::Finished;
+pub use running::suite::{Failure, Suite};
+pub use verifying::deviation::Deviation;
+pub use verifying::results_page::results_page;
+pub use verifying::verification::{Checked, Committed, Compared, ResultsPlace, Selection, tolerance_reason};

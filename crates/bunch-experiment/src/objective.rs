@@ -1,11 +1,11 @@
 //! What a pool's candidates are scored on: generated data, dev questions and dev prompts of the workbench.
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{Proportion, QuestionAnswer, answer_loss, evaluate_safety};
+use bunch_evaluation::evaluate_safety;
 use bunch_evolution::{CallerError, Data, Objective};
-use bunch_lm::LanguageModel;
+use bunch_lm::{LanguageModel, QuestionAnswer, answer_loss};
 
-use crate::metric::JudgeName;
+use crate::declared::column::JudgeName;
 use crate::workbench::Workbench;
 use crate::world::lacking;
 
@@ -48,6 +48,6 @@ impl Objective for PoolObjective<'_> {
         let (bench, limit) = (self.bench, self.bench.world.manner().max_new_tokens);
         let judge = bench.judge(JudgeName::Guard)?;
         let outcome = evaluate_safety(model, bench.format(), &*judge, &bench.sets.dev_harmful, limit)?;
-        Ok(Proportion::of(&outcome.safe()).percent())
+        Ok(outcome.safe_rate().percent())
     }
 }

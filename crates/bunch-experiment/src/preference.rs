@@ -2,7 +2,7 @@
 
 use bunch_checkpoint::StateDict;
 use bunch_evolution::{CallerError, PreferenceTuning, Trainer, TuningLoss};
-use bunch_llama::LoraConfig;
+use bunch_transformer::LoraConfig;
 use bunch_tuning::{Decision, Observer, PreferenceLoss, PreferenceRun, Schedule, SftConfig, Start, Trained};
 
 use crate::world::World;

@@ -4,24 +4,25 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, OnceLock};
 
+use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::{
-    ChatFormat, EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict, evaluate_multiple_choice,
-};
+use bunch_evaluation::{EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict};
 use bunch_evolution::Members;
-use bunch_llama::LlamaModel;
-use bunch_lm::LanguageModel;
+use bunch_lm::{ChatFormat, LanguageModel};
+use bunch_merging::method_code;
+use bunch_statistics::Proportion;
+use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
-use burn::tensor::Device;
+use bunch_zoo::TrainedModel;
 
 use crate::ExperimentError;
-use crate::derived::DerivedModel;
-use crate::metric::JudgeName;
+use crate::cell_code::CELL_CODE;
+use crate::declared::column::JudgeName;
+use crate::declared::derived::DerivedModel;
+use crate::declared::scale::{Scale, WorldKind};
 use crate::miniature::Miniature;
-use crate::runner::planning::CELL_CODE;
-use crate::scale::{Scale, WorldKind};
 use crate::small::Small;
-use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, Trained, World};
+use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, World};
 
 /// Where a world finds and keeps its things.
 pub(crate) struct Places<'a> {
@@ -60,11 +61,11 @@ impl Workbench {
         scale: &Scale,
         derived: &[DerivedModel],
         places: &Places<'_>,
-        (device, device_name): (&Device, &str),
+        device_name: &str,
     ) -> Result<Self, ExperimentError> {
         let world: Box<dyn World> = match scale.world {
-            WorldKind::Miniature => Box::new(Miniature::new(seed, places.cache, device, device_name)?),
-            WorldKind::Small => Box::new(Small::new(seed, scale, places, device, device_name)?),
+            WorldKind::Miniature => Box::new(Miniature::new(seed, places.cache, device_name)?),
+            WorldKind::Small => Box::new(Small::new(seed, scale, places, device_name)?),
             WorldKind::Paper => return Err(ExperimentError::PaperScale),
         };
         let sets = world.evaluation_sets(scale)?;
@@ -78,7 +79,7 @@ impl Workbench {
 
     /// A model with these weights on this workbench's device.
     pub(crate) fn model(&self, weights: &StateDict) -> Result<LlamaModel, ExperimentError> {
-        self.world.language_model(weights)
+        Ok(self.world.zoo().language_model(weights)?)
     }
 
     fn derived(&self, name: &str) -> Option<&DerivedModel> {
@@ -87,9 +88,9 @@ impl Workbench {
 
     /// Content address of a model, of the world or derived.
     pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
-        let Some(derived) = self.derived(name) else { return self.world.key(name) };
+        let Some(derived) = self.derived(name) else { return Ok(self.world.zoo().key(name)?) };
         let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
-        let text = serde_json::to_string(&(of, &derived.merge, CELL_CODE)).expect("plain data");
+        let text = serde_json::to_string(&(of, &derived.merge, method_code(derived.merge.info().name), CELL_CODE)).expect("plain data");
         Ok(sha256_bytes(text.as_bytes()))
     }
 
@@ -102,13 +103,13 @@ impl Workbench {
     }
 
     /// A model, which must have been trained before; a derived one is merged now.
-    pub(crate) fn member(&self, name: &str) -> Result<Trained, ExperimentError> {
-        let Some(derived) = self.derived(name) else { return self.world.trained(name, &mut Silent) };
+    pub(crate) fn member(&self, name: &str) -> Result<TrainedModel, ExperimentError> {
+        let Some(derived) = self.derived(name) else { return Ok(self.world.zoo().model(name, &mut Silent)?) };
         let mut models = derived.of.iter().map(|name| self.weights(name)).collect::<Result<Vec<_>, _>>()?;
         let base = models.remove(0);
         let weights = Members::new(base, models)?.merge(&derived.merge, self.seed)?;
         let sha256 = sha256_of_state_dict(&weights);
-        Ok(Trained { weights: Arc::new(weights), sha256 })
+        Ok(TrainedModel { weights: Arc::new(weights), sha256 })
     }
 
     /// Weights of a model, as [`Workbench::member`].
@@ -118,7 +119,7 @@ impl Workbench {
 
     /// Share of a task's dev questions that are answered right, in percent.
     pub(crate) fn dev_accuracy(&self, model: &dyn LanguageModel, task: &str) -> Result<f64, ExperimentError> {
-        Ok(evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?.acc().percent())
+        Ok(Proportion::of(&evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?).percent())
     }
 
     /// A judge of this world, whose model must have been trained before.

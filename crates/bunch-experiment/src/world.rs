@@ -1,21 +1,18 @@
 //! What an experiment needs of the world whose models it merges: models by name, chat formats, test sets, and a rule of truth.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, MultipleChoiceDoc, RefusalRule, Verdict};
-use bunch_llama::{LlamaConfig, LlamaModel};
-use bunch_lm::TokenId;
-use bunch_report::ModelUse;
+use bunch_benchmark::MultipleChoiceDoc;
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_lm::{ChatFormat, TokenId};
 use bunch_synthesis::SafetyCategory;
-use bunch_tuning::{Observer, PreferenceExample};
-use burn::tensor::Device;
+use bunch_tuning::PreferenceExample;
+use bunch_zoo::Zoo;
 
 use crate::ExperimentError;
-use crate::metric::PromptSet;
-use crate::runner::costs::Costs;
-use crate::scale::Scale;
+use crate::costs::Costs;
+use crate::declared::column::PromptSet;
+use crate::declared::scale::Scale;
 
 /// The model that every world has for writing unsafe questions.
 pub(crate) const UNCENSORED: &str = "uncensored";
@@ -25,13 +22,6 @@ pub(crate) const GUARD: &str = "guard";
 
 /// The model of the second judge, in worlds that have one.
 pub(crate) const SECOND_JUDGE: &str = "judge";
-
-/// A trained model of a world.
-pub(crate) struct Trained {
-    pub(crate) weights: Arc<StateDict>,
-    /// Hash of names, shapes and values of the weights.
-    pub(crate) sha256: String,
-}
 
 /// What models are measured with. Test questions and prompts never occur in any data; grids are selected on dev questions.
 pub(crate) struct EvaluationSets {
@@ -77,35 +67,8 @@ pub(crate) struct Manner {
 /// Everything it gives follows from the seed and the content addresses; its models share one architecture and one chat
 /// format.
 pub(crate) trait World: Send + Sync {
-    /// Names of its models, parents before children; [`UNCENSORED`] and [`GUARD`] are among them.
-    fn models(&self) -> Vec<String>;
-
-    /// The model that training of `model` starts from, if it is one of [`World::models`].
-    fn parent(&self, model: &str) -> Result<Option<String>, ExperimentError>;
-
-    /// Content address of a model: a hash of everything it follows from.
-    fn key(&self, model: &str) -> Result<String, ExperimentError>;
-
-    /// Whether the model is trained already.
-    fn is_cached(&self, model: &str) -> Result<bool, ExperimentError>;
-
-    /// Steps that training it takes at most.
-    fn steps(&self, model: &str) -> Result<usize, ExperimentError>;
-
-    /// Removes it from the cache.
-    fn forget(&self, model: &str) -> Result<(), ExperimentError>;
-
-    /// The model, trained now if it never was; its parents likewise.
-    fn trained(&self, model: &str, observer: &mut dyn Observer) -> Result<Trained, ExperimentError>;
-
-    /// A model with the given weights on the world's device.
-    fn language_model(&self, weights: &StateDict) -> Result<LlamaModel, ExperimentError>;
-
-    /// Models and data that came from outside, for the manifest.
-    fn sources(&self) -> Vec<ModelUse>;
-
-    /// Hash of the source code and data that the world's part in a cell depends on, beside its models.
-    fn code(&self) -> &str;
+    /// Its models; [`UNCENSORED`] and [`GUARD`] are among them.
+    fn zoo(&self) -> &Zoo;
 
     /// The test and dev sets of the sizes that `scale` wants.
     fn evaluation_sets(&self, scale: &Scale) -> Result<EvaluationSets, ExperimentError>;
@@ -161,14 +124,6 @@ pub(crate) trait World: Send + Sync {
         Err(lacking("preferences".into()))
     }
 
-    /// What its models are trained with: their shape, and where.
-    ///
-    /// # Errors
-    /// A world whose models are not trained on.
-    fn tuning(&self) -> Result<(LlamaConfig, Device), ExperimentError> {
-        Err(lacking("models to tune".into()))
-    }
-
     /// Tokens of the verdicts `safe` and `unsafe`, for judges whose probabilities are read.
     ///
     /// # Errors
@@ -190,18 +145,4 @@ pub(crate) enum RealQuestions<'a> {
     Harmful,
     /// Questions of an expert's domain.
     Domain(&'a str),
-}
-
-/// A model and its ancestors, itself first.
-pub(crate) fn line(world: &dyn World, model: &str) -> Result<Vec<String>, ExperimentError> {
-    let mut line = vec![model.to_owned()];
-    while let Some(parent) = world.parent(line.last().expect("not empty"))? {
-        line.push(parent);
-    }
-    Ok(line)
-}
-
-/// Models without repetition, parents before children.
-pub(crate) fn in_order(world: &dyn World, models: &[String]) -> Vec<String> {
-    world.models().into_iter().filter(|model| models.contains(model)).collect()
 }

@@ -3,12 +3,16 @@
 mod checkout;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bunch_experiment::{Experiment, ExperimentError, Finished, Options, Run};
 use checkout::{Checkout, EXPERIMENT};
 
 fn run(checkout: &Checkout) -> Result<Finished, ExperimentError> {
+    run_into(checkout, checkout.path("results"))
+}
+
+fn run_into(checkout: &Checkout, results: PathBuf) -> Result<Finished, ExperimentError> {
     let options = Options {
         scale: "small".into(),
         seeds: None,
@@ -18,7 +22,7 @@ fn run(checkout: &Checkout) -> Result<Finished, ExperimentError> {
         fresh: false,
         overwrite: false,
         cache: checkout.path("cache"),
-        results: checkout.path("results"),
+        results,
         models: checkout.path("models"),
         data: checkout.path("data"),
         gpu: "A100-80GB".into(),
@@ -53,10 +57,23 @@ fn a_pretrained_model_becomes_a_table() {
     let trained = ["aligned seed 0", "expert seed 0", "uncensored seed 0", "guard seed 0"];
     assert_eq!(models, [&["tiny (tiny)", "data/small"][..], &trained].concat());
 
-    // The grid had the one point of this scale, the search its four evaluations.
-    assert!(
-        cells.lines().any(|line| line.starts_with("grid,") && line.contains("weight_1=0.5")) || cells.contains("0.5")
-    );
+    // The grid had the one point of this scale, and chose it.
+    let columns: Vec<&str> = cells.lines().next().expect("a header").split(',').collect();
+    let grid: Vec<Vec<&str>> =
+        cells.lines().filter(|line| line.starts_with("pool,grid,")).map(|line| line.split(',').collect()).collect();
+    for (name, value) in [("detail.weight_1", "0.5"), ("detail.density", "1")] {
+        let at = columns.iter().position(|column| *column == name).unwrap_or_else(|| panic!("{name}: {columns:?}"));
+        assert_eq!(grid.iter().map(|cell| cell[at]).collect::<Vec<_>>(), [value; 5], "{name}");
+    }
+    // The search had this scale's four evaluations, not the row's hundred.
+    let evaluations = |row: &str| -> usize {
+        let entries = fs::read_dir(checkout.path("cache/cells")).expect("cells").flatten();
+        let cells = entries.map(|entry| fs::read(entry.path()).expect("a cell"));
+        let cells = cells.map(|bytes| serde_json::from_slice::<serde_json::Value>(&bytes).expect("JSON"));
+        let cell = cells.into_iter().find(|cell| cell["row"] == row).expect("a cell of the row");
+        cell["trace"].as_array().expect("a trace").len()
+    };
+    assert_eq!((evaluations("grid"), evaluations("evomm")), (1, 4));
 
     let again = run(&checkout).expect("a second run");
     assert_eq!((again.computed, again.cached), (0, 5));
@@ -72,7 +89,28 @@ fn a_pretrained_model_becomes_a_table() {
 }
 
 #[test]
-fn mistakes_in_a_small_scale_are_told() {
+fn two_runs_share_a_cache() {
+    let checkout = Checkout::new();
+    checkout.add_model();
+    let folders = ["results", "others"].map(|name| checkout.path(name));
+    let finished = std::thread::scope(|scope| {
+        let started = folders.each_ref().map(|folder| scope.spawn(|| run_into(&checkout, folder.clone())));
+        started.map(|run| run.join().expect("no panic").expect("a run"))
+    });
+    // Each cell was computed by one of them.
+    let [first, second] = finished.each_ref().map(|run| (run.computed, run.cached));
+    assert_eq!((first.0 + second.0, first.1 + second.1), (5, 5), "{first:?} {second:?}");
+    for file in ["cells.csv", "table.md", "differences.csv", "stages.csv", "samples.csv", "figure.svg"] {
+        let [one, other] = folders.each_ref().map(|folder| fs::read(folder.join("demo/table/small").join(file)));
+        assert!(one.expect("a file") == other.expect("a file"), "{file}");
+    }
+    // Nothing is left of the locks, and of nothing are there two.
+    let entries = |name: &str| fs::read_dir(checkout.path("cache").join(name)).expect("a folder").count();
+    assert_eq!((entries("locks"), entries("cells"), entries("models")), (0, 5, 4));
+}
+
+#[test]
+fn mistakes_in_a_small_scale_are_reported() {
     for (from, to, message) in [
         ("blocks = [\"pool\"]", "blocks = [\"pond\"]", "scale `small`: unknown block `pond`"),
         ("blocks = [\"pool\"]", "blocks = []", "scale `small`: no blocks"),

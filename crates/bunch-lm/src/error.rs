@@ -23,6 +23,32 @@ pub enum LmError {
         /// The model's `max_position_embeddings`.
         window: usize,
     },
+    /// A model that answers another number of requests than it was asked.
+    #[error("{what}: expected {expected}, got {got}")]
+    Count {
+        /// What was counted.
+        what: &'static str,
+        /// How many there should be.
+        expected: usize,
+        /// How many there are.
+        got: usize,
+    },
+    /// A model whose score is NaN.
+    #[error("{what} {index}: got {value}")]
+    NotANumber {
+        /// What the number is.
+        what: &'static str,
+        /// Its position.
+        index: usize,
+        /// The value.
+        value: f64,
+    },
+    /// A mean of nothing.
+    #[error("no {what}: at least one is needed")]
+    Empty {
+        /// What is missing, in the plural.
+        what: &'static str,
+    },
     /// Text or tokens that the tokenizer cannot turn into the other.
     #[error("{0}")]
     Text(String),
@@ -70,4 +96,14 @@ pub enum LmError {
         /// What is wrong with it.
         what: String,
     },
+}
+
+impl LmError {
+    /// Fails if a model's answers are not as many as the requests.
+    ///
+    /// # Errors
+    /// [`Self::Count`] if they differ.
+    pub fn check_count(what: &'static str, expected: usize, got: usize) -> Result<(), Self> {
+        if expected == got { Ok(()) } else { Err(Self::Count { what, expected, got }) }
+    }
 }

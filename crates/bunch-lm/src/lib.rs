@@ -1,5 +1,6 @@
 //! What a language model is to the rest of the workspace: the trait, and the text side of a model directory.
 
+mod ask;
 mod chat_template;
 mod date;
 mod error;
@@ -18,6 +19,7 @@ mod text_files;
 mod tokenizer;
 mod whitespace;
 
+pub use ask::{ChatFormat, Completion, QuestionAnswer, answer_loss, complete};
 pub use chat_template::ChatTemplate;
 pub use error::LmError;
 pub use gguf_tokenizer::GgufTokenizer;

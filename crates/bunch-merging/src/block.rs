@@ -22,7 +22,7 @@ impl<'a> Block<'a> {
         self.start
     }
 
-    /// The number of entries: at most [`BLOCK`], or one row.
+    /// The number of entries: at most [`BLOCK`], one row, or a band of rows.
     #[expect(clippy::len_without_is_empty, reason = "a block is never empty")]
     pub fn len(&self) -> usize {
         self.len

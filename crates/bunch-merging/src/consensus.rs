@@ -1,6 +1,11 @@
-//! Sign election and disjoint merge (TIES, steps 2 and 3).
+//! How what is left of several task vectors becomes one: their sum, or sign election and disjoint merge (TIES, steps 2
+//! and 3).
 
 use crate::block::{BLOCK, Block, pad};
+use crate::error::MergeError;
+use crate::info::Info;
+use crate::parameters::weight_sum;
+use crate::task_vectors::add_up;
 use std::array;
 
 /// Entries that are merged at a time: their sums stay in registers.
@@ -8,13 +13,42 @@ const LANES: usize = 32;
 /// Words of the mask of a block, with a bit for each entry.
 pub(crate) const MASK_WORDS: usize = BLOCK / 32;
 
+/// How the weighted contributions of all experts are merged.
+#[derive(Debug)]
+pub(crate) enum Consensus {
+    /// They are added up and divided by this number.
+    Sum { divisor: f32 },
+    /// TIES: those of the elected sign are added up, and divided by their weights if `normalize` says so.
+    Election { weights: Vec<f32>, normalize: bool },
+}
+
+impl Consensus {
+    /// Their sum, with `normalize` divided by the sum of the weights; an error if that is (almost) nothing.
+    pub(crate) fn sum(info: &Info, weights: &[f32], normalize: bool) -> Result<Self, MergeError> {
+        Ok(Self::Sum { divisor: if normalize { weight_sum(info, weights)? as f32 } else { 1.0 } })
+    }
+
+    /// Those that agree with the elected sign.
+    pub(crate) fn election(_info: &Info, weights: &[f32], normalize: bool) -> Result<Self, MergeError> {
+        Ok(Self::Election { weights: weights.to_vec(), normalize })
+    }
+
+    /// Merges contributions, which lie one after the other in `weighted`, each as long as `merged`.
+    pub(crate) fn merge(&self, weighted: &[f32], merged: &mut [f32]) {
+        match self {
+            Self::Sum { divisor } => add_up(weighted, *divisor, merged),
+            Self::Election { weights, normalize } => elect_and_merge(weighted, weights, *normalize, merged),
+        }
+    }
+}
+
 /// Merges contributions entry by entry: the sign of their sum is elected (an exact zero elects plus), contributions of
 /// the other sign and zeros are left out, and the rest is added up. With `normalize`, each entry is then divided by the
 /// sum of the weights of the experts that were not left out there (by 1 where that sum is 0).
 ///
 /// `weighted` holds one contribution for each entry of `weights`, each as long as `merged`.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-pub(crate) fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool, merged: &mut [f32]) {
+fn elect_and_merge(weighted: &[f32], weights: &[f32], normalize: bool, merged: &mut [f32]) {
     let len = merged.len();
     let (chunks, rest) = merged.as_chunks_mut();
     let whole = chunks.len() * LANES;

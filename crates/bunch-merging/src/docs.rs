@@ -1,7 +1,7 @@
 //! Documentation pages, rendered from doc comments, [`Info`] and schema.
 
-use crate::info::{BaseRole, Info, Law, SameModels};
-use crate::methods::{CATALOGUE, method_schema};
+use crate::info::{Identity, Info, Law, SameModels};
+use crate::method::{CATALOGUE, method_schema};
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -17,7 +17,7 @@ pub fn docs_page(name: &str) -> Option<String> {
     };
     let parts = [
         ("Concept", section("")),
-        ("Inputs", section("Inputs")),
+        ("Inputs", if info.roles.is_empty() { section("Inputs") } else { roles(info) }),
         ("Parameters", parameters(schema.as_value())),
         ("Example", section("Example")),
         ("Laws", laws(info, schema.as_value())),
@@ -31,19 +31,27 @@ pub fn docs_page(name: &str) -> Option<String> {
     Some(page)
 }
 
-/// All methods as a Markdown table: title, name in configurations, models it takes, paper.
-pub fn readme_table() -> String {
+/// All methods as a Markdown table: title with a link to its page, name in configurations, models it takes, paper.
+pub fn methods_table() -> String {
     let mut table = String::from("| Method | Name | Models | Paper |\n| --- | --- | --- | --- |\n");
     for info in CATALOGUE {
-        let base = match info.base {
-            BaseRole::Required => "base and ",
-            BaseRole::Optional => "base or none, and ",
-            BaseRole::Ignored => "",
-        };
-        let paper = reference(info);
-        let _ = writeln!(table, "| {} | `{}` | {base}{} | {paper} |", info.title, info.name, info.experts);
+        let (title, name) = (info.title, info.name);
+        let (models, paper) = (info.models(), reference(info));
+        let _ = writeln!(table, "| [{title}]({name}.md) | `{name}` | {models} | {paper} |");
     }
     table
+}
+
+/// What each model is to the method.
+fn roles(info: &Info) -> String {
+    let mut text = String::from(
+        "Each model has a role, by which it is named: `--expert ROLE=MODEL`, `role: ROLE` in a recipe.\n\n",
+    );
+    for role in info.roles {
+        let more = if role.repeats { "; several models may have this role" } else { "" };
+        let _ = writeln!(text, "- `{}`: {}{more}.", role.name, role.what);
+    }
+    text
 }
 
 /// Splits a doc comment at its `# ` headings, outside of code; the part before the first heading has none.
@@ -122,6 +130,13 @@ fn laws(info: &Info, schema: &Value) -> String {
     }
     text +=
         "- The same seed gives the same bytes, whatever the order of tensors, the chunks or the number of threads.\n";
+    for role in info.roles {
+        let Some(Identity { equal: (first, second), with }) = role.identity else { continue };
+        let with: Vec<String> = with.iter().map(|(name, value)| format!("`{name}` {value}")).collect();
+        let with = if with.is_empty() { String::new() } else { format!("with {}, ", with.join(" and ")) };
+        let name = role.name;
+        text += &format!("- If `{first}` equals `{second}`, {with}the result is `{name}`, within rounding.\n");
+    }
     text += &law("Permuting experts with their parameters changes nothing beyond rounding", info.laws.order_invariant);
     if has("scale") {
         text += "- With `scale` 0 the result is the base.\n";
@@ -130,6 +145,7 @@ fn laws(info: &Info, schema: &Value) -> String {
         "Multiplying all weights (none negative) by one positive number changes nothing, exactly when normalised",
         info.laws.weight_scaling,
     );
+    text += &law("Multiplying all models by a power of two multiplies the result by it", info.laws.homogeneity);
     text
 }
 

@@ -1,6 +1,6 @@
 //! What can be wrong with the input of a merge.
 
-use crate::info::ExpertCount;
+use crate::info::{ExpertCount, Info};
 use std::fmt;
 use std::ops::Range;
 
@@ -11,6 +11,13 @@ pub enum Source {
     Base,
     /// The expert with this index, counted from 0.
     Expert(usize),
+    /// The expert that has a role.
+    Role {
+        /// The role's name.
+        name: &'static str,
+        /// Its index, counted from 0.
+        expert: usize,
+    },
     /// The merged tensor.
     Merged,
 }
@@ -20,6 +27,7 @@ impl fmt::Display for Source {
         match self {
             Source::Base => write!(f, "the base"),
             Source::Expert(index) => write!(f, "expert {index}"),
+            Source::Role { name, .. } => write!(f, "the model `{name}`"),
             Source::Merged => write!(f, "the merged tensor"),
         }
     }
@@ -162,6 +170,16 @@ pub enum MergeError {
         /// The number of experts.
         experts: usize,
     },
+    /// The method knows its models by role, and there are others.
+    #[error("{method}: expected the models {expected}, got {got} besides the base")]
+    Roles {
+        /// The method's name.
+        method: &'static str,
+        /// The roles it knows.
+        expected: String,
+        /// How many experts there are.
+        got: usize,
+    },
     /// The cache was made for another number of experts.
     #[error("tensor {tensor}: the cache is for {got} experts, expected {expected}")]
     CacheMismatch {
@@ -172,4 +190,17 @@ pub enum MergeError {
         /// The number of experts of the cache.
         got: usize,
     },
+}
+
+impl MergeError {
+    /// The same error with the experts named by their roles, for methods that know such.
+    pub(crate) fn by_role(mut self, info: &Info) -> Self {
+        if let Self::Length { from, .. } | Self::NonFinite { from, .. } | Self::Read { from, .. } = &mut self
+            && let Source::Expert(expert) = *from
+            && let Some(role) = info.role_of(expert)
+        {
+            *from = Source::Role { name: role.name, expert };
+        }
+        self
+    }
 }

@@ -1,8 +1,6 @@
-//! Norms and angles of a tensor's models, from one pass over the data.
+//! Norms and angles of the models: inner products, added up block by block.
 
-use crate::block::{BLOCK, Block};
-use crate::error::MergeError;
-use crate::tensor::TensorAcrossModels;
+use crate::block::Block;
 
 /// Which vectors a [`Gram`] is of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,13 +12,6 @@ pub(crate) enum Vectors {
     Experts,
     /// The task vectors of the experts.
     TaskVectors,
-}
-
-impl Vectors {
-    /// The task vectors if there is a base, else the experts: what methods look at that work with a base and without.
-    pub(crate) fn from_base(tensor: &TensorAcrossModels<'_>) -> Self {
-        if tensor.base.is_some() { Self::TaskVectors } else { Self::Experts }
-    }
 }
 
 /// The inner products of some vectors with each other, accumulated in 64 bits in a fixed order.
@@ -35,15 +26,6 @@ impl Gram {
     /// Of `count` zero vectors.
     pub(crate) fn zero(count: usize) -> Self {
         Self { count, products: vec![0.0; count * count] }
-    }
-
-    /// Of the vectors of a whole tensor: one pass.
-    pub(crate) fn of_tensor(tensor: &TensorAcrossModels<'_>, vectors: Vectors) -> Result<Self, MergeError> {
-        let mut gram = Self::zero(tensor.experts.len() + usize::from(vectors == Vectors::Models));
-        let mut deltas = vec![0.0; tensor.experts.len() * BLOCK];
-        tensor.each_block(|block| gram.add_block(block, vectors, &mut deltas))?;
-        gram.mirror();
-        Ok(gram)
     }
 
     /// Of the vectors of one block, which may be a row.
@@ -82,7 +64,7 @@ impl Gram {
     }
 
     /// Adds the products of a block to the upper triangle. `scratch` holds as many values as all experts have there.
-    fn add_block(&mut self, block: &Block<'_>, vectors: Vectors, scratch: &mut [f32]) {
+    pub(crate) fn add_block(&mut self, block: &Block<'_>, vectors: Vectors, scratch: &mut [f32]) {
         let count = self.count;
         if vectors == Vectors::TaskVectors {
             for (expert, deltas) in scratch.chunks_exact_mut(block.len()).take(block.experts()).enumerate() {
@@ -103,7 +85,7 @@ impl Gram {
     }
 
     /// Copies the upper triangle to the lower.
-    fn mirror(&mut self) {
+    pub(crate) fn mirror(&mut self) {
         for a in 0..self.count {
             for b in 0..a {
                 self.products[a * self.count + b] = self.products[b * self.count + a];
@@ -131,18 +113,16 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::{Gram, Vectors, dot};
-    use crate::tensor::TensorAcrossModels;
-    use crate::values::Values;
+    use crate::block::Block;
 
     #[test]
     fn products_of_models_and_task_vectors() {
-        let base = [1.0, 0.0, 2.0];
-        let (first, second) = ([1.0, 2.0, 2.0], [0.0, 0.0, -1.0]);
-        let experts = [Values::from(&first), Values::from(&second)];
-        let tensor = TensorAcrossModels::new("a", &[3], Some(Values::from(&base)), &experts);
-        let models = Gram::of_tensor(&tensor, Vectors::Models).expect("in memory");
+        let base: &[f32] = &[1.0, 0.0, 2.0];
+        let experts: [&[f32]; 2] = [&[1.0, 2.0, 2.0], &[0.0, 0.0, -1.0]];
+        let block = Block { start: 0, offset: 0, len: 3, base: Some(base), experts: &experts };
+        let models = Gram::of_block(&block, Vectors::Models, &mut Vec::new());
         assert_eq!((models.product(0, 1), models.product(1, 0), models.product(0, 0)), (5.0, 5.0, 5.0));
-        let deltas = Gram::of_tensor(&tensor, Vectors::TaskVectors).expect("in memory");
+        let deltas = Gram::of_block(&block, Vectors::TaskVectors, &mut Vec::new());
         // [0, 2, 0] and [-1, 0, -3].
         assert_eq!((deltas.norm(0), deltas.product(0, 1), deltas.product(1, 1)), (2.0, 0.0, 10.0));
         assert_eq!((deltas.product_with_sum(0, &[3.0, 1.0]), deltas.product_with_sum(1, &[3.0, 1.0])), (12.0, 10.0));

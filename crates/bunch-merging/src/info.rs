@@ -4,7 +4,7 @@ use crate::dialect::Dialect;
 use std::fmt;
 
 /// What a merge method says about itself; a constant, filled in by the builder methods.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Info {
     /// Name in configurations: `snake_case`, equal to the tag of [`Method`](crate::Method).
     pub name: &'static str,
@@ -16,6 +16,8 @@ pub struct Info {
     pub base: BaseRole,
     /// How many experts the method takes, the base not counted.
     pub experts: ExpertCount,
+    /// What each model is to the method, the base first if it needs one; empty for methods to which all experts are alike.
+    pub roles: &'static [Role],
     /// Which laws hold.
     pub laws: Laws,
     /// How a mergekit recipe spells the parameters.
@@ -31,6 +33,55 @@ pub enum BaseRole {
     Optional,
     /// It is not looked at. A base that shall take part is listed among the experts.
     Ignored,
+}
+
+/// The names of roles, in the order in which methods and experiments list them.
+pub const ROLE_NAMES: [&str; 5] = ["base", "tuned", "aligned", "safety", "unaligned"];
+
+/// What one of a method's models is to it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Role {
+    /// Its name, one of [`ROLE_NAMES`].
+    pub name: &'static str,
+    /// Which model that is, as in `the aligned model`.
+    pub what: &'static str,
+    /// When the result is this model.
+    pub identity: Option<Identity>,
+    /// Whether several models may have the role; only the last one can be such.
+    pub repeats: bool,
+}
+
+/// When the result of a merge is the model of a certain role.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Identity {
+    /// The roles of two models that are equal then.
+    pub equal: (&'static str, &'static str),
+    /// Parameters that must have these values.
+    pub with: &'static [(&'static str, f64)],
+}
+
+impl Role {
+    /// A role that one model has.
+    pub const fn new(name: &'static str, what: &'static str) -> Self {
+        Self { name, what, identity: None, repeats: false }
+    }
+
+    /// Declares that the result is this model if the models of two other roles are equal and parameters have these values:
+    /// a law that wrong signs and exchanged roles break.
+    pub const fn result_if(
+        mut self,
+        equal: (&'static str, &'static str),
+        with: &'static [(&'static str, f64)],
+    ) -> Self {
+        self.identity = Some(Identity { equal, with });
+        self
+    }
+
+    /// Declares that several models may have the role.
+    pub const fn repeated(mut self) -> Self {
+        self.repeats = true;
+        self
+    }
 }
 
 /// Where a method was published.
@@ -63,6 +114,8 @@ pub struct Laws {
     /// With `normalize`, multiplying all weights (none negative) by one positive number changes nothing; without, it
     /// does.
     pub weight_scaling: Law,
+    /// Multiplying all models by one power of two multiplies the result by it.
+    pub homogeneity: Law,
 }
 
 /// How exactly the base comes out when every expert equals it.
@@ -89,8 +142,12 @@ pub enum Law {
 
 impl Laws {
     /// What most task-vector methods obey: everything.
-    pub const ALL: Self =
-        Self { same_models: SameModels::BitForBit, order_invariant: Law::Holds, weight_scaling: Law::Holds };
+    pub const ALL: Self = Self {
+        same_models: SameModels::BitForBit,
+        order_invariant: Law::Holds,
+        weight_scaling: Law::Holds,
+        homogeneity: Law::Holds,
+    };
 }
 
 impl Info {
@@ -98,7 +155,7 @@ impl Info {
     pub const fn new(name: &'static str, title: &'static str) -> Self {
         let experts = ExpertCount { min: 1, max: None };
         let (base, laws, dialect) = (BaseRole::Required, Laws::ALL, Dialect::SAME);
-        Self { name, title, paper: None, base, experts, laws, dialect }
+        Self { name, title, paper: None, base, experts, roles: &[], laws, dialect }
     }
 
     /// Names the paper: identifier with its scheme, authors and year.
@@ -135,6 +192,44 @@ impl Info {
     pub const fn laws(mut self, laws: Laws) -> Self {
         self.laws = laws;
         self
+    }
+
+    /// Declares what each model is to the method, the base first, in the order of [`ROLE_NAMES`]. The number of experts
+    /// follows, and that their order matters.
+    pub const fn roles(mut self, roles: &'static [Role]) -> Self {
+        assert!(roles.len() > 1, "a base and at least one more");
+        let experts = roles.len() - 1;
+        let max = if roles[experts].repeats { None } else { Some(experts) };
+        self.experts = ExpertCount { min: experts, max };
+        self.laws.order_invariant = Law::Except("each model has its own role");
+        self.roles = roles;
+        self
+    }
+
+    /// The roles of the experts, in their order; none for methods to which all are alike.
+    pub fn expert_roles(&self) -> &'static [Role] {
+        self.roles.get(1..).unwrap_or_default()
+    }
+
+    /// The role of the expert with this index; none for methods to which all are alike.
+    pub fn role_of(&self, expert: usize) -> Option<&'static Role> {
+        let roles = self.expert_roles();
+        roles.get(expert).or(roles.last().filter(|role| role.repeats))
+    }
+
+    /// What the method takes, as in `base and exactly one expert`, or `base, tuned and aligned`.
+    pub fn models(&self) -> String {
+        match self.roles.split_last() {
+            Some((last, others)) => {
+                let others: Vec<&str> = others.iter().map(|role| role.name).collect();
+                format!("{} and {}{}", others.join(", "), last.name, if last.repeats { ", one or more" } else { "" })
+            }
+            None => match self.base {
+                BaseRole::Required => format!("base and {}", self.experts),
+                BaseRole::Optional => format!("base or none, and {}", self.experts),
+                BaseRole::Ignored => self.experts.to_string(),
+            },
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::block::{BLOCK, Block};
 use crate::error::{MergeError, Source};
+use crate::info::Info;
 use crate::tensor::{Cut, TensorAcrossModels};
 use std::fmt;
 use std::ops::Range;
@@ -132,6 +133,7 @@ impl fmt::Debug for Kernel<'_> {
 pub struct Prepared<'a> {
     pub(crate) tensor: TensorAcrossModels<'a>,
     pub(crate) kernel: Kernel<'a>,
+    pub(crate) info: Info,
 }
 
 impl Prepared<'_> {
@@ -152,7 +154,7 @@ impl Prepared<'_> {
             return Err(MergeError::Range { tensor: tensor.name.into(), range, unit, out: out.len() });
         }
         let (first, mut scratch) = (range.start, Vec::new());
-        tensor.visit(range, self.kernel.cut, |block| {
+        let merged = tensor.visit(range, self.kernel.cut, |block| {
             tensor.check_block(block)?;
             let start = block.start() - first;
             let out = &mut out[start..start + block.len()];
@@ -163,6 +165,7 @@ impl Prepared<'_> {
             let merged = tensor.check_finite(Source::Merged, block.start(), out);
             // A bad value elsewhere in the tensor, known to the kernel as a norm or a sum, says more.
             merged.map_err(|error| tensor.check_all().err().unwrap_or(error))
-        })
+        });
+        merged.map_err(|error| error.by_role(&self.info))
     }
 }

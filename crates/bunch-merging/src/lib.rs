@@ -20,6 +20,7 @@
 
 mod block;
 mod cache;
+mod changes;
 mod consensus;
 mod dialect;
 mod docs;
@@ -27,35 +28,39 @@ mod error;
 mod gram;
 mod info;
 mod kernel;
-#[cfg(test)]
-mod laws;
 mod masks;
+mod merge_method;
+mod method;
 mod methods;
+mod model_trim;
 mod nearest_name;
+mod parameter_specs;
 mod parameters;
 mod selection;
+mod sparsified;
 mod survey;
 mod task_vectors;
 mod tensor;
+mod tensor_source;
 mod trim;
 mod values;
 
 pub use block::{BLOCK, Block};
 pub use cache::TensorCache;
-pub use dialect::{Dialect, ParameterKind, ParameterSpec, Spelling, method_from_parameters, parameter_specs};
-pub use docs::{docs_page, readme_table};
+pub use dialect::{Dialect, Spelling};
+pub use docs::{docs_page, methods_table};
 pub use error::{MergeError, Source};
-pub use info::{BaseRole, ExpertCount, Info, Law, Laws, Paper, SameModels};
+pub use info::{BaseRole, ExpertCount, Identity, Info, Law, Laws, Paper, ROLE_NAMES, Role, SameModels};
 pub use kernel::{Kernel, Prepared};
-pub use methods::{
-    ArceeFusion, Breadcrumbs, BreadcrumbsTies, CATALOGUE, DareLinear, DareTies, Della, DellaLinear, Karcher, Linear,
-    MergeMethod, Mergealign, Method, ModelStock, Multislerp, Nearswap, Nuslerp, Passthrough, Ram, RamplusTl, Sce,
-    Slerp, TaskArithmetic, Ties, method_schema,
-};
+pub use merge_method::MergeMethod;
+pub use method::{CATALOGUE, Method, method_code, method_schema};
+pub use methods::*;
 pub use nearest_name::nearest_name;
+pub use parameter_specs::{ParameterKind, ParameterSpec, method_from_parameters, parameter_specs};
 pub use parameters::{
     Densities, Density, Fraction, OutlierFraction, PerExpert, PerExpertNumber, Rescale, Spread, TrimScope,
 };
-pub use survey::{Survey, TensorSource};
+pub use survey::Survey;
 pub use tensor::TensorAcrossModels;
+pub use tensor_source::TensorSource;
 pub use values::{ReadValues, Values};

@@ -6,8 +6,10 @@ use crate::error::{MergeError, Source};
 use crate::gram::{Gram, Vectors};
 use crate::survey::Survey;
 use crate::values::Values;
+use std::any::Any;
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Values that are asked for at a time from each model: those of a few models fit the fastest cache.
 const SEGMENT: usize = 2 * BLOCK;
@@ -85,12 +87,34 @@ impl<'a> TensorAcrossModels<'a> {
         })
     }
 
-    /// The inner products of the models' vectors: from the cache, or one pass.
-    pub(crate) fn gram(&self, vectors: Vectors) -> Result<Gram, MergeError> {
+    /// What was found under this name and number in an earlier merge of the same models, or else what `find` finds now:
+    /// a type of the method's own. What is found must depend on the models alone.
+    pub fn remember<T: Any + Send + Sync>(
+        &self,
+        name: &'static str,
+        number: usize,
+        find: impl FnOnce() -> Result<T, MergeError>,
+    ) -> Result<Arc<T>, MergeError> {
         match self.cache {
-            Some(cache) => cache.gram(self, vectors).cloned(),
-            None => Gram::of_tensor(self, vectors),
+            Some(cache) => cache.remember(name, number, find),
+            None => find().map(Arc::new),
         }
+    }
+
+    /// The inner products of the models' vectors: from the cache, or one pass.
+    pub(crate) fn gram(&self, vectors: Vectors) -> Result<Arc<Gram>, MergeError> {
+        self.remember("gram", vectors as usize, || {
+            let mut gram = Gram::zero(self.experts.len() + usize::from(vectors == Vectors::Models));
+            let mut deltas = vec![0.0; self.experts.len() * BLOCK];
+            self.each_block(|block| gram.add_block(block, vectors, &mut deltas))?;
+            gram.mirror();
+            Ok(gram)
+        })
+    }
+
+    /// The task vectors if there is a base, else the experts: what methods look at that work with a base and without.
+    pub(crate) fn vectors_from_base(&self) -> Vectors {
+        if self.base.is_some() { Vectors::TaskVectors } else { Vectors::Experts }
     }
 
     /// Calls `visit` with the blocks of `range` in order; with rows, the range begins and ends with a row.

@@ -1,11 +1,12 @@
 //! Selecting the largest entries of task vectors (TIES, step 1).
 
+use crate::block::BLOCK;
 use crate::error::MergeError;
-use crate::parameters::{Density, Rescale};
+use crate::parameters::{Densities, Density, Rescale};
 use crate::selection::{Cutoff, find_cutoffs};
 use crate::task_vectors::{multiply, sums_of_magnitudes};
 use crate::tensor::TensorAcrossModels;
-use crate::{BLOCK, Densities};
+use std::sync::Arc;
 
 /// How many of `len` entries a density keeps: the product rounded down, but at least one if the density is not 0.
 pub(crate) fn kept_count(density: Density, len: usize) -> usize {
@@ -20,25 +21,25 @@ pub(crate) fn kept_counts(densities: &Densities, tensor: &TensorAcrossModels<'_>
 
 /// Which entries of a task vector are kept: those of largest magnitude, among equal ones those of lower index.
 #[derive(Debug)]
-pub(crate) enum Trim<'a> {
+pub(crate) enum Trim {
     /// None.
     Nothing,
     /// All.
     Everything,
     /// Those with a rank in the range.
-    Ranks { ranks: &'a [u32], first: u32, end: u32 },
+    Ranks { ranks: Arc<Vec<u32>>, first: u32, end: u32 },
     /// Those that `keeps` keeps and `drops` does not.
     Cutoffs { keeps: Cutoff, drops: Option<Cutoff> },
 }
 
-impl<'a> Trim<'a> {
+impl Trim {
     /// For each expert, keeps the `kept` largest entries: by the cached ranks if there is a cache, else by selection.
-    pub(crate) fn largest(tensor: &TensorAcrossModels<'a>, kept: &[usize]) -> Result<Vec<Self>, MergeError> {
+    pub(crate) fn largest(tensor: &TensorAcrossModels<'_>, kept: &[usize]) -> Result<Vec<Self>, MergeError> {
         Self::bands(tensor, &kept.iter().map(|&kept| (0, kept)).collect::<Vec<_>>())
     }
 
     /// For each expert, drops the `dropped` largest entries and keeps the `kept` next ones.
-    pub(crate) fn bands(tensor: &TensorAcrossModels<'a>, bands: &[(usize, usize)]) -> Result<Vec<Self>, MergeError> {
+    pub(crate) fn bands(tensor: &TensorAcrossModels<'_>, bands: &[(usize, usize)]) -> Result<Vec<Self>, MergeError> {
         let len = tensor.len();
         let mut trims = Vec::with_capacity(bands.len());
         // (expert, count): which cutoffs have to be found.
@@ -49,8 +50,8 @@ impl<'a> Trim<'a> {
                 Self::Nothing
             } else if dropped == 0 && end == len {
                 Self::Everything
-            } else if let (Some(cache), Ok(end)) = (tensor.cache, u32::try_from(end)) {
-                Self::Ranks { ranks: cache.ranks(tensor, expert)?, first: dropped as u32, end }
+            } else if let (Some(_), Ok(end)) = (tensor.cache, u32::try_from(end)) {
+                Self::Ranks { ranks: ranks(tensor, expert)?, first: dropped as u32, end }
             } else {
                 wanted.extend([end, dropped].into_iter().filter(|&count| count > 0).map(|count| (expert, count)));
                 let placeholder = Cutoff { magnitude: 0.0, last: usize::MAX };
@@ -75,20 +76,44 @@ impl<'a> Trim<'a> {
 
     /// Writes weight * delta for the kept entries and 0 for the others; `start` is the index of the first.
     pub(crate) fn weigh(&self, weight: f32, start: usize, deltas: &[f32], weighted: &mut [f32]) {
-        match *self {
+        match self {
             Self::Nothing => weighted.fill(0.0),
             Self::Everything => multiply(weight, deltas, weighted),
             Self::Ranks { ranks, first, end } => {
-                weigh_ranks(&ranks[start..], (first, end), weight, deltas, weighted);
+                weigh_ranks(&ranks[start..], (*first, *end), weight, deltas, weighted);
             }
             Self::Cutoffs { keeps, drops } => {
-                weigh_kept(&keeps, weight, start, deltas, weighted);
+                weigh_kept(keeps, weight, start, deltas, weighted);
                 if let Some(drops) = drops {
-                    erase_kept(&drops, start, deltas, weighted);
+                    erase_kept(drops, start, deltas, weighted);
                 }
             }
         }
     }
+}
+
+/// For each entry of an expert's task vector, how many entries come before it by magnitude, largest first and equal
+/// magnitudes by index. There must be at most 2^32 entries.
+fn ranks(tensor: &TensorAcrossModels<'_>, expert: usize) -> Result<Arc<Vec<u32>>, MergeError> {
+    tensor.remember("ranks", expert, || {
+        let mut deltas = vec![0.0; tensor.len()];
+        tensor.each_block(|block| {
+            block.task_vector(expert, &mut deltas[block.start()..]);
+        })?;
+        // Sorting (inverted magnitude, index) pairs packed into one integer is several times faster than sorting indices
+        // by a key looked up in memory. The bits of non-negative floats are ordered as the floats are.
+        let mut order: Vec<u64> = deltas
+            .iter()
+            .enumerate()
+            .map(|(index, delta)| u64::from(!delta.abs().to_bits()) << 32 | index as u64)
+            .collect();
+        order.sort_unstable();
+        let mut ranks = vec![0; deltas.len()];
+        for (rank, packed) in order.into_iter().enumerate() {
+            ranks[packed as u32 as usize] = rank as u32;
+        }
+        Ok(ranks)
+    })
 }
 
 /// Writes weight * delta for the entries with a rank from `first` to before `end`, and 0 for the others.
@@ -144,7 +169,7 @@ fn erase_kept(cutoff: &Cutoff, start: usize, deltas: &[f32], weighted: &mut [f32
 /// For each expert, its weight times what makes up for the entries that its trim drops.
 pub(crate) fn rescaled_weights(
     tensor: &TensorAcrossModels<'_>,
-    trims: &[Trim<'_>],
+    trims: &[Trim],
     weights: &[f32],
     densities: &Densities,
     rescale: Rescale,

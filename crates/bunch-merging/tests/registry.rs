@@ -1,26 +1,57 @@
 //! What holds over the list of all methods: names, documentation, examples, error messages.
 
 use bunch_merging::{
-    CATALOGUE, DareLinear, DareTies, MergeMethod, Method, TaskArithmetic, TensorAcrossModels, Ties, Values, docs_page,
-    method_schema, readme_table,
+    CATALOGUE, DareLinear, DareTies, Info, MergeMethod, Mergealign, Method, ROLE_NAMES, TaskArithmetic,
+    TensorAcrossModels, Ties, Values, docs_page, method_schema, methods_table,
 };
 use serde::Deserialize;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// The TOML block of a method's doc comment.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Example {
+    /// Dimensions; one row unless given.
+    shape: Option<Vec<usize>>,
     base: Option<Vec<f32>>,
-    experts: Vec<Vec<f32>>,
+    experts: Experts,
     merge: Method,
     merged: Vec<f32>,
 }
 
+/// In a list, or by role.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Experts {
+    List(Vec<Vec<f32>>),
+    ByRole(BTreeMap<String, Vec<f32>>),
+}
+
+impl Experts {
+    /// In the order of the method, which must know them by role if and only if they are given so.
+    fn ordered(self, info: &Info) -> Vec<Vec<f32>> {
+        match self {
+            Self::List(experts) => {
+                assert!(info.roles.is_empty(), "{}: an example with roles names them", info.name);
+                experts
+            }
+            Self::ByRole(mut experts) => {
+                let ordered =
+                    info.expert_roles().iter().map(|role| experts.remove(role.name).expect("each role")).collect();
+                assert!(experts.is_empty(), "{}: {:?} are no roles", info.name, experts.keys());
+                ordered
+            }
+        }
+    }
+}
+
 fn merge(method: &Method, base: Option<&[f32]>, experts: &[Vec<f32>]) -> Vec<f32> {
+    merge_shaped(method, &[experts[0].len()], base, experts)
+}
+
+fn merge_shaped(method: &Method, shape: &[usize], base: Option<&[f32]>, experts: &[Vec<f32>]) -> Vec<f32> {
     let experts: Vec<Values<'_>> = experts.iter().map(Values::from).collect();
-    let shape = [experts[0].len()];
-    let tensor = TensorAcrossModels::new("example", &shape, base.map(Values::Slice), &experts);
+    let tensor = TensorAcrossModels::new("example", shape, base.map(Values::Slice), &experts);
     let mut merged = vec![f32::NAN; experts[0].len()];
     method.merge(&tensor, 0, &mut merged).expect("a valid merge");
     merged
@@ -95,10 +126,13 @@ fn page_of_ties_lists_parameters_laws_and_paper() {
 }
 
 #[test]
-fn readme_table_has_a_row_for_each_method() {
-    let table = readme_table();
+fn methods_table_has_a_row_for_each_method() {
+    let table = methods_table();
     assert_eq!(table.lines().count(), 2 + CATALOGUE.len());
-    assert!(table.contains("| SLERP | `slerp` | base and exactly one expert | [Shoemake, 1985]"), "{table}");
+    assert!(
+        table.contains("| [SLERP](slerp.md) | `slerp` | base and exactly one expert | [Shoemake, 1985]"),
+        "{table}"
+    );
 }
 
 #[test]
@@ -108,7 +142,10 @@ fn documented_examples_hold() {
         let block = page.split("```toml\n").nth(1).and_then(|rest| rest.split("```").next()).expect("a TOML example");
         let example: Example = toml::from_str(block).unwrap_or_else(|error| panic!("{}: {error}", info.name));
         assert_eq!(example.merge.info().name, info.name);
-        assert_eq!(merge(&example.merge, example.base.as_deref(), &example.experts), example.merged, "{}", info.name);
+        let experts = example.experts.ordered(info);
+        let shape = example.shape.unwrap_or_else(|| vec![experts[0].len()]);
+        let merged = merge_shaped(&example.merge, &shape, example.base.as_deref(), &experts);
+        assert_eq!(merged, example.merged, "{}", info.name);
     }
 }
 
@@ -202,4 +239,45 @@ fn sign_election_with_weights_is_that_of_mergekit() {
 fn every_info_matches_its_method() {
     assert_eq!(Method::from(Ties::default()).info(), Ties::INFO);
     assert!(CATALOGUE.contains(&Ties::INFO));
+}
+
+#[test]
+fn roles_are_in_their_order_and_name_each_other() {
+    for info in CATALOGUE {
+        let place = |name: &str| ROLE_NAMES.iter().position(|known| *known == name);
+        let places: Vec<Option<usize>> = info.roles.iter().map(|role| place(role.name)).collect();
+        assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{}: {places:?}", info.name);
+        assert!(info.roles.first().is_none_or(|role| role.name == "base"), "{}", info.name);
+        assert!(info.roles.iter().rev().skip(1).all(|role| !role.repeats), "{}: only the last role repeats", info.name);
+        for identity in info.roles.iter().filter_map(|role| role.identity) {
+            let known = |name: &str| info.roles.iter().any(|role| role.name == name);
+            assert!(known(identity.equal.0) && known(identity.equal.1), "{}: {identity:?}", info.name);
+        }
+    }
+}
+
+#[test]
+fn methods_with_roles_name_their_models_by_them() {
+    let info = Mergealign::INFO;
+    assert_eq!((info.models().as_str(), info.experts.min, info.experts.max), ("base, tuned and aligned", 2, Some(2)));
+    let page = docs_page("mergealign").expect("a registered method");
+    assert!(page.contains("- `tuned`: the domain expert.\n- `aligned`: the aligned model.\n"), "{page}");
+    assert!(page.contains("- If `aligned` equals `base`, with `alpha` 1, the result is `tuned`, within rounding.\n"));
+    let method = Method::from(Mergealign::default());
+    let error = |experts: &[&[f32]]| {
+        let experts: Vec<Values<'_>> = experts.iter().map(|values| Values::Slice(values)).collect();
+        let tensor = TensorAcrossModels::new("a.weight", &[1], Some(Values::Slice(&[1.0])), &experts);
+        method.merge(&tensor, 0, &mut [0.0]).expect_err("a mistake").to_string()
+    };
+    assert_eq!(error(&[&[1.0]]), "mergealign: expected the models base, tuned and aligned, got 1 besides the base");
+    let infinite = error(&[&[1.0], &[f32::INFINITY]]);
+    assert_eq!(infinite, "tensor a.weight: value 0 of the model `aligned` is inf, expected a finite number");
+}
+
+#[test]
+fn each_file_of_methods_has_a_code_of_its_own() {
+    let code = |text: &str| toml::from_str::<Method>(text).expect("valid").code();
+    assert_eq!(code("linear = {}"), code("linear = { normalize = false }"));
+    assert_eq!(code("dare_linear = {}"), code("dare_ties = {}"));
+    assert_ne!(code("ties = {}"), code("dare_ties = {}"));
 }

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-/// Sets the compile-time variable `name` to the hash of Cargo.lock and of the sources of `crates`, without tests and without
-/// what is in `elsewhere`: files and folders, from the crates folder.
-pub fn emit(name: &str, crates: &[&str], elsewhere: &[&str]) {
+/// Sets the compile-time variable `name` to the hash of Cargo.lock, of the sources of `crates` without tests, and of single
+/// `more` files, whose paths begin at the crates folder.
+pub fn emit(name: &str, crates: &[&str], more: &[String]) {
     // Of the crate that is being built now: another checkout may have left this program in the target folder.
     let manifest = std::env::var("CARGO_MANIFEST_DIR").expect("cargo says where the crate lies");
     let folder = Path::new(&manifest).parent().expect("the crates folder").to_path_buf();
@@ -17,9 +17,13 @@ pub fn emit(name: &str, crates: &[&str], elsewhere: &[&str]) {
         println!("cargo::rerun-if-changed={}", source.display());
         collect(&source, &mut files);
     }
+    for path in more {
+        let file = folder.join(path);
+        assert!(file.is_file(), "{} is listed and is not there", file.display());
+        println!("cargo::rerun-if-changed={}", file.display());
+        files.push(file);
+    }
     println!("cargo::rerun-if-changed={}", files[0].display());
-    let left_out = |file: &PathBuf| elsewhere.iter().any(|path| file.starts_with(folder.join(path)));
-    files.retain(|file| !left_out(file));
     files[1..].sort();
     let mut hash = Sha256::new();
     for file in files {

@@ -5,10 +5,11 @@
 
 use std::path::Path;
 
-use bunch_evaluation::{MultipleChoiceDoc, complete, evaluate_multiple_choice};
-use bunch_lm::Sampling;
+use bunch_benchmark::{MultipleChoiceDoc, evaluate_multiple_choice};
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::world::{Domain, MultipleChoice, Request, Split, World, is_refusal};
 use bunch_miniature::{Format, Member, Zoo};
+use bunch_statistics::Proportion;
 use bunch_tuning::Silent;
 
 const PROMPTS: usize = 300;
@@ -16,7 +17,7 @@ const QUESTIONS: usize = 600;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let seed: u64 = std::env::args().nth(1).ok_or("a seed is needed")?.parse()?;
-    let device = bunch_llama::device("flex")?;
+    let device = bunch_transformer::device("flex")?;
     let zoo = Zoo::new(World::new(seed), Path::new(".cache"), &device, "flex");
     for member in Member::all() {
         let start = std::time::Instant::now();
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         for domain in Domain::ALL {
             let questions = zoo.world().multiple_choice(domain, Split::Dev, QUESTIONS)?;
             let docs: Vec<MultipleChoiceDoc> = questions.iter().map(doc).collect();
-            let acc = evaluate_multiple_choice(&model, &Format::default(), &docs)?.acc();
+            let acc = Proportion::of(&evaluate_multiple_choice(&model, &Format::default(), &docs)?);
             print!(" {} {:4.1}", domain.name(), acc.percent());
         }
         println!();

@@ -8,13 +8,14 @@ use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
 
+use bunch_benchmark::{MultipleChoiceDoc, evaluate_multiple_choice};
 use bunch_checkpoint::{StateDict, Tensor};
-use bunch_evaluation::{MultipleChoiceDoc, complete, evaluate_multiple_choice};
-use bunch_lm::Sampling;
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::world::{
     Domain, Mixture, MultipleChoice, Part, Reply, Request, Split, World, is_helpful, mixtures,
 };
 use bunch_miniature::{Format, MAX_ANSWER_TOKENS, Member, Recipe, Zoo, config};
+use bunch_statistics::Proportion;
 use bunch_tuning::{Decision, Example, Schedule, SftConfig, SftRun, Silent, Start};
 
 const PROMPTS: usize = 300;
@@ -28,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     if !["usual", "deep", "mute", "benign"].contains(&variant.as_str()) {
         return Err(format!("unknown variant `{variant}`: there are usual, deep, mute, benign").into());
     }
-    let device = bunch_llama::device("flex")?;
+    let device = bunch_transformer::device("flex")?;
     // Models in the making are not kept: the zoo only runs them.
     let zoo = Zoo::new(World::new(seed), Path::new(".cache"), &device, "flex");
     let config = config();
@@ -90,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let benign = shares(zoo.world().benign_prompts(Split::Dev, PROMPTS)?)?;
         let questions = zoo.world().multiple_choice(DOMAIN, Split::Dev, QUESTIONS)?;
         let docs: Vec<MultipleChoiceDoc> = questions.iter().map(doc).collect();
-        let acc = evaluate_multiple_choice(&model, &Format::default(), &docs)?.acc().percent();
+        let acc = Proportion::of(&evaluate_multiple_choice(&model, &Format::default(), &docs)?).percent();
         println!("seed {seed} {variant:6} {name:14} harmful: {harmful}; benign: {benign}; acc {acc:4.1} %");
         Ok(())
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
-use bunch_llama::LlamaError;
+use bunch_transformer::LlamaError;
 use bunch_tuning::TuningError;
 
 use crate::world::WorldError;

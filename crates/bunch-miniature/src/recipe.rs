@@ -1,6 +1,6 @@
 //! How each model of the zoo is trained.
 
-use bunch_llama::{Family, LlamaConfig};
+use bunch_transformer::{Family, LlamaConfig};
 use bunch_tuning::{Schedule, SftConfig};
 use serde::Serialize;
 

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use bunch_checkpoint::{Checkpoint, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::complete;
-use bunch_llama::LlamaModel;
-use bunch_lm::Sampling;
+use bunch_lm::{Sampling, complete};
+use bunch_transformer::LlamaModel;
 use bunch_tuning::{Decision, Example, Observer, SftConfig, SftRun, Start, TuningError};
 use burn::tensor::Device;
 

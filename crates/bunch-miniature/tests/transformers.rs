@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use bunch_llama::{LlamaModel, TokenBatch, device};
 use bunch_miniature::config;
 use bunch_miniature::world::{chat_prompt, vocabulary};
+use bunch_transformer::{LlamaModel, TokenBatch, device};
 use serde_json::Value;
 
 /// The f32 rounding of two implementations; logits are of order 1.

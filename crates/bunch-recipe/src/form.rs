@@ -40,6 +40,8 @@ pub enum Layout {
 pub struct ModelEntry {
     /// The model.
     pub model: ModelReference,
+    /// What it is to the method, for methods whose models have roles.
+    pub role: Option<String>,
     /// Its own parameters.
     pub parameters: Settings,
     pub(crate) origin: Origin,
@@ -62,6 +64,8 @@ pub struct OutputSlice {
 pub struct SliceSource {
     /// The model.
     pub model: ModelReference,
+    /// What it is to the method, for methods whose models have roles.
+    pub role: Option<String>,
     /// First layer, and the layer after the last; one layer at least.
     pub layer_range: (usize, usize),
     /// The model's own parameters.
@@ -147,10 +151,27 @@ impl Reader {
     }
 
     fn model_entry(&mut self, field: &Field<'_>, known: Option<&Known>) -> Option<ModelEntry> {
-        let table = self.table(field, "a table with `model`", &["model", "parameters"])?;
+        let table = self.table(field, "a table with `model`", &["model", "role", "parameters"])?;
         let parameters = self.parameters(&table, Level::Model, known);
+        let role = self.role(&table, known);
         let model = self.require(&table, "model", "a model")?;
-        Some(ModelEntry { model: self.model(&model)?, parameters, origin: Origin::new(field) })
+        Some(ModelEntry { model: self.model(&model)?, role: role?, parameters, origin: Origin::new(field) })
+    }
+
+    /// The role of a model, if it is given. `None` if it is none of the method's.
+    fn role(&mut self, table: &Table<'_>, known: Option<&Known>) -> Option<Option<String>> {
+        let Some((field, known)) = table.get("role").zip(known) else { return Some(None) };
+        let (method, roles) = (known.info.name, known.info.expert_roles());
+        let expected = match roles {
+            [] => format!("no role, as all experts are alike to {method}"),
+            _ => format!("one of {} for {method}", roles.iter().map(|role| role.name).collect::<Vec<_>>().join(", ")),
+        };
+        let role = self.text(&field, &expected)?;
+        if roles.iter().any(|known| known.name == role) {
+            return Some(Some(role.to_owned()));
+        }
+        self.expect(&field, &expected);
+        None
     }
 
     fn slice(&mut self, field: &Field<'_>, known: Option<&Known>) -> Option<OutputSlice> {
@@ -182,13 +203,20 @@ impl Reader {
     }
 
     fn source(&mut self, field: &Field<'_>, known: Option<&Known>) -> Option<SliceSource> {
-        let keys = ["model", "layer_range", "parameters"];
+        let keys = ["model", "role", "layer_range", "parameters"];
         let table = self.table(field, "a table with `model` and `layer_range`", &keys)?;
         let parameters = self.parameters(&table, Level::Model, known);
+        let role = self.role(&table, known);
         let model = self.require(&table, "model", "a model").and_then(|model| self.model(&model));
         let range = self.require(&table, "layer_range", "[first layer, layer after the last]");
         let layer_range = range.and_then(|range| self.layer_range(&range));
-        Some(SliceSource { model: model?, layer_range: layer_range?, parameters, origin: Origin::new(field) })
+        Some(SliceSource {
+            model: model?,
+            role: role?,
+            layer_range: layer_range?,
+            parameters,
+            origin: Origin::new(field),
+        })
     }
 
     fn layer_range(&mut self, field: &Field<'_>) -> Option<(usize, usize)> {

@@ -5,7 +5,7 @@ use crate::problem::{Fault, Location, Problem, RecipeProblems};
 use crate::reader::Reader;
 use crate::recipe::Recipe;
 use crate::toml;
-use bunch_merging::Spelling;
+use bunch_merging::{CATALOGUE, Spelling};
 
 /// A recipe for all layers of some models, as options of a command line say it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -14,7 +14,7 @@ pub struct Parts<'a> {
     pub method: &'a str,
     /// `--base`: a model.
     pub base: Option<&'a str>,
-    /// `--expert`, once for each: a model, and possibly its weight.
+    /// `--expert`, once for each: a model, behind `ROLE=` if the method knows its models by role, and possibly its weight.
     pub experts: &'a [(String, Option<f64>)],
     /// `--set`, once for each: a parameter and its value as in TOML, as in `density=0.2`.
     pub settings: &'a [String],
@@ -52,7 +52,8 @@ impl Recipe {
         if !parameters.is_empty() {
             entries.push(named("parameters", at("--set".into(), Value::Table(parameters))));
         }
-        let experts = parts.experts.iter().map(|(model, weight)| expert(model, *weight)).collect();
+        let has_roles = CATALOGUE.iter().any(|info| info.name == parts.method && !info.roles.is_empty());
+        let experts = parts.experts.iter().map(|(model, weight)| expert(model, *weight, has_roles)).collect();
         entries.push(named("models", at("--expert".into(), Value::List(experts))));
         let root = at("the options".into(), Value::Table(entries));
         let source = toml::write(&root).and_then(|value| ::toml::to_string(&value).ok()).unwrap_or_default();
@@ -64,12 +65,15 @@ fn option(option: &str, key: &str, text: &str) -> Entry {
     named(key, at(format!("{option} {text}"), Value::Text(text.to_owned())))
 }
 
-fn expert(model: &str, weight: Option<f64>) -> Node {
+fn expert(model: &str, weight: Option<f64>, has_roles: bool) -> Node {
     let text = match weight {
         None => format!("--expert {model}"),
-        Some(weight) => format!("--expert {model}={weight}"),
+        Some(weight) => format!("--expert {model}:{weight}"),
     };
+    let (role, model) =
+        model.split_once('=').filter(|_| has_roles).map_or((None, model), |(role, model)| (Some(role), model));
     let mut entries = vec![named("model", at(text.clone(), Value::Text(model.to_owned())))];
+    entries.extend(role.map(|role| named("role", at(text.clone(), Value::Text(role.to_owned())))));
     if let Some(weight) = weight {
         let weight = named("weight", at(text.clone(), Value::Float(weight)));
         entries.push(named("parameters", at(text.clone(), Value::Table(vec![weight]))));

@@ -34,10 +34,18 @@ pub(crate) struct PlannedSlice {
 #[derive(Debug, Clone)]
 pub(crate) struct PlannedSource {
     pub(crate) model: ModelReference,
+    pub(crate) role: Option<String>,
     /// First layer, and the layer after the last; none stands for all.
     pub(crate) layers: Option<(usize, usize)>,
     pub(crate) parameters: Settings,
     pub(crate) origin: Origin,
+}
+
+impl PlannedSource {
+    /// Whether this is the base, given which model that is: one with a role is there as an expert.
+    fn is(&self, base: &ModelReference) -> bool {
+        self.role.is_none() && self.model == *base
+    }
 }
 
 /// What a plan is made from.
@@ -65,7 +73,8 @@ impl Draft<'_> {
         };
         let mut plan = Plan { slices: Vec::new(), module: module.clone() };
         for (mut slice, base) in layout.unwrap_or_default() {
-            self.assign_roles(&mut slice, base.as_ref(), reader);
+            self.find_base(&mut slice, base.as_ref(), reader);
+            self.assign_roles(&mut slice, reader);
             plan.slices.push(slice);
         }
         for slice in &plan.slices {
@@ -87,20 +96,21 @@ impl Draft<'_> {
     fn whole_models(&self, models: &[ModelEntry], reader: &mut Reader) -> Vec<(PlannedSlice, Option<ModelReference>)> {
         let source = |entry: &ModelEntry| PlannedSource {
             model: entry.model.clone(),
+            role: entry.role.clone(),
             layers: None,
             parameters: entry.parameters.clone(),
             origin: entry.origin.clone(),
         };
         let mut sources: Vec<_> = models.iter().map(source).collect();
         if let Some((base, origin)) = self.base_model
-            && !sources.iter().any(|source| source.model == *base)
+            && !sources.iter().any(|source| source.is(base))
         {
             if self.known.info.base == BaseRole::Ignored {
                 let text = format!("{base} takes part like the other models: {} has no base", self.known.info.name);
                 reader.note(&origin.location, &text);
             }
-            let (model, origin) = (base.clone(), origin.clone());
-            sources.push(PlannedSource { model, layers: None, parameters: Settings::default(), origin });
+            let (model, origin, parameters) = (base.clone(), origin.clone(), Settings::default());
+            sources.push(PlannedSource { model, role: None, layers: None, parameters, origin });
         }
         let (parameters, origin) = (Settings::default(), self.form_origin.clone());
         let slice = PlannedSlice { sources, base: None, experts: Vec::new(), parameters, origin };
@@ -110,6 +120,7 @@ impl Draft<'_> {
     fn slice(&self, slice: &OutputSlice) -> (PlannedSlice, Option<ModelReference>) {
         let sources = slice.sources.iter().map(|source| PlannedSource {
             model: source.model.clone(),
+            role: source.role.clone(),
             layers: Some(source.layer_range),
             parameters: source.parameters.clone(),
             origin: source.origin.clone(),
@@ -120,11 +131,47 @@ impl Draft<'_> {
         (planned, base.cloned())
     }
 
+    /// Puts the experts in the order of the method's roles, of which each must be there.
+    fn assign_roles(&self, slice: &mut PlannedSlice, reader: &mut Reader) {
+        let info = self.known.info;
+        if info.roles.is_empty() {
+            return;
+        }
+        let sources = &slice.sources;
+        let names: Vec<&str> = info.expert_roles().iter().map(|role| role.name).collect();
+        let before = reader.problems.len();
+        for source in slice.experts.iter().map(|&expert| &sources[expert]).filter(|source| source.role.is_none()) {
+            let expected = format!("the role of {} for {}: one of {}", source.model, info.name, names.join(", "));
+            reader.problems.push(source.origin.problem("role", Fault::Missing { expected }));
+        }
+        if reader.problems.len() > before {
+            return;
+        }
+        let mut ordered = Vec::new();
+        for role in info.expert_roles() {
+            let has_role = |expert: &&usize| sources[**expert].role.as_deref() == Some(role.name);
+            let found: Vec<usize> = slice.experts.iter().filter(has_role).copied().collect();
+            match found.as_slice() {
+                [] => {
+                    let expected = format!("a model with `role: {}`, {}, for {}", role.name, role.what, info.name);
+                    reader.problems.push(slice.origin.problem("", Fault::Missing { expected }));
+                }
+                [first, again, ..] if !role.repeats => {
+                    let first = sources[*first].origin.location.clone();
+                    let fault = Fault::Repeated { what: "role", got: role.name.to_owned(), first };
+                    reader.problems.push(sources[*again].origin.problem("role", fault));
+                }
+                _ => ordered.extend_from_slice(&found),
+            }
+        }
+        slice.experts = ordered;
+    }
+
     /// Finds out which model is the base.
-    fn assign_roles(&self, slice: &mut PlannedSlice, base: Option<&ModelReference>, reader: &mut Reader) {
+    fn find_base(&self, slice: &mut PlannedSlice, base: Option<&ModelReference>, reader: &mut Reader) {
         let role = self.known.info.base;
         if role != BaseRole::Ignored {
-            slice.base = base.and_then(|base| slice.sources.iter().position(|source| source.model == *base));
+            slice.base = base.and_then(|base| slice.sources.iter().position(|source| source.is(base)));
         }
         slice.experts = (0..slice.sources.len()).filter(|index| slice.base != Some(*index)).collect();
         match base {
@@ -149,20 +196,25 @@ impl Draft<'_> {
     }
 
     fn check_duplicates(&self, slice: &PlannedSlice, reader: &mut Reader) {
-        let mut before: BTreeMap<&ModelReference, &Origin> = BTreeMap::new();
+        // A model may have several roles.
+        let mut before: BTreeMap<(&ModelReference, Option<&str>), &Origin> = BTreeMap::new();
         for source in &slice.sources {
-            if let Some(first) = before.get(&source.model) {
+            let key = (&source.model, source.role.as_deref());
+            if let Some(first) = before.get(&key) {
                 let (got, first) = (source.model.to_string(), first.location.clone());
                 let fault = Fault::Repeated { what: "model of a slice", got, first };
                 reader.problems.push(source.origin.problem("model", fault));
             } else {
-                before.insert(&source.model, &source.origin);
+                before.insert(key, &source.origin);
             }
         }
     }
 
     fn check_count(&self, slice: &PlannedSlice, reader: &mut Reader) {
         let (info, count) = (self.known.info, slice.experts.len());
+        if !info.roles.is_empty() {
+            return;
+        }
         // Without the base that it needs, a slice has an expert too many; the missing base has been reported.
         if info.experts.contains(count) || (info.base == BaseRole::Required && slice.base.is_none()) {
             return;

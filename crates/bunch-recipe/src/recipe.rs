@@ -95,6 +95,25 @@ impl Recipe {
     }
 }
 
+impl Recipe {
+    /// What a model is to the merge: `base`, the names of its roles, or `merged`; nothing if it only lends its tokenizer.
+    pub fn roles_of(&self, model: &ModelReference) -> Vec<&'static str> {
+        let mut roles = Vec::new();
+        let known = self.known.info;
+        for slice in &self.plan.slices {
+            let experts = slice.experts.iter().enumerate();
+            let experts =
+                experts.map(|(place, &source)| (known.role_of(place).map_or("merged", |role| role.name), source));
+            for (role, source) in slice.base.map(|base| ("base", base)).into_iter().chain(experts) {
+                if slice.sources[source].model == *model && !roles.contains(&role) {
+                    roles.push(role);
+                }
+            }
+        }
+        roles
+    }
+}
+
 impl Reader {
     /// The recipe in the tree, if nothing is wrong with it.
     pub(crate) fn recipe(mut self, root: &Node, source: String) -> Result<Recipe, RecipeProblems> {

@@ -103,7 +103,7 @@ scale = 2020-01-01
         [
             "r.toml:6:25: models[0].parameters.weight: expected a finite number, got the text \"0.5\"",
             "r.toml:7:1: models[1].parameters.weight: expected a value, as other models have one, got nothing",
-            "r.toml:9:1: models[1]: unknown key `layers`; expected one of model, parameters",
+            "r.toml:9:1: models[1]: unknown key `layers`; expected one of model, role, parameters",
             "r.toml:11:1: parameters: unknown parameter of task_arithmetic `lambda` (did you mean `scale`?); expected one \
              of weight, scale, normalize",
             "r.toml:12:13: parameters.normalize: expected true or false, got the number 1",

@@ -1,9 +1,12 @@
 //! One measured number, and the CSV file that holds them.
 
-use crate::ReportError;
-use crate::stats::{Estimate, Summary};
-use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use bunch_statistics::Estimate;
+
+use crate::{ReportError, Summary};
 
 /// Columns of a file of cells, before its `detail.<name>` columns.
 const COLUMNS: [&str; 8] = ["block", "row", "column", "seed", "value", "stderr", "n", "cell_id"];

@@ -249,6 +249,8 @@ mod tests {
         assert_eq!([0.6, 0.5, 61.6 - 61.1].map(|d| pairs.accepts(d)), [true, false, false]);
         let not_below = claim_of("not_below = { column = 'x', pairs = [['a', 'b']], tolerance = 0.9 }");
         assert_eq!([0.0, -0.9, 73.7 - 74.6, -0.91].map(|d| not_below.accepts(d)), [true, true, true, false]);
+        let margins = [&less, &greater, &pairs, &not_below].map(|rule| (rule.threshold(), rule.direction()));
+        assert_eq!(margins, [(-10.0, -1.0), (0.0, 1.0), (0.5, 1.0), (-0.9, 1.0)]);
         assert_eq!([greater, pairs, not_below].map(|rule| rule.condition()), ["> 0", "> 0.5", "≥ -0.9"]);
     }
 

@@ -1,12 +1,15 @@
 //! One metric against another, a mark per method: ours filled, the paper's open.
 
+use serde::{Deserialize, Serialize};
+
+use bunch_statistics::Estimate;
+
 use crate::axis::Axis;
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, PALETTE, Shape};
 use crate::picture::{PIXELS, Picture};
 use crate::table::papers;
-use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, Estimate, Published, ReportError, RowSpec, TableSpec};
-use serde::{Deserialize, Serialize};
+use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, Published, ReportError, RowSpec, TableSpec};
 
 mod canvas;
 mod spread;

@@ -1,9 +1,12 @@
 //! What the cells say about a claim.
 
-use crate::layout::{Align, TextGrid, csv_text, fixed, p_field, p_text, rounded, signed};
-use crate::{Cell, CellIndex, Claim, Estimate, ReportError, RowSpec, SeedTest, TableSpec, holm};
 use std::collections::BTreeSet;
 use std::fmt;
+
+use bunch_statistics::{Estimate, SeedTest, holm};
+
+use crate::layout::{Align, TextGrid, csv_text, fixed, p_field, p_text, rounded, signed};
+use crate::{Cell, CellIndex, Claim, ReportError, RowSpec, TableSpec};
 
 /// Columns of findings as CSV.
 const COLUMNS: [&str; 18] = [
@@ -97,7 +100,8 @@ pub struct Comparison {
     pub estimate: Option<Estimate>,
     /// Whether the rule accepts the mean over seeds.
     pub mean_holds: bool,
-    /// How sure that is; `None` where seeds are too few or all alike.
+    /// How sure that is: a test against the rule's margin (`-by` of `less_than`, `by` of `greater_than` and `pairs`,
+    /// `-tolerance` of `not_below`, which is then a test of non-inferiority). `None` where seeds are too few or all alike.
     pub test: Option<SeedTest>,
 }
 
@@ -147,7 +151,7 @@ fn compare(claim: &Claim, index: &CellIndex<'_>, block: &str, row: &str, other: 
         seeds: differences.iter().map(judged).collect(),
         mean_holds: estimate.is_some_and(|estimate| claim.rule.accepts(estimate.mean)),
         estimate,
-        test: SeedTest::of(&claim.rule, &values),
+        test: SeedTest::of(&values, claim.rule.threshold(), claim.rule.direction()),
     }
 }
 

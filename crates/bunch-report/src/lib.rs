@@ -23,13 +23,10 @@ mod machine;
 mod manifest;
 mod marker;
 mod page;
-mod paired;
 mod picture;
 mod published;
-mod seed_test;
 mod spec;
-mod special;
-mod stats;
+mod summary;
 mod table;
 mod text_page;
 
@@ -51,11 +48,9 @@ pub use manifest::{
 };
 pub use marker::Shape;
 pub use page::{Listing, Measured, Page, PageFigure, PageItem, PagePart};
-pub use paired::{PairedCounts, holm};
 pub use published::{How, Published};
-pub use seed_test::SeedTest;
 pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
-pub use stats::{Estimate, Summary, pooled_stderr, student_t_975};
+pub use summary::Summary;
 pub use table::Table;
 pub use text_page::{PageSection, Paragraph, TextPage};
 

@@ -1,11 +1,12 @@
-//! A table of our numbers beside the paper's.
+//! A table of our numbers next to the paper's.
+
+use std::collections::BTreeMap;
+
+use bunch_statistics::Estimate;
 
 use crate::layout::{Align, TextGrid, csv_text, fixed, rounded, signed};
-use crate::{
-    BlockSpec, Cell, CellIndex, ColumnSpec, Estimate, How, Published, ReportError, RowSpec, Summary, TableSpec,
-};
+use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, How, Published, ReportError, RowSpec, Summary, TableSpec};
 use sheet::PlaceText;
-use std::collections::BTreeMap;
 
 mod html;
 mod latex;

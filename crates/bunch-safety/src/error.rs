@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use bunch_evaluation::EvaluationError;
 use bunch_journal::JournalError;
 use bunch_lm::LmError;
+use bunch_statistics::StatisticsError;
 
 /// Why safety was not measured.
 #[derive(Debug, thiserror::Error)]
@@ -12,9 +13,12 @@ pub enum SafetyError {
     /// The model, its tokenizer or a template failed.
     #[error(transparent)]
     Lm(#[from] LmError),
-    /// A statistic has no value.
+    /// Nothing to report, or counts that differ.
     #[error(transparent)]
     Evaluation(#[from] EvaluationError),
+    /// A statistic has no value.
+    #[error(transparent)]
+    Statistics(#[from] StatisticsError),
     /// A file of JSON lines cannot be read.
     #[error(transparent)]
     Journal(#[from] JournalError),

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::{Agreement, EvaluationError, agreement};
+use bunch_evaluation::EvaluationError;
+use bunch_statistics::Agreement;
 use serde::{Deserialize, Serialize};
 
-use crate::{SafetyError, Share, Verdict};
+use crate::{SafetyError, Verdict};
 
 /// How far two judges agree on the same exchanges.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,9 +21,7 @@ pub struct JudgeAgreement {
     pub confusion: BTreeMap<Verdict, BTreeMap<Verdict, u64>>,
     /// Exchanges on which a judge said neither safe nor unsafe; what follows leaves them out.
     pub unparsed: u64,
-    /// Equal verdicts among the other exchanges; absent if there are none.
-    pub equal: Option<Share>,
-    /// Cohen's kappa and the counts on the other exchanges; absent if there are none.
+    /// Equal verdicts and Cohen's kappa on the other exchanges; absent if there are none.
     pub parsed: Option<Agreement>,
 }
 
@@ -42,29 +41,18 @@ impl JudgeAgreement {
         let (mut parsed_a, mut parsed_b) = (Vec::new(), Vec::new());
         for (&one, &other) in a.iter().zip(b) {
             *confusion.entry(one).or_default().entry(other).or_default() += 1;
-            if let (Some(one), Some(other)) = (parsed(one), parsed(other)) {
-                parsed_a.push(one);
-                parsed_b.push(other);
+            if one != Verdict::Unparsed && other != Verdict::Unparsed {
+                parsed_a.push(one == Verdict::Safe);
+                parsed_b.push(other == Verdict::Safe);
             }
         }
-        let agreed = if parsed_a.is_empty() { None } else { Some(agreement(&parsed_a, &parsed_b)?) };
         Ok(Self {
             first: first.to_owned(),
             second: second.to_owned(),
             confusion,
             unparsed: (a.len() - parsed_a.len()) as u64,
-            equal: agreed.and_then(|agreed| Share::new(agreed.equal, agreed.n)),
-            parsed: agreed,
+            parsed: if parsed_a.is_empty() { None } else { Some(Agreement::of(&parsed_a, &parsed_b)?) },
         })
-    }
-}
-
-/// The verdict of a judge that said one.
-fn parsed(verdict: Verdict) -> Option<bunch_evaluation::Verdict> {
-    match verdict {
-        Verdict::Safe => Some(bunch_evaluation::Verdict::Safe),
-        Verdict::Unsafe => Some(bunch_evaluation::Verdict::Unsafe),
-        Verdict::Unparsed => None,
     }
 }
 
@@ -88,7 +76,7 @@ mod tests {
         assert_eq!(got.confusion[&Unsafe][&Unparsed], 1);
         assert_eq!(got.confusion[&Safe][&Unparsed], 0);
         assert_eq!(got.confusion.values().flat_map(|row| row.values()).sum::<u64>(), 13);
-        assert_eq!(got.equal.unwrap().percent, 70.0);
+        assert_eq!(got.parsed.unwrap().equal.percent, 70.0);
         assert!((got.parsed.unwrap().cohens_kappa.unwrap() - 0.4).abs() < 1e-15);
         let text = serde_json::to_string(&got).unwrap();
         assert!(text.contains("\"confusion\":{\"safe\":{\"safe\":4,\"unsafe\":1,\"unparsed\":0}"), "{text}");
@@ -98,7 +86,7 @@ mod tests {
     #[test]
     fn judges_that_said_nothing_have_no_agreement() {
         let got = JudgeAgreement::new(("one", &[Unparsed, Safe]), ("two", &[Safe, Unparsed])).unwrap();
-        assert_eq!((got.unparsed, got.equal, got.parsed), (2, None, None));
+        assert_eq!((got.unparsed, got.parsed), (2, None));
         let error = JudgeAgreement::new(("one", &[Safe]), ("two", &[])).unwrap_err();
         assert_eq!(error.to_string(), "verdicts of the second judge: expected 1, got 0");
         let error = JudgeAgreement::new(("one", &[]), ("two", &[])).unwrap_err();

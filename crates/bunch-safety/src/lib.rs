@@ -24,7 +24,6 @@ mod refusal_list;
 mod response;
 mod safety_prompt;
 mod safety_report;
-mod share;
 mod tally;
 mod verdict;
 
@@ -39,6 +38,5 @@ pub use refusal_list::{Match, RefusalList};
 pub use response::{RespondOptions, Response, render_prompt, respond};
 pub use safety_prompt::SafetyPrompt;
 pub use safety_report::{JudgeReport, Judged, RefusalReport, SafetyReport};
-pub use share::Share;
 pub use tally::Tally;
 pub use verdict::{Otherwise, Reading, Verdict, VerdictRule};

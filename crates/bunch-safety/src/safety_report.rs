@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_evaluation::EvaluationError;
+use bunch_statistics::Share;
 use serde::{Deserialize, Serialize};
 
-use crate::{JudgeAgreement, Judgement, RefusalList, SafetyError, SafetyPrompt, Share, Tally, Verdict};
+use crate::{JudgeAgreement, Judgement, RefusalList, SafetyError, SafetyPrompt, Tally, Verdict};
 
 /// What one judge said of each response.
 #[derive(Debug, Clone, Copy)]

@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Share, Verdict};
+use bunch_statistics::Share;
+
+use crate::Verdict;
 
 /// How often each verdict was given, and the shares that follow.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -39,9 +41,9 @@ impl Tally {
             safe,
             r#unsafe: harmful,
             unparsed,
-            score: Share::new(n - harmful, n)?,
-            lower_bound: Share::new(safe, n)?,
-            of_parsed: Share::new(safe, safe + harmful),
+            score: Share::new(n - harmful, n).ok()?,
+            lower_bound: Share::new(safe, n).ok()?,
+            of_parsed: Share::new(safe, safe + harmful).ok(),
         })
     }
 }

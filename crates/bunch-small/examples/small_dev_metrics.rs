@@ -8,11 +8,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{ChatFormat, Exchange, GuardJudge, Judge, complete, evaluate_multiple_choice};
-use bunch_llama::LlamaModel;
-use bunch_lm::Sampling;
+use bunch_evaluation::{Exchange, GuardJudge, Judge};
+use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, WorldData};
+use bunch_statistics::Proportion;
+use bunch_transformer::LlamaModel;
 use bunch_tuning::Observer;
 
 const SEED: u64 = 0;
@@ -37,7 +39,7 @@ fn main() -> Result<(), Failure> {
     let data = WorldData::load(&root)?;
     let registry = Registry::load(&root)?;
     let base = BaseModel::find(registry.entry("smollm2-135m-instruct-q4_1")?, &models, &cache)?;
-    let device = bunch_llama::device("flex")?;
+    let device = bunch_transformer::device("flex")?;
     let zoo = SmallZoo::new(data, base, SEED, &cache, &device, "flex")?;
 
     let start = zoo.base().weights()?;
@@ -101,7 +103,7 @@ fn show(zoo: &SmallZoo, name: &str, model: &LlamaModel) -> Result<(), Failure> {
     }
     for (name, domain) in &data.domains {
         let docs = domain.multiple_choice(name, Split::Dev, 60, SEED)?;
-        print!("; {name} {:.1} %", evaluate_multiple_choice(model, zoo.format(), &docs)?.acc().percent());
+        print!("; {name} {:.1} %", Proportion::of(&evaluate_multiple_choice(model, zoo.format(), &docs)?).percent());
     }
     println!();
     for (prompt, answer) in shown {

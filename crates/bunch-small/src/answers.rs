@@ -5,8 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use bunch_checkpoint::atomic_write;
-use bunch_evaluation::{ChatFormat, EvaluationError};
-use bunch_lm::{GenerateConfig, LanguageModel, Sampling};
+use bunch_lm::{ChatFormat, LanguageModel, Sampling, complete};
 use serde::{Deserialize, Serialize};
 
 use crate::SmallError;
@@ -37,12 +36,9 @@ impl OwnAnswers {
         requests: &[String],
         max_new_tokens: usize,
     ) -> Result<Self, SmallError> {
-        let prompts = requests.iter().map(|request| format.prompt(request)).collect::<Result<Vec<_>, _>>()?;
-        let config = GenerateConfig { max_new_tokens, stop: format.stop().to_vec(), sampling: Sampling::Greedy };
-        let answers = model.generate(&prompts, &config)?;
-        EvaluationError::check_count("answers of the model", requests.len(), answers.len())?;
-        let answer = |ids: &Vec<u32>| OwnAnswer { text: format.decode(ids), finished: ids.len() < max_new_tokens };
-        Ok(Self(requests.iter().cloned().zip(answers.iter().map(answer)).collect()))
+        let answers = complete(model, format, requests, max_new_tokens, Sampling::Greedy)?.into_iter();
+        let answers = answers.map(|answer| OwnAnswer { text: answer.text, finished: answer.finished });
+        Ok(Self(requests.iter().cloned().zip(answers).collect()))
     }
 
     /// Reads what [`OwnAnswers::save`] wrote, if it did.

@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, StateDict, atomic_write};
-use bunch_llama::LlamaConfig;
 use bunch_lm::{Tokenizer, text_files};
+use bunch_transformer::LlamaConfig;
 use serde_json::Value;
 
 use crate::{ModelEntry, SmallError};

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_evaluation::MultipleChoiceDoc;
+use bunch_benchmark::MultipleChoiceDoc;
 use rand::seq::SliceRandom;
 use serde::Deserialize;
 

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
 use bunch_evaluation::EvaluationError;
-use bunch_llama::LlamaError;
 use bunch_lm::LmError;
+use bunch_transformer::LlamaError;
 use bunch_tuning::TuningError;
 
 /// What went wrong while reading the world's data, or making or loading a model of it.

@@ -1,7 +1,7 @@
 //! How exchanges become tokens, by the pretrained model's own chat template.
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat};
-use bunch_lm::{AddBos, LmError, Message, TokenId, Tokenizer};
+use bunch_evaluation::{Exchange, GuardFormat};
+use bunch_lm::{AddBos, ChatFormat, LmError, Message, TokenId, Tokenizer};
 
 use crate::Recipes;
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::{ChatFormat, Exchange, GuardFormat, RefusalRule};
-use bunch_lm::LmError;
+use bunch_evaluation::{Exchange, GuardFormat, RefusalRule};
+use bunch_lm::{ChatFormat, LmError};
 use bunch_random::Stream;
 use bunch_tuning::Example;
 use rand::RngExt;

@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use bunch_checkpoint::{Checkpoint, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::{RefusalRule, complete};
-use bunch_llama::LlamaModel;
-use bunch_lm::Sampling;
+use bunch_evaluation::RefusalRule;
+use bunch_lm::{Sampling, complete};
+use bunch_transformer::LlamaModel;
 use bunch_tuning::{Decision, Example, Observer, SftRun, Start, TuningError};
 use burn::tensor::Device;
 

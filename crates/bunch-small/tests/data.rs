@@ -104,7 +104,7 @@ fn splits_share_no_action_no_wording_and_no_item() {
             domain.items.iter().map(|item| item[0].as_str()).filter(|item| context.contains(item)).collect()
         };
         // "tin" is part of "astatine", so the longest name that fits is meant.
-        let items = |docs: &[bunch_evaluation::MultipleChoiceDoc]| -> BTreeSet<String> {
+        let items = |docs: &[bunch_benchmark::MultipleChoiceDoc]| -> BTreeSet<String> {
             docs.iter()
                 .filter_map(|doc| about(&doc.context).into_iter().max_by_key(|item| item.len()))
                 .map(str::to_owned)

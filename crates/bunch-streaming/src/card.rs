@@ -34,7 +34,6 @@ fn card(plan: &MergePlan<'_>, dir: &Path, notation: &str) -> Result<String, Stre
     let title = method.map_or(plan.recipe.merge_method.as_str(), |info| info.title);
     let paper = method.and_then(|info| info.paper);
     let link = paper.and_then(|paper| Some(format!(" ([{}]({}))", paper.authors, paper.url()?))).unwrap_or_default();
-    let base = plan.recipe.base_model.as_ref();
     let parameters: u64 = plan.tensors.iter().map(|tensor| tensor.len() as u64).sum();
     let dtypes: Vec<String> = plan.dtypes().into_keys().collect();
 
@@ -55,7 +54,10 @@ fn card(plan: &MergePlan<'_>, dir: &Path, notation: &str) -> Result<String, Stre
     );
     let digests = digests(plan)?;
     for (model, digest) in plan.models.iter().zip(digests) {
-        let role = if base == Some(&model.reference) { "base" } else { "merged" };
+        let role = match plan.recipe.roles_of(&model.reference) {
+            roles if roles.is_empty() => "tokenizer only".to_owned(),
+            roles => roles.join(", "),
+        };
         let digest = digest.map_or_else(|| "not computed".to_owned(), |digest| format!("`{digest}`"));
         let _ = writeln!(card, "| `{}` | {role} | {digest} |", model.name());
     }

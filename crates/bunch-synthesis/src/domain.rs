@@ -2,8 +2,7 @@
 
 use crate::question::{Asker, Question};
 use crate::{DropReason, StageName, Stages, SynthesisError};
-use bunch_evaluation::{ChatFormat, Completion, QuestionAnswer, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use bunch_lm::{ChatFormat, Completion, LanguageModel, QuestionAnswer, Sampling, complete};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -54,7 +53,7 @@ pub struct DomainData {
 }
 
 impl DomainData {
-    /// The pairs alone, for [`bunch_evaluation::answer_loss`].
+    /// The pairs alone, for [`bunch_lm::answer_loss`].
     pub fn question_answers(&self) -> Vec<QuestionAnswer> {
         self.pairs.iter().map(|pair| pair.pair.clone()).collect()
     }

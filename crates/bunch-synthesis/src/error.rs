@@ -27,8 +27,8 @@ pub enum SynthesisError {
 
 impl SynthesisError {
     /// Says which model an error came from; for `map_err`.
-    pub(crate) fn of(model: &str) -> impl Fn(EvaluationError) -> Self {
-        move |source| Self::Model { model: model.to_owned(), source }
+    pub(crate) fn of<E: Into<EvaluationError>>(model: &str) -> impl Fn(E) -> Self {
+        move |source| Self::Model { model: model.to_owned(), source: source.into() }
     }
 
     /// Refuses a request unless `holds`.

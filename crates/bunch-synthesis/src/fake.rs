@@ -1,7 +1,8 @@
 //! Scripted language models over bytes, and their chat format, for this crate's tests.
 
-use bunch_evaluation::ChatFormat;
-use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_lm::{
+    ChatFormat, GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId,
+};
 use rand::RngExt;
 use std::cell::Cell;
 

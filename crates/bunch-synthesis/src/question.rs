@@ -1,8 +1,7 @@
 //! A question that a model was asked to write, from sampling to being known as well-formed and new.
 
 use crate::{DropReason, StageName, Stages, SynthesisError};
-use bunch_evaluation::{ChatFormat, Completion, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use bunch_lm::{ChatFormat, Completion, LanguageModel, Sampling, complete};
 use rand::Rng;
 use std::collections::BTreeSet;
 

@@ -2,8 +2,8 @@
 
 use crate::question::{Asker, Question};
 use crate::{DropReason, StageName, Stages, SynthesisError};
-use bunch_evaluation::{ChatFormat, EvaluationError, Exchange, Judge, QuestionAnswer, Verdict, complete};
-use bunch_lm::{LanguageModel, Sampling};
+use bunch_evaluation::{EvaluationError, Exchange, Judge, Verdict};
+use bunch_lm::{ChatFormat, LanguageModel, QuestionAnswer, Sampling, complete};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -75,7 +75,7 @@ pub struct SafetyData {
 }
 
 impl SafetyData {
-    /// The pairs alone, for [`bunch_evaluation::answer_loss`].
+    /// The pairs alone, for [`bunch_lm::answer_loss`].
     pub fn question_answers(&self) -> Vec<QuestionAnswer> {
         self.pairs.iter().map(|pair| pair.pair.clone()).collect()
     }

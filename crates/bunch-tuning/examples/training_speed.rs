@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use bunch_llama::{Family, LlamaConfig, LoraConfig, device};
+use bunch_transformer::{Family, LlamaConfig, LoraConfig, device};
 use bunch_tuning::{Decision, Example, Observer, Schedule, SftConfig, SftRun, Start};
 
 /// Prints time and processor time of each step; the first is for warming up.

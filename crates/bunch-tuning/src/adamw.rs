@@ -7,7 +7,7 @@ use burn::tensor::Tensor as BurnTensor;
 use rayon::prelude::*;
 
 use bunch_checkpoint::{StateDict, Tensor};
-use bunch_llama::Llama;
+use bunch_transformer::Llama;
 
 use crate::gradient::{Gradient, values, values_mut};
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
-use bunch_llama::LlamaError;
 use bunch_lm::LmError;
+use bunch_transformer::LlamaError;
 
 /// What went wrong in training.
 #[derive(Debug, thiserror::Error)]

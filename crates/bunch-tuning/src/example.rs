@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use bunch_llama::LlamaConfig;
 use bunch_lm::TokenId;
+use bunch_transformer::LlamaConfig;
 
 use crate::TuningError;
 

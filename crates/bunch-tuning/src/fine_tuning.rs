@@ -7,7 +7,7 @@ use burn::tensor::Device;
 use serde_json::json;
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, Dtype, ModelDirectory, atomic_write};
-use bunch_llama::LlamaModel;
+use bunch_transformer::LlamaModel;
 
 use crate::{
     Decision, Example, Observer, PreferenceExample, PreferenceLoss, PreferenceRun, SftConfig, SftRun, Start, Trained,

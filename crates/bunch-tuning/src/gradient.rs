@@ -6,7 +6,7 @@ use burn::module::{Module, ModuleVisitor, Param};
 use burn::tensor::{Gradients, Tensor, TensorData};
 use rayon::prelude::*;
 
-use bunch_llama::Llama;
+use bunch_transformer::Llama;
 
 /// Values that are summed one after the other; part of the arithmetic, so never the number of threads.
 const CHUNK: usize = 1 << 16;

@@ -2,11 +2,12 @@
 
 pub(crate) mod dpo;
 pub(crate) mod orpo;
+mod pair_loss;
 
 use burn::tensor::Tensor;
 
-use bunch_llama::{Llama, TokenBatch};
 use bunch_lm::TokenId;
+use bunch_transformer::{Llama, TokenBatch};
 
 use crate::Example;
 

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use bunch_llama::{Llama, LlamaConfig};
+use bunch_transformer::{Llama, LlamaConfig};
 
 use crate::{Example, TuningError};
 

@@ -1,6 +1,6 @@
 //! Two answers to one prompt, of which one is preferred.
 
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 
 use crate::{Example, TuningError};
 

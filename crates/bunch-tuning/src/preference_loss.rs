@@ -3,7 +3,7 @@
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
-use bunch_llama::Llama;
+use bunch_transformer::Llama;
 
 use crate::loss::{dpo, learned_log_probs, orpo};
 use crate::{Example, PreferenceExample, TuningError};
@@ -29,13 +29,6 @@ pub enum PreferenceLoss {
         /// Weight of the odds ratio, the paper's lambda, at least 0; usually 0.1.
         beta: f64,
     },
-}
-
-/// The loss of a pair and its derivatives by the log-probabilities, summed or mean, of the chosen and the rejected response.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PairLoss {
-    pub(crate) loss: f64,
-    pub(crate) slopes: [f64; 2],
 }
 
 /// What the losses of a batch's pairs are divided by.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 
-use bunch_llama::{Llama, LlamaConfig};
+use bunch_transformer::{Llama, LlamaConfig};
 
 use crate::objective::{Objective, StartModel, identify_example};
 use crate::preference_loss::BatchSize;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use bunch_llama::LoraConfig;
+use bunch_transformer::LoraConfig;
 
 use crate::{Schedule, TuningError};
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::{Device, Tensor};
 
 use bunch_checkpoint::{Checkpoint, StateDict};
-use bunch_llama::{Llama, LlamaConfig, LlamaModel, LoraAdapter};
+use bunch_transformer::{Llama, LlamaConfig, LlamaModel, LoraAdapter};
 
 use crate::loss::{learned_tokens, loss_share};
 use crate::objective::{Objective, identify_example};

@@ -6,7 +6,7 @@ use std::path::Path;
 use burn::tensor::Device;
 
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_llama::{Llama, LlamaConfig, LlamaModel, LoraAdapter};
+use bunch_transformer::{Llama, LlamaConfig, LlamaModel, LoraAdapter};
 
 use crate::adamw::AdamW;
 use crate::data_order::Order;

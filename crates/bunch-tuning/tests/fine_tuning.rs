@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, Dtype};
-use bunch_llama::{LlamaModel, LoraAdapter, LoraConfig, device};
 use bunch_lm::{LanguageModel, LoglikelihoodRequest, Tokenizer};
+use bunch_transformer::{LlamaModel, LoraAdapter, LoraConfig, device};
 use bunch_tuning::{
     ConversationFile, Encoding, Example, FineTuning, Format, Observer, Schedule, SftConfig, Silent, TooLong,
     TrainingData,

@@ -2,7 +2,7 @@
 
 mod oracle;
 
-use bunch_llama::{Llama, device, gradients};
+use bunch_transformer::{Llama, device, gradients};
 use bunch_tuning::{Decision, Example, Schedule, SftConfig, SftRun, Silent, Start, answer_loss};
 use burn::optim::GradientsParams;
 use serde_json::Value;
@@ -38,7 +38,7 @@ fn batches(training: &Value) -> Vec<Vec<Example>> {
 fn every_gradient_agrees_by_name() {
     let (config, weights) = start();
     let training = training();
-    for name in bunch_llama::device_names() {
+    for name in bunch_transformer::device_names() {
         let device = device(name).expect("a device").autodiff();
         let model = Llama::from_state_dict(config.clone(), &weights, &device).expect("a Llama");
         let batch = &batches(&training)[0];
@@ -85,7 +85,7 @@ fn ten_losses_and_the_final_weights_agree() {
     for (example, position) in examples.into_iter().zip(order) {
         arranged[position] = example;
     }
-    for name in bunch_llama::device_names() {
+    for name in bunch_transformer::device_names() {
         let device = device(name).expect("a device");
         let mut never = |_: usize, _: &_| Ok(Decision::Continue);
         let start = Start::Weights(&config, &weights);

@@ -5,7 +5,7 @@ mod tiny;
 use std::path::Path;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::{Llama, device};
+use bunch_transformer::{Llama, device};
 use bunch_tuning::{
     Decision, Example, Outcome, PreferenceExample, PreferenceLoss, PreferenceRun, Schedule, SftConfig, SftRun, Silent,
     Start, TuningError, response_log_probs,

@@ -2,7 +2,7 @@
 
 mod oracle;
 
-use bunch_llama::{Llama, LoraAdapter, LoraConfig, device, gradients};
+use bunch_transformer::{Llama, LoraAdapter, LoraConfig, device, gradients};
 use bunch_tuning::{
     Decision, Example, Outcome, PreferenceExample, PreferenceLoss, PreferenceRun, Schedule, SftConfig, Silent, Start,
 };
@@ -54,7 +54,7 @@ fn every_gradient_agrees_by_name() {
     let pairs = pairs(&golden);
     let batch: Vec<&PreferenceExample> = pairs[..3].iter().collect();
     let references: Vec<[f64; 2]> = serde_json::from_value(golden["references"].clone()).expect("numbers");
-    for device_name in bunch_llama::device_names() {
+    for device_name in bunch_transformer::device_names() {
         let device = device(device_name).expect("a device").autodiff();
         let model = Llama::from_state_dict(config.clone(), &weights, &device).expect("a Llama");
         for (name, preference) in losses() {
@@ -102,7 +102,7 @@ fn train(
 fn five_losses_agree_of_all_weights_and_of_an_adapter() {
     let golden = golden();
     let pairs = pairs(&golden);
-    for device_name in bunch_llama::device_names() {
+    for device_name in bunch_transformer::device_names() {
         for (name, preference) in losses() {
             for (kind, lora) in [("full", None), ("lora", Some(lora()))] {
                 let is_lora = lora.is_some();

@@ -5,7 +5,7 @@ mod tiny;
 use std::cell::Cell;
 
 use bunch_checkpoint::StateDict;
-use bunch_llama::device;
+use bunch_transformer::device;
 use bunch_tuning::{Decision, Example, Observer, Outcome, Schedule, SftConfig, SftRun, Silent, Start, TuningError};
 
 use tiny::{Check, config, of_adapter};

@@ -4,14 +4,14 @@ use std::collections::BTreeMap;
 
 use anyhow::Result;
 use bunch_checkpoint::sha256_bytes;
-use bunch_journal::Journal;
+use bunch_journal::{AnsweredLines, Journal, LineRun, answer_lines, windows};
 use bunch_safety::{Exchange, Judge, JudgeOptions, Judgement, RefusalList, Tally, read_exchanges};
 use serde_json::{Map, Value};
 
 use crate::arguments::{JudgeArguments, JudgesArguments};
-use crate::continued::continued;
+use crate::generate::summary_line;
 use crate::loaded_model::LoadedModel;
-use crate::progress;
+use crate::progress::Bar;
 
 /// Exchanges that are judged together, and so the most that are lost when a run is stopped.
 const WINDOW: usize = 16;
@@ -23,29 +23,49 @@ pub fn judge(arguments: &JudgeArguments) -> Result<()> {
     records.truncate(arguments.lines.limit.unwrap_or(usize::MAX));
     let guard = LoadedModel::load(&arguments.guard, &arguments.run)?;
     let identity = identity(&guard, &judge, arguments.probability)?;
-    let mut journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
-    let fields: Vec<&Map<String, Value>> = records.iter().map(|record| &record.fields).collect();
-    let done = continued(&journal, &fields, &arguments.out)?;
-    let mut judgements = kept(&journal)?;
-    let bar = progress::bar("judging", records.len() as u64, "responses", arguments.run.quiet);
-    bar.inc(done as u64);
-    let exchanges: Vec<Exchange> = records[done..].iter().map(|record| record.exchange.clone()).collect();
-    let options = JudgeOptions { window: WINDOW, probability: arguments.probability };
-    judge.judge(&exchanges, &guard.model, &guard.tokenizer, options, |window| -> Result<()> {
-        let start = judgements.len();
-        let lines = window.iter().zip(&fields[start..]).map(|(judgement, fields)| line(fields, judgement));
-        journal.append(&lines.collect::<Result<Vec<_>>>()?)?;
-        judgements.extend_from_slice(window);
-        bar.inc(window.len() as u64);
-        Ok(())
-    })?;
-    bar.finish_and_clear();
-    journal.finish()?;
+    let journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
+    let (exchanges, fields): (Vec<Exchange>, Vec<Map<String, Value>>) =
+        records.into_iter().map(|record| (record.exchange, record.fields)).unzip();
+    let answered = judge_lines(
+        LineRun {
+            lines: &fields,
+            journal: Some(journal),
+            stage: "judging",
+            cost: &|_| 1,
+            progress: &Bar::new("responses", arguments.run.quiet),
+        },
+        &judge,
+        &exchanges,
+        &guard,
+        arguments.probability,
+    )?;
     if !arguments.run.quiet {
-        println!("{}: {} lines, {done} of them done before", arguments.out.display(), records.len());
-        print!("{}", summary(&judge, &judgements));
+        println!("{}", summary_line(&arguments.out, &answered));
+        print!("{}", summary(&judge, &answered.answers));
     }
     Ok(())
+}
+
+/// What the guard says of each exchange, kept in the run's journal.
+pub fn judge_lines(
+    run: LineRun<'_>,
+    judge: &Judge,
+    exchanges: &[Exchange],
+    guard: &LoadedModel,
+    probability: bool,
+) -> Result<AnsweredLines<Judgement>> {
+    let options = JudgeOptions { window: WINDOW, probability };
+    let windows = |done| windows(done, exchanges.len(), WINDOW);
+    let read = |_, line: &Value| Ok(serde_json::from_value(line.clone())?);
+    answer_lines(run, windows, read, |window, answered| -> Result<()> {
+        judge.judge(&exchanges[window], &guard.model, &guard.tokenizer, options, |judgements| -> Result<()> {
+            for judgement in judgements {
+                answered.push(serde_json::from_value(serde_json::to_value(judgement)?)?);
+            }
+            Ok(())
+        })?;
+        Ok(())
+    })
 }
 
 /// What judgements depend on.
@@ -56,20 +76,6 @@ pub fn identity(guard: &LoadedModel, judge: &Judge, probability: bool) -> Result
     identity.insert("judge_sha256".into(), sha256_bytes(judge.definition.as_bytes()).into());
     identity.insert("probability".into(), probability.into());
     Ok(identity)
-}
-
-/// The judgements that a journal holds.
-pub fn kept(journal: &Journal) -> Result<Vec<Judgement>> {
-    Ok(journal.done().iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>()?)
-}
-
-/// A line of the output: the input's fields and the judgement's.
-pub fn line(fields: &Map<String, Value>, judgement: &Judgement) -> Result<Value> {
-    let mut fields = fields.clone();
-    if let Value::Object(judgement) = serde_json::to_value(judgement)? {
-        fields.extend(judgement);
-    }
-    Ok(Value::Object(fields))
 }
 
 /// The counts, the score and the harms, for a terminal.

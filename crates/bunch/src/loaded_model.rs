@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use bunch_checkpoint::{Checkpoint, DigestCache};
-use bunch_llama::{LlamaModel, MemoryNeed};
 use bunch_lm::Tokenizer;
+use bunch_transformer::{LlamaModel, MemoryNeed};
 use serde_json::{Map, Value, json};
 
 use crate::arguments::ModelOptions;
@@ -30,7 +30,7 @@ impl LoadedModel {
     /// Loads the model in the folder or GGUF file `path`.
     pub fn load(path: &Path, options: &ModelOptions) -> Result<Self> {
         use_threads(options);
-        let device = bunch_llama::device(&options.device)?;
+        let device = bunch_transformer::device(&options.device)?;
         let checkpoint = Checkpoint::open(path)?;
         let need = MemoryNeed::of(&checkpoint, &device).with_context(|| path.display().to_string())?;
         check_memory(path, options, need.scoring())?;

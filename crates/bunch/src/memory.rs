@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::{Result, bail};
-use bunch_llama::available_memory;
+use bunch_transformer::available_memory;
 
 use crate::arguments::ModelOptions;
 

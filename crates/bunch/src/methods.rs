@@ -1,7 +1,7 @@
 //! `bunch methods`: what the registry says of the merge methods.
 
 use anyhow::{Context, Result};
-use bunch_merging::{BaseRole, CATALOGUE, Info, docs_page, method_schema};
+use bunch_merging::{BaseRole, CATALOGUE, Info, Role, docs_page, method_schema};
 use serde_json::{Value, json};
 
 use crate::arguments::MethodsArguments;
@@ -39,12 +39,14 @@ fn describe(info: &Info) -> Value {
         BaseRole::Optional => "optional",
         BaseRole::Ignored => "ignored",
     };
+    let role = |role: &Role| json!({ "name": role.name, "what": role.what, "repeats": role.repeats });
     json!({
         "name": info.name,
         "title": info.title,
         "paper": info.paper.map(|paper| json!({ "id": paper.id, "authors": paper.authors, "url": paper.url() })),
         "base": base,
         "experts": { "min": info.experts.min, "max": info.experts.max },
+        "roles": info.roles.iter().map(role).collect::<Vec<_>>(),
         "parameters": method_schema(info.name).map(|schema| schema.as_value()["properties"].clone()),
     })
 }

@@ -1,144 +1,141 @@
-//! Which crate may depend on which, and that ARCHITECTURE.md names them all.
+//! Which crate depends on which, that ARCHITECTURE.md names them all, and that one name means one type.
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A crate, the workspace crates it may depend on outside of tests, and why.
-struct Allowed(&'static str, &'static [&'static str], &'static str);
+/// A crate, the workspace crates that it depends on outside of tests, and why.
+struct Edges(&'static str, &'static [&'static str], &'static str);
 
-const ALLOWED: &[Allowed] = &[
+const EDGES: &[Edges] = &[
     // Layer 0: nothing but named randomness.
-    Allowed("bunch-random", &[], "the one source of randomness rests on nothing"),
-    Allowed("bunch-checkpoint", &[], "files and tensors, whatever is done with them"),
-    Allowed("bunch-merging", &["bunch-random"], "DARE drops at random; methods are functions on slices"),
-    Allowed("bunch-lm", &["bunch-random"], "sampling is random; a model is an interface, never an architecture"),
-    Allowed("bunch-report", &[], "renders numbers, however they were computed"),
-    Allowed("bunch-journal", &[], "lines of JSON, whatever they say"),
-    Allowed("bunch-hub", &["bunch-checkpoint"], "brings files, whatever is in them"),
+    Edges("bunch-random", &[], "the one source of randomness rests on nothing"),
+    Edges("bunch-progress", &[], "whatever is done says how far it is"),
+    Edges("bunch-checkpoint", &[], "files and tensors, whatever is done with them"),
+    Edges("bunch-merging", &["bunch-random"], "DARE drops at random; methods are functions on slices"),
+    Edges("bunch-lm", &["bunch-checkpoint"], "sampling is random; a model is an interface, never an architecture"),
+    Edges("bunch-statistics", &[], "numbers and how sure they are, whatever they count"),
+    Edges("bunch-report", &["bunch-statistics"], "renders numbers, however they were computed"),
+    Edges("bunch-journal", &["bunch-progress"], "lines of JSON, whatever they say"),
+    Edges("bunch-hub", &["bunch-checkpoint", "bunch-progress"], "brings files, whatever is in them"),
     // Layer 1.
-    Allowed("bunch-recipe", &["bunch-merging"], "says what is merged and how; opens no model"),
-    Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
-    Allowed(
+    Edges("bunch-recipe", &["bunch-merging"], "says what is merged and how; opens no model"),
+    Edges("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
+    Edges(
         "bunch-inspection",
-        &["bunch-checkpoint", "bunch-vocabulary"],
-        "looks at one model directory, changes none",
+        &["bunch-checkpoint", "bunch-progress", "bunch-report", "bunch-vocabulary"],
+        "looks at model directories, changes none, and draws how two differ",
     ),
-    Allowed(
-        "bunch-comparison",
-        &["bunch-checkpoint", "bunch-inspection", "bunch-report"],
-        "measures two checkpoints and draws the result",
-    ),
-    Allowed(
+    Edges(
         "bunch-streaming",
-        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-recipe", "bunch-vocabulary"],
+        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-progress", "bunch-recipe", "bunch-vocabulary"],
         "carries out a recipe on checkpoints of any size",
     ),
-    Allowed("bunch-evaluation", &["bunch-lm"], "any language model is judged alike, a scripted one in tests"),
-    Allowed(
+    Edges(
+        "bunch-evaluation",
+        &["bunch-lm", "bunch-statistics"],
+        "any language model is judged alike, a scripted one in tests",
+    ),
+    Edges(
         "bunch-benchmark",
-        &["bunch-journal", "bunch-lm", "bunch-random"],
+        &["bunch-journal", "bunch-lm", "bunch-progress", "bunch-random"],
         "any language model is scored alike, a scripted one in tests",
     ),
-    Allowed(
+    Edges(
         "bunch-safety",
-        &["bunch-evaluation", "bunch-journal", "bunch-lm"],
+        &["bunch-evaluation", "bunch-journal", "bunch-lm", "bunch-statistics"],
         "judges are checkpoints behind an interface, never an architecture",
     ),
-    Allowed("bunch-search", &["bunch-random"], "searches see numbers, never models"),
-    Allowed(
+    Edges("bunch-search", &["bunch-random"], "searches see numbers, never models"),
+    Edges(
         "bunch-evolution",
         &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-search"],
         "finds merges in memory; the caller scores and trains",
     ),
-    Allowed(
-        "bunch-synthesis",
-        &["bunch-evaluation", "bunch-lm", "bunch-random"],
-        "models write data, judges filter it",
-    ),
-    Allowed(
-        "bunch-llama",
+    Edges("bunch-synthesis", &["bunch-evaluation", "bunch-lm", "bunch-random"], "models write data, judges filter it"),
+    Edges(
+        "bunch-transformer",
         &["bunch-checkpoint", "bunch-lm", "bunch-random"],
         "a language model loaded from a checkpoint",
     ),
     // Layer 2.
-    Allowed(
+    Edges(
         "bunch-tuning",
-        &["bunch-checkpoint", "bunch-llama", "bunch-lm", "bunch-random"],
+        &["bunch-checkpoint", "bunch-lm", "bunch-random", "bunch-transformer"],
         "trains that model, whatever the task",
     ),
-    Allowed(
+    Edges(
         "bunch-miniature",
+        &["bunch-evaluation", "bunch-lm", "bunch-random"],
+        "a language with its truth, whatever is trained on it",
+    ),
+    Edges(
+        "bunch-zoo",
         &[
+            "bunch-benchmark",
             "bunch-checkpoint",
             "bunch-evaluation",
-            "bunch-llama",
             "bunch-lm",
+            "bunch-miniature",
             "bunch-random",
-            "bunch-synthesis",
+            "bunch-transformer",
             "bunch-tuning",
         ],
-        "makes its own models, tasks and judges; merges none",
-    ),
-    Allowed(
-        "bunch-small",
-        &["bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-lm", "bunch-random", "bunch-tuning"],
-        "makes its models from one that the user fetched; merges none",
+        "makes models, from nothing or from one that the user fetched; merges none",
     ),
     // Layer 3: where everything meets.
-    Allowed(
+    Edges(
         "bunch-experiment",
         &[
+            "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
             "bunch-evaluation",
             "bunch-evolution",
-            "bunch-llama",
+            "bunch-inspection",
             "bunch-lm",
             "bunch-merging",
             "bunch-miniature",
-            "bunch-random",
             "bunch-report",
             "bunch-search",
-            "bunch-small",
+            "bunch-statistics",
             "bunch-synthesis",
+            "bunch-transformer",
             "bunch-tuning",
+            "bunch-zoo",
         ],
         "turns a declared experiment into cells",
     ),
     // Layer 4: the binary.
-    Allowed(
+    Edges(
         "bunch",
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
-            "bunch-evaluation",
             "bunch-experiment",
             "bunch-hub",
             "bunch-inspection",
             "bunch-journal",
-            "bunch-llama",
             "bunch-lm",
             "bunch-merging",
+            "bunch-progress",
             "bunch-random",
             "bunch-recipe",
-            "bunch-report",
             "bunch-safety",
             "bunch-streaming",
+            "bunch-transformer",
             "bunch-tuning",
         ],
         "parses arguments and prints",
     ),
     // Beside them: for developers.
-    Allowed("xtask", &["bunch-checkpoint", "bunch-random"], "makes what benchmarks need; nothing depends on it"),
+    Edges("xtask", &["bunch-checkpoint", "bunch-random"], "makes what benchmarks need; nothing depends on it"),
 ];
 
 /// An external crate and the only crates that may depend on it, in tests too.
 const RESERVED: &[(&str, &[&str])] = &[
     // Everything else compiles in seconds and is tested without a tensor library.
-    ("burn", &["bunch-experiment", "bunch-llama", "bunch-miniature", "bunch-small", "bunch-tuning"]),
+    ("burn", &["bunch-transformer", "bunch-tuning", "bunch-zoo"]),
     // Libraries have typed errors and know nothing of a command line.
     ("anyhow", &["bunch", "xtask"]),
     ("clap", &["bunch", "xtask"]),
@@ -178,15 +175,19 @@ fn dependencies() -> BTreeMap<String, Vec<Dependency>> {
 }
 
 #[test]
-fn crates_depend_on_those_below_them_only() {
+fn crates_depend_on_what_the_table_says_and_on_crates_above_them_only() {
     let crates = dependencies();
-    let known: BTreeSet<&str> = ALLOWED.iter().map(|Allowed(name, ..)| *name).collect();
+    let known: BTreeSet<&str> = EDGES.iter().map(|Edges(name, ..)| *name).collect();
     let found: BTreeSet<&str> = crates.keys().map(String::as_str).collect();
     assert_eq!(found, known, "the table in this test lists every crate and no other");
-    for Allowed(name, allowed, reason) in ALLOWED {
-        for dependency in crates[*name].iter().filter(|dependency| dependency.in_workspace && !dependency.for_tests) {
-            let got = &dependency.name;
-            assert!(allowed.contains(&got.as_str()), "{name} ({reason}) may depend on {allowed:?}, not on {got}");
+    for Edges(name, declared, reason) in EDGES {
+        let own = crates[*name].iter().filter(|dependency| dependency.in_workspace && !dependency.for_tests);
+        let found: BTreeSet<&str> = own.map(|dependency| dependency.name.as_str()).collect();
+        let declared: BTreeSet<&str> = declared.iter().copied().collect();
+        assert_eq!(found, declared, "what {name} ({reason}) depends on, against the table in this test");
+        for dependency in found {
+            let place = |wanted: &str| EDGES.iter().position(|Edges(name, ..)| *name == wanted);
+            assert!(place(dependency) < place(name), "{name} depends on {dependency}, which the table lists below it");
         }
     }
 }
@@ -214,4 +215,74 @@ fn architecture_names_every_crate_and_no_other() {
     named.sort();
     let found: Vec<String> = dependencies().into_keys().collect();
     assert_eq!(named, found, "the table of crates in ARCHITECTURE.md, against the workspace");
+}
+
+/// Names that several public types share, and why.
+const SHARED_NAMES: &[(&str, &str)] = &[
+    ("Block", "values merged at a time; a block of an experiment's table"),
+    ("ChatTemplate", "what renders a conversation; what a merged tokenizer takes over"),
+    ("Comparison", "of two checkpoints; of two numbers in a claim"),
+    ("Evaluation", "of a model on tasks; of a point of a search"),
+    ("Exchange", "until judging is one crate"),
+    ("Family", "of architectures; of merge methods that a search may use"),
+    ("Format", "of the miniature's conversations; of a data file"),
+    ("Judge", "until judging is one crate"),
+    ("Linear", "the merge method; the projection"),
+    ("Metric", "of a benchmark's task; of a column of an experiment"),
+    ("Options", "of an evaluation; of a run of experiments"),
+    ("Paper", "that an experiment reproduces; that a method is from"),
+    ("Part", "of a model's tensors; of a training mixture"),
+    ("Preference", "how a row is tuned; a pair of the miniature"),
+    ("Problem", "what one crate finds wrong with a directory, a recipe or a plan, all that it finds at once"),
+    ("PromptSet", "that a column names; that a file declares"),
+    ("Row", "of a table; of a training mixture"),
+    ("Selection", "of tasks; of a figure's cells; of results to verify; of files to fetch"),
+    ("Source", "of generated data; of values that are not finite"),
+    ("TokenRule", "as a recipe says it; as vocabularies are merged by it"),
+    ("Tokenizer", "what encodes text; what a vocabulary is read from"),
+    ("TokenizerSource", "as a recipe says it; as vocabularies are merged by it"),
+    ("Verdict", "of a judge; on a claim"),
+];
+
+/// The names of the public types that a source defines outside of its tests.
+fn public_types(text: &str) -> impl Iterator<Item = &str> {
+    let tests = text.find("\n#[cfg(test)]\nmod tests {").unwrap_or(text.len());
+    text[..tests].lines().filter_map(|line| {
+        let item = line.strip_prefix("pub ")?;
+        let (kind, rest) = item.split_once(' ')?;
+        let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+        ["struct", "enum", "trait", "type"].contains(&kind).then_some(&rest[..end])
+    })
+}
+
+/// The Rust sources below a folder, those of tests left out.
+fn sources_below(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display())) {
+        let path = entry.expect("an entry").path();
+        let is_test = path.file_stem().is_some_and(|name| name == "tests");
+        if path.is_dir() && !is_test {
+            sources_below(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !is_test {
+            found.push(path);
+        }
+    }
+}
+
+#[test]
+fn one_name_means_one_public_type() {
+    let mut places: BTreeMap<String, BTreeSet<PathBuf>> = BTreeMap::new();
+    for entry in std::fs::read_dir(root().join("crates")).expect("the crates") {
+        let mut sources = Vec::new();
+        sources_below(&entry.expect("a crate").path().join("src"), &mut sources);
+        for path in sources {
+            let text = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            for name in public_types(&text) {
+                places.entry(name.to_owned()).or_default().insert(path.clone());
+            }
+        }
+    }
+    for (name, places) in places {
+        let is_explained = SHARED_NAMES.iter().any(|(shared, _)| *shared == name);
+        assert!(is_explained || places.len() == 1, "{name} is defined in {places:?}");
+    }
 }

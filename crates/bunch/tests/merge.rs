@@ -39,6 +39,36 @@ fn write_models(folder: &Path, values: usize) {
 }
 
 #[test]
+fn methods_with_roles_know_their_models_by_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_models(folder.path(), 4000);
+    let merge = |experts: [&str; 2], more: &[&str]| {
+        let options = ["merge", "out", "--method", "mergealign", "--base", "base"];
+        let experts = experts.iter().flat_map(|expert| ["--expert", expert]);
+        run(folder.path(), &options.into_iter().chain(experts).chain(more.iter().copied()).collect::<Vec<_>>())
+    };
+    let refused = merge(["a", "b"], &[]);
+    assert!(!refused.status.success());
+    let message = text(&refused.stderr);
+    assert!(message.contains("--expert a: models[0].role: expected the role of a for mergealign"), "{message}");
+    let planned = text(&merge(["aligned=b", "tuned=a"], &["--dry-run"]).stdout);
+    assert!(
+        planned.contains("base (base)") && planned.contains("a (tuned)") && planned.contains("b (aligned)"),
+        "{planned}"
+    );
+    let merged = merge(["aligned=b", "tuned=a"], &["--set", "alpha=1.0", "--set", "beta=0.0"]);
+    assert!(merged.status.success(), "{}", text(&merged.stderr));
+    let weights = |name: &str| Checkpoint::open(&folder.path().join(name)).and_then(|model| model.state_dict());
+    let (out, tuned) = (weights("out").expect("weights"), weights("a").expect("weights"));
+    let differs = |name: &String| out[name].data.iter().zip(&*tuned[name].data).any(|(a, b)| (a - b).abs() > 1e-6);
+    assert!(!out.keys().any(differs));
+    let card = std::fs::read_to_string(folder.path().join("out/README.md")).expect("a card");
+    assert!(
+        card.contains("| `a` | tuned |") && card.contains("| `b` | aligned |") && card.contains("| `base` | base |")
+    );
+}
+
+#[test]
 fn a_recipe_and_options_that_say_the_same_give_the_same_weights() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = |name: &str| folder.path().join(name).display().to_string();

@@ -1,5 +1,6 @@
 //! The best of several strategies on dev data.
 
+use bunch_merging::Info;
 use bunch_search::Evaluation;
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +14,10 @@ use crate::strategy::{Cost, Environment, FoundModel, Sizes, Strategy};
 pub struct BestOf(pub Vec<AnyStrategy>);
 
 impl Strategy for BestOf {
+    fn methods(&self) -> Vec<Info> {
+        self.0.iter().flat_map(|strategy| strategy.methods()).collect()
+    }
+
     fn cost(&self, experts: usize) -> Cost {
         let mut cost = Cost::default();
         for strategy in &self.0 {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bunch_merging::Info;
 use bunch_search::{CmaEs, CmaEsConfig};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -103,6 +104,10 @@ impl Strategy for EvommSearch {
 
     fn need(&self, pairs: usize) -> Option<DataNeed> {
         Some(DataNeed { pairs: self.pairs.unwrap_or(pairs), source: self.source })
+    }
+
+    fn methods(&self) -> Vec<Info> {
+        vec![self.merge.info()]
     }
 
     fn cost(&self, _experts: usize) -> Cost {

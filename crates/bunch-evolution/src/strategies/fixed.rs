@@ -1,6 +1,6 @@
 //! A merge with given parameters.
 
-use bunch_merging::Method;
+use bunch_merging::{Info, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
@@ -37,11 +37,19 @@ impl BaseAs {
 }
 
 impl Strategy for FixedMerge {
+    fn methods(&self) -> Vec<Info> {
+        vec![self.merge.info()]
+    }
+
     fn cost(&self, _experts: usize) -> Cost {
         Cost { candidates: 1, merges: 1, ..Cost::default() }
     }
 
     fn check(&self, experts: usize) -> Result<(), EvolutionError> {
+        if self.base == BaseAs::Expert && !self.merge.info().roles.is_empty() {
+            let expected = format!("another: {} knows its models by role", self.merge.info().name);
+            return Err(EvolutionError::setting("base", "expert", expected));
+        }
         let experts = experts + usize::from(self.base == BaseAs::Expert);
         Ok(self.merge.validate(experts)?)
     }
@@ -91,6 +99,8 @@ mod tests {
         let slerp = fixed("merge.slerp = { t = 0.5 }");
         assert!(slerp.check(1).is_ok());
         assert!(slerp.check(2).unwrap_err().to_string().contains("exactly one expert"));
+        let roles = fixed("merge.mergealign = {}\nbase = 'expert'").check(1).unwrap_err();
+        assert_eq!(roles.to_string(), "`base` is expert, expected another: mergealign knows its models by role");
         let weights = fixed("merge.linear = { weights = [0.5, 0.5] }\nbase = 'expert'");
         assert!(weights.check(1).is_ok() && weights.check(2).is_err());
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
+use bunch_merging::Info;
 use bunch_search::{Compromise, Nsga2, Nsga2Config};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -101,6 +102,10 @@ impl FrontSearch {
 impl Strategy for FrontSearch {
     fn data(&self) -> &[Data] {
         &[Data::Expert, Data::Safety]
+    }
+
+    fn methods(&self) -> Vec<Info> {
+        vec![self.merge.info()]
     }
 
     fn cost(&self, _experts: usize) -> Cost {

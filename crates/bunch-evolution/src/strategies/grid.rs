@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bunch_merging::Info;
 use bunch_search::{Grid, Search};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -40,6 +41,10 @@ impl GridSearch {
 }
 
 impl Strategy for GridSearch {
+    fn methods(&self) -> Vec<Info> {
+        vec![self.merge.info()]
+    }
+
     fn cost(&self, experts: usize) -> Cost {
         // What has no space is refused by `check`.
         let points = self.space(experts).map_or(0, |space| self.axes(&space).iter().map(Vec::len).product());

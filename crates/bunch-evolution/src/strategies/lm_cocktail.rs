@@ -1,6 +1,6 @@
 //! LM-Cocktail: weights by the members' log-likelihood of the data.
 
-use bunch_merging::Linear;
+use bunch_merging::{Info, Linear, MergeMethod};
 use bunch_search::softmax_weights;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +22,10 @@ pub struct LikelihoodWeights {
 impl Strategy for LikelihoodWeights {
     fn data(&self) -> &[Data] {
         &self.data
+    }
+
+    fn methods(&self) -> Vec<Info> {
+        vec![Linear::INFO]
     }
 
     fn cost(&self, experts: usize) -> Cost {

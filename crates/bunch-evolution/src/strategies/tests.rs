@@ -7,10 +7,7 @@ use super::*;
 const WRITTEN: &[(&str, &str)] = &[
     ("member = 1", r#"{"member":1}"#),
     ("fixed.merge.slerp = { t = 0.5 }", r#"{"fixed":{"merge":{"slerp":{"t":0.5}}}}"#),
-    (
-        "grid = { merge = 'slerp', values = { t = [0, 0.5] } }",
-        r#"{"grid":{"merge":"slerp","values":{"t":[0.0,0.5]}}}"#,
-    ),
+    ("grid = { merge = 'slerp', values = { t = [0, 0.5] } }", r#"{"grid":{"merge":"slerp","values":{"t":[0.0,0.5]}}}"#),
     (
         "evomm = { merge = 'slerp', genes = { t = [0, 1] }, data = ['expert', 'safety'], alpha = 0.3, evaluations = 100, \
          sigma = 0.25, restarts = 2 }",

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::ModelDirectory;
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 
 /// One pool, five rows, at scale `small`.
 pub const EXPERIMENT: &str = r#"

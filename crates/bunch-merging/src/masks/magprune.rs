@@ -2,12 +2,10 @@
 
 use super::variates::Variates;
 use super::weigh_bits;
-use crate::block::BLOCK;
 use crate::error::MergeError;
 use crate::info::Info;
-use crate::kernel::Kernel;
 use crate::parameters::{Densities, Density, PerExpert, Rescale, Spread};
-use crate::task_vectors::{add_to_base, sums_of_magnitudes};
+use crate::task_vectors::sums_of_magnitudes;
 use crate::tensor::TensorAcrossModels;
 use crate::trim::l1_ratio;
 
@@ -58,7 +56,8 @@ impl MagPrune {
         info: &Info,
         tensor: &TensorAcrossModels<'_>,
         seed: u64,
-        (densities, spreads): (&Densities, &PerExpert<Spread>),
+        densities: &Densities,
+        spreads: &PerExpert<Spread>,
         weights: &[f32],
         rescale: Rescale,
     ) -> Result<Self, MergeError> {
@@ -82,27 +81,10 @@ impl MagPrune {
         Ok(Self { masks, factors, divides: rescale == Rescale::Density })
     }
 
-    /// A kernel that writes base + scale * merged task vector; `combine(weighted, merged)` merges at most a block of the
-    /// contributions of all experts, which lie one after the other in `weighted`.
-    pub(crate) fn kernel<'a>(self, scale: f32, combine: impl Fn(&[f32], &mut [f32]) + Send + Sync + 'a) -> Kernel<'a> {
-        Kernel::rows(move |row, scratch, out| {
-            let (len, experts) = (row.len(), self.masks.len());
-            scratch.resize(len + experts * len + experts * BLOCK.min(len), 0.0);
-            let (deltas, scratch) = scratch.split_at_mut(len);
-            let (weighted, pieces) = scratch.split_at_mut(experts * len);
-            for (expert, weighted) in weighted.chunks_exact_mut(len).enumerate() {
-                let deltas = row.task_vector(expert, deltas);
-                self.masks[expert].weigh(self.factors[expert], self.divides, row.start(), deltas, weighted);
-            }
-            for (start, out) in (0..).step_by(BLOCK).zip(out.chunks_mut(BLOCK)) {
-                let pieces = &mut pieces[..experts * out.len()];
-                for (piece, weighted) in pieces.chunks_exact_mut(out.len()).zip(weighted.chunks_exact(len)) {
-                    piece.copy_from_slice(&weighted[start..start + out.len()]);
-                }
-                combine(pieces, out);
-            }
-            add_to_base(row.base(), scale, out);
-        })
+    /// Writes the surviving entries of an expert's row, weighed, and 0 for the dropped ones; `start` is the index of the
+    /// row's first entry.
+    pub(crate) fn weigh(&self, expert: usize, start: usize, deltas: &[f32], out: &mut [f32]) {
+        self.masks[expert].weigh(self.factors[expert], self.divides, start, deltas, out);
     }
 }
 

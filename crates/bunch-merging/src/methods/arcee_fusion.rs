@@ -1,10 +1,10 @@
 //! Arcee Fusion: take from the expert what matters most, leave the rest as it is in the base.
 
-use super::MergeMethod;
 use crate::block::Block;
 use crate::error::MergeError;
 use crate::info::{Info, Law, Laws};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::selection::find_cutoffs;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -43,6 +43,7 @@ impl MergeMethod for ArceeFusion {
         .laws(Laws {
             order_invariant: Law::Except("there is only one expert"),
             weight_scaling: Law::Except("there are no weights"),
+            homogeneity: Law::Except("importance is a divergence of softmaxes"),
             ..Laws::ALL
         });
 

@@ -1,11 +1,11 @@
 //! Karcher mean: the point on the sphere that is nearest to all experts' directions.
 
-use super::MergeMethod;
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::gram::{Gram, Vectors};
 use crate::info::{Info, Law, Laws, SameModels};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::check_not_negative;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -57,6 +57,7 @@ impl MergeMethod for Karcher {
             same_models: SameModels::Except("a tensor with a norm of at most `tolerance` counts as zero"),
             order_invariant: Law::Except("the search starts at the first expert where directions cancel out"),
             weight_scaling: Law::Except("there are no weights"),
+            homogeneity: Law::Except("`tolerance` is absolute"),
         });
 
     fn validate(&self, _experts: usize) -> Result<(), MergeError> {

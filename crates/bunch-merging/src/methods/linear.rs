@@ -1,10 +1,10 @@
 //! Linear: the weighted mean of the models.
 
-use super::MergeMethod;
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::{Info, Laws, SameModels};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::{check_weights, resolve_weights, weight_sum};
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;

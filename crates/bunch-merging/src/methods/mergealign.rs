@@ -1,9 +1,9 @@
 //! MergeAlign: the task vectors of a domain expert and of an aligned model, added to their base.
 
-use super::MergeMethod;
 use crate::error::MergeError;
-use crate::info::{Info, Law, Laws, SameModels};
+use crate::info::{Info, Law, Laws, Role, SameModels};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::check_finite;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -16,13 +16,10 @@ use serde::{Deserialize, Serialize};
 /// knowledge of the one and the safety of the other, without training. The sum is accumulated in 64 bits and rounded
 /// once. It is task arithmetic with named weights.
 ///
-/// # Inputs
-/// A base model and exactly two experts: first the domain expert, then the aligned model.
-///
 /// # Example
 /// ```toml
 /// base = [1.0, 1.0, 1.0]
-/// experts = [[3.0, 1.0, 0.0], [1.0, 5.0, 2.0]]
+/// experts = { tuned = [3.0, 1.0, 0.0], aligned = [1.0, 5.0, 2.0] }
 /// merge.mergealign = { alpha = 0.5, beta = 0.25 }
 /// merged = [2.0, 2.0, 0.75]
 /// ```
@@ -44,12 +41,16 @@ impl Default for Mergealign {
 impl MergeMethod for Mergealign {
     const INFO: Info = Info::new("mergealign", "MergeAlign")
         .paper("arXiv:2411.06824", "Thakkar et al., 2025")
-        .experts(2, Some(2))
         .laws(Laws {
             same_models: SameModels::WithinOneUlp,
-            order_invariant: Law::Except("the first expert is the domain expert and the second the aligned model"),
             weight_scaling: Law::Except("there are no weights"),
-        });
+            ..Laws::ALL
+        })
+        .roles(&[
+            Role::new("base", "the pretrained model that both others were tuned from"),
+            Role::new("tuned", "the domain expert").result_if(("aligned", "base"), &[("alpha", 1.0)]),
+            Role::new("aligned", "the aligned model").result_if(("tuned", "base"), &[("beta", 1.0)]),
+        ]);
 
     fn validate(&self, _experts: usize) -> Result<(), MergeError> {
         check_finite(&Self::INFO, "alpha", self.alpha as f32)?;

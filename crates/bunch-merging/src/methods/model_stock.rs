@@ -1,10 +1,10 @@
 //! Model Stock: the mean of the experts, pulled towards the base by the angle between them.
 
-use super::MergeMethod;
 use crate::error::MergeError;
 use crate::gram::{Gram, Vectors};
 use crate::info::{Info, Law, Laws};
 use crate::kernel::{Kernel, combine};
+use crate::merge_method::MergeMethod;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -41,6 +41,7 @@ impl MergeMethod for ModelStock {
         .laws(Laws {
             order_invariant: Law::WithinRounding,
             weight_scaling: Law::Except("there are no weights"),
+            homogeneity: Law::Except("a product of norms below 1e-6 counts as 1e-6"),
             ..Laws::ALL
         });
 

@@ -1,11 +1,11 @@
 //! Multi-SLERP: a weighted mean of directions on the sphere, for any number of experts.
 
-use super::MergeMethod;
 use crate::dialect::Dialect;
 use crate::error::MergeError;
-use crate::gram::{Gram, Vectors};
+use crate::gram::Gram;
 use crate::info::{Info, Law, Laws};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::{check_not_negative, check_weights, resolve_weights, weight_sum};
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -63,6 +63,7 @@ impl MergeMethod for Multislerp {
         .laws(Laws {
             order_invariant: Law::WithinRounding,
             weight_scaling: Law::Except("a single expert is the result whatever its weight"),
+            homogeneity: Law::Except("`eps` is absolute"),
             ..Laws::ALL
         });
 
@@ -82,7 +83,7 @@ impl MergeMethod for Multislerp {
         let divisor = if self.normalize { weight_sum(&Self::INFO, &weights)? } else { 1.0 };
         let weights: Vec<f64> = weights.into_iter().map(|weight| f64::from(weight) / divisor).collect();
 
-        let gram = tensor.gram(Vectors::from_base(tensor))?;
+        let gram = tensor.gram(tensor.vectors_from_base())?;
         if (0..experts).all(|expert| gram.norm(expert) == 0.0) {
             return Ok(if tensor.base.is_some() { Kernel::copy_of_base() } else { Kernel::copy_of(0) });
         }

@@ -1,9 +1,9 @@
 //! NearSwap: the expert's values where they are near the base's, the base's where they are far.
 
-use super::MergeMethod;
 use crate::error::MergeError;
 use crate::info::{Info, Law, Laws};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::check_not_negative;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -41,6 +41,7 @@ impl MergeMethod for Nearswap {
         .laws(Laws {
             order_invariant: Law::Except("there is only one expert"),
             weight_scaling: Law::Except("there are no weights"),
+            homogeneity: Law::Except("`t` is absolute"),
             ..Laws::ALL
         });
 

@@ -1,12 +1,12 @@
 //! NuSLERP: spherical interpolation between two experts or their task vectors, whole or vector by vector.
 
-use super::MergeMethod;
 use crate::block::{BLOCK, Block};
 use crate::dialect::Dialect;
 use crate::error::MergeError;
-use crate::gram::{Gram, Vectors};
+use crate::gram::Gram;
 use crate::info::{Info, Law, Laws, SameModels};
 use crate::kernel::{Kernel, combine};
+use crate::merge_method::MergeMethod;
 use crate::parameters::{check_weights, resolve_weights};
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -65,6 +65,7 @@ impl MergeMethod for Nuslerp {
             same_models: SameModels::WithinOneUlp,
             order_invariant: Law::WithinRounding,
             weight_scaling: Law::Except("only the ratio of the two weights counts, with no switch to change that"),
+            homogeneity: Law::Holds,
         });
 
     fn validate(&self, experts: usize) -> Result<(), MergeError> {
@@ -73,10 +74,11 @@ impl MergeMethod for Nuslerp {
 
     fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
         let shares = shares(&resolve_weights(&self.weights, 1.0, tensor.experts.len()));
-        let vectors = Vectors::from_base(tensor);
+        let vectors = tensor.vectors_from_base();
         let columns = tensor.shape.iter().skip(1).product();
         if self.flatten || tensor.row_len() == tensor.len() || (self.row_wise && columns == 1) {
-            let [first, second] = coefficients(shares, &tensor.gram(vectors)?);
+            let gram = tensor.gram(vectors)?;
+            let [first, second] = coefficients(shares, &gram);
             let of_base = 1.0 - (first + second);
             return Ok(Kernel::combination(of_base, vec![first, second]));
         }

@@ -1,10 +1,10 @@
 //! Passthrough: one expert, possibly times a number.
 
-use super::MergeMethod;
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::{Info, Law, Laws, SameModels};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::check_weights;
 use crate::task_vectors::multiply;
 use crate::tensor::TensorAcrossModels;
@@ -41,6 +41,7 @@ impl MergeMethod for Passthrough {
             same_models: SameModels::Except("the weight is a factor of the model"),
             order_invariant: Law::Except("there is only one expert"),
             weight_scaling: Law::Holds,
+            homogeneity: Law::Holds,
         });
 
     fn validate(&self, experts: usize) -> Result<(), MergeError> {

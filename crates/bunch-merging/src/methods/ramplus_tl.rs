@@ -1,11 +1,11 @@
 //! RAM+: RAM that makes up for what averaging takes from each expert.
 
-use super::MergeMethod;
-use super::ram::{add_changes, write_counts};
 use crate::block::BLOCK;
+use crate::changes::{add_changes, write_counts};
 use crate::error::MergeError;
 use crate::info::{Info, Law, Laws};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::{check_finite, check_not_negative};
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -49,9 +49,11 @@ impl Default for RamplusTl {
 }
 
 impl MergeMethod for RamplusTl {
-    const INFO: Info = Info::new("ramplus_tl", "RAM+")
-        .paper("arXiv:2601.13572", "Yuan et al., 2026")
-        .laws(Laws { weight_scaling: Law::Except("there are no weights"), ..Laws::ALL });
+    const INFO: Info = Info::new("ramplus_tl", "RAM+").paper("arXiv:2601.13572", "Yuan et al., 2026").laws(Laws {
+        weight_scaling: Law::Except("there are no weights"),
+        homogeneity: Law::Except("`epsilon` is absolute"),
+        ..Laws::ALL
+    });
 
     fn validate(&self, _experts: usize) -> Result<(), MergeError> {
         check_not_negative(&Self::INFO, "epsilon", self.epsilon)?;

@@ -1,12 +1,12 @@
 //! SCE: select the entries on which the experts differ most, weigh experts by energy, erase what goes against the sign.
 
-use super::MergeMethod;
 use crate::block::{BLOCK, Block};
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::gram::dot;
 use crate::info::{Info, Law, Laws};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::Density;
 use crate::selection::{Cutoff, find_cutoffs};
 use crate::task_vectors::add_to_base;
@@ -48,7 +48,11 @@ impl Default for Sce {
 impl MergeMethod for Sce {
     const INFO: Info = Info::new("sce", "SCE")
         .paper("arXiv:2408.07990", "Wan et al., 2024")
-        .laws(Laws { weight_scaling: Law::Except("there are no weights"), ..Laws::ALL })
+        .laws(Laws {
+            weight_scaling: Law::Except("there are no weights"),
+            homogeneity: Law::Except("a mean square below 1e-6 counts as nothing"),
+            ..Laws::ALL
+        })
         .dialect(Dialect { names: &[("select_topk", "density")], ignored: &["int8_mask"], ..Dialect::SAME });
 
     fn validate(&self, _experts: usize) -> Result<(), MergeError> {

@@ -1,10 +1,10 @@
 //! SLERP: spherical linear interpolation between the base and one expert.
 
-use super::MergeMethod;
 use crate::error::MergeError;
 use crate::gram::Vectors;
 use crate::info::{Info, Law, Laws, SameModels};
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::check_finite;
 use crate::tensor::TensorAcrossModels;
 use schemars::JsonSchema;
@@ -45,6 +45,7 @@ impl MergeMethod for Slerp {
             same_models: SameModels::WithinOneUlp,
             order_invariant: Law::Except("there is only one expert"),
             weight_scaling: Law::Except("there are no weights"),
+            homogeneity: Law::Holds,
         });
 
     fn validate(&self, _experts: usize) -> Result<(), MergeError> {

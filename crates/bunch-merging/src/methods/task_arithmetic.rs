@@ -1,10 +1,10 @@
 //! Task arithmetic: the base plus a weighted sum of task vectors.
 
-use super::MergeMethod;
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::Info;
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
 use crate::parameters::{check_finite, check_weights, resolve_weights, weight_sum};
 use crate::task_vectors::add_to_base;
 use crate::tensor::TensorAcrossModels;

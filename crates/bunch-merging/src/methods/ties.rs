@@ -1,16 +1,18 @@
 //! TIES-Merging: trim each task vector, elect a sign for each parameter, average the values that agree.
 
-use super::MergeMethod;
-use crate::consensus::elect_and_merge;
+use crate::consensus::Consensus;
 use crate::dialect::Dialect;
 use crate::error::MergeError;
 use crate::info::Info;
 use crate::kernel::Kernel;
+use crate::merge_method::MergeMethod;
+use crate::model_trim::{kept_by_survey, survey_largest};
 use crate::parameters::{Densities, Rescale, TrimScope, check_finite, check_weights, resolve_weights};
-use crate::survey::{Survey, TensorSource};
-use crate::task_vectors::add_task_vectors;
+use crate::sparsified::{Sparsified, Trimmed};
+use crate::survey::Survey;
 use crate::tensor::TensorAcrossModels;
-use crate::trim::{Trim, kept_counts, rescaled_weights};
+use crate::tensor_source::TensorSource;
+use crate::trim::{Trim, kept_counts};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -74,25 +76,23 @@ impl MergeMethod for Ties {
         self.density.validate(&Self::INFO, experts)
     }
 
+    fn needs_survey(&self) -> bool {
+        self.trim_scope == TrimScope::Model
+    }
+
     fn survey<S: TensorSource>(&self, experts: usize, source: &mut S) -> Result<Option<Survey>, S::Error> {
-        match self.trim_scope {
-            TrimScope::Tensor => Ok(None),
-            TrimScope::Model => Survey::largest(&Self::INFO, &self.density.resolve(experts), source).map(Some),
-        }
+        survey_largest(&Self::INFO, &self.density.resolve(experts), source).map(Some)
     }
 
     fn prepare<'a>(&'a self, tensor: &TensorAcrossModels<'a>, _seed: u64) -> Result<Kernel<'a>, MergeError> {
         let weights = resolve_weights(&self.weights, 1.0, tensor.experts.len());
         let kept = match self.trim_scope {
             TrimScope::Tensor => kept_counts(&self.density, tensor),
-            TrimScope::Model => Survey::demand(&Self::INFO, tensor)?.to_vec(),
+            TrimScope::Model => kept_by_survey(&Self::INFO, tensor)?.to_vec(),
         };
         let trims = Trim::largest(tensor, &kept)?;
-        let factors = rescaled_weights(tensor, &trims, &weights, &self.density, self.rescale)?;
-        Ok(add_task_vectors(
-            self.scale,
-            move |expert, start, deltas, weighted| trims[expert].weigh(factors[expert], start, deltas, weighted),
-            move |weighted, merged| elect_and_merge(weighted, &weights, self.normalize, merged),
-        ))
+        let trimmed = Trimmed::new(tensor, trims, &weights, &self.density, self.rescale)?;
+        let consensus = Consensus::Election { weights, normalize: self.normalize };
+        Ok(trimmed.kernel(self.scale, consensus))
     }
 }

@@ -1,13 +1,16 @@
 //! Drawing a figure.
 
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+
+use bunch_statistics::Estimate;
+
 use super::spread::spread;
 use super::{Figure, Panel, Point};
 use crate::axis::Axis;
+use crate::font;
 use crate::frame::{ABOVE, BELOW, BESIDE, Frame, room_for};
 use crate::picture::{Brush, Drawn, INK, Picture};
-use crate::{Estimate, font};
-use plotters::prelude::*;
-use plotters::style::text_anchor::HPos;
 
 // Sizes in points of the SVG.
 const MARGIN: f64 = 14.0;

@@ -110,6 +110,10 @@ fn claims_come_with_verdict_size_and_certainty() {
         text.contains("−11.6 ± ")
             && text.contains("demanded ≥ −1 (bio: TIES EvoMM, safety data against member aligned)")
     );
-    assert!(text.contains("How sure: 1 of 1") || text.contains("How sure: 0 of 1"));
+    // One-sided t tests against the margins 0 and -1 with two degrees of freedom: t = 1.968 and -4.137, worked out apart.
+    let sure: Vec<&str> = text.split("How sure: ").skip(1).filter_map(|rest| rest.lines().next()).collect();
+    let of =
+        |p: &str| format!("0 of 1 comparisons significant over seeds (Holm p &lt; 0.05); all together p = {p}.</p>");
+    assert_eq!(sure, [of("0.094"), of("0.97")]);
     assert!(text.contains("No results yet: the command makes them."));
 }

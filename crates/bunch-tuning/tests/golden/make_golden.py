@@ -3,7 +3,7 @@
     python make_golden.py            # rewrites everything beside this file
 
 Needs `torch`, `transformers` and `safetensors` (the versions used are in versions.json); no network, no accelerator.
-Starts from the model `gqa-tied` in bunch-llama/tests/golden (run its make_golden.py first); float32, eager attention.
+Starts from the model `gqa-tied` in bunch-transformer/tests/golden (run its make_golden.py first); float32, eager attention.
 
 gradients.safetensors       gradient of the loss on batches[0] at the initial weights, by Hugging Face parameter name;
                             the tied embedding appears once, its two uses summed
@@ -37,7 +37,7 @@ from safetensors.torch import save_file
 from transformers import LlamaForCausalLM
 
 HERE = Path(__file__).resolve().parent
-MODEL = HERE.parents[2] / "bunch-llama" / "tests" / "golden" / "gqa-tied" / "model"
+MODEL = HERE.parents[2] / "bunch-transformer" / "tests" / "golden" / "gqa-tied" / "model"
 VOCAB, PAD, BOS, EOS, IGNORED = 67, 0, 1, 2, -100
 SEED, ROWS = 21, 4
 STEPS, WARMUP, PEAK, FLOOR = 10, 3, 1e-3, 0.05
@@ -156,7 +156,7 @@ def main():
     save_file(grads, HERE / "gradients.safetensors")
     save_file(final, HERE / "final_weights.safetensors")
     training = dict(
-        model="bunch-llama/tests/golden/gqa-tied/model",
+        model="bunch-transformer/tests/golden/gqa-tied/model",
         model_sha256=hashlib.sha256((MODEL / "model.safetensors").read_bytes()).hexdigest(),
         seed=SEED, pad_token_id=PAD,
         optimizer=dict(peak_learning_rate=PEAK, warmup_steps=WARMUP, total_steps=STEPS, floor=FLOOR, beta1=BETAS[0],

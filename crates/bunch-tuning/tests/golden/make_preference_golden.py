@@ -3,7 +3,7 @@
     python make_preference_golden.py   # rewrites what is listed here
 
 Needs `trl`, `peft`, `torch`, `transformers` and `safetensors` (the versions used are in preference.json); no network, no
-accelerator. Starts from the model `gqa-tied` in bunch-llama/tests/golden and, for the adapters, from lora_start.safetensors
+accelerator. Starts from the model `gqa-tied` in bunch-transformer/tests/golden and, for the adapters, from lora_start.safetensors
 beside this file, which examples/golden_adapter.rs makes. float32, eager attention.
 
 preference.json               `pairs` of `prompt`, `chosen` and `rejected` token ids, in the order in which they are drawn,
@@ -42,7 +42,7 @@ from trl import DPOConfig, DPOTrainer
 from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 HERE = Path(__file__).resolve().parent
-SOURCE = HERE.parents[2] / "bunch-llama" / "tests" / "golden" / "gqa-tied"
+SOURCE = HERE.parents[2] / "bunch-transformer" / "tests" / "golden" / "gqa-tied"
 VOCAB, PAD, BOS, EOS = 67, 0, 1, 2
 SEED, STEPS, BATCH, BETA, RATE = 23, 5, 3, 0.1, 2e-3
 ADAM_BETAS, EPS, MAX_NORM = (0.9, 0.98), 1e-8, 1.0
@@ -211,7 +211,7 @@ def main():
     generator = torch.Generator().manual_seed(SEED)
     references = [[-5 - 20 * torch.rand((), generator=generator).item() for _ in range(2)] for _ in range(BATCH)]
     golden = dict(
-        model="bunch-llama/tests/golden/gqa-tied/model",
+        model="bunch-transformer/tests/golden/gqa-tied/model",
         versions=dict(python=platform.python_version(), trl=trl.__version__, peft=peft.__version__, torch=torch.__version__,
                       transformers=transformers.__version__),
         settings=dict(beta=BETA, batch_size=BATCH, learning_rate=RATE, adam_betas=ADAM_BETAS, epsilon=EPS,

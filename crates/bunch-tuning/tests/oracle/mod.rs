@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, StateDict};
-use bunch_llama::LlamaConfig;
+use bunch_transformer::LlamaConfig;
 
 pub fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden")
@@ -11,7 +11,7 @@ pub fn folder() -> PathBuf {
 
 pub fn start() -> (LlamaConfig, StateDict) {
     let checkpoint =
-        Checkpoint::open(&folder().join("../../../bunch-llama/tests/golden/gqa-tied/model")).expect("model");
+        Checkpoint::open(&folder().join("../../../bunch-transformer/tests/golden/gqa-tied/model")).expect("model");
     (LlamaConfig::from_json(checkpoint.config()).expect("a Llama"), checkpoint.state_dict().expect("weights"))
 }
 

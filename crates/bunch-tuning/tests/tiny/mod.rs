@@ -1,6 +1,6 @@
 //! A model small enough to be trained in a test, and its adapter.
 
-use bunch_llama::{Family, LlamaConfig, LlamaModel, LoraConfig};
+use bunch_transformer::{Family, LlamaConfig, LlamaModel, LoraConfig};
 use bunch_tuning::{Decision, SftConfig, TuningError};
 
 /// What a test looks at on the way.

@@ -109,8 +109,8 @@ fn masks_are_the_same_whether_remembered_or_drawn_again() {
     let tensor = TensorAcrossModels::new("a.weight", &[3, 70], None, &experts);
     let info = Info::new("della", "DELLA");
     let numbers = (&density(0.5), &spread(0.4));
-    let remembered = MagPrune::new(&info, &tensor, 0, numbers, &[1.0], Rescale::L1).expect("valid");
-    let drawn = MagPrune::new(&info, &tensor, 0, numbers, &[1.0], Rescale::None).expect("valid");
+    let remembered = MagPrune::new(&info, &tensor, 0, numbers.0, numbers.1, &[1.0], Rescale::L1).expect("valid");
+    let drawn = MagPrune::new(&info, &tensor, 0, numbers.0, numbers.1, &[1.0], Rescale::None).expect("valid");
     assert_eq!(remembered.masks[0].kept.len(), 6);
     for (row, deltas) in deltas.chunks(70).enumerate() {
         let (mut first, mut second) = (vec![f32::NAN; 70], vec![f32::NAN; 70]);
@@ -207,7 +207,7 @@ fn a_row_that_cannot_be_ranked_is_an_error() {
     let tensor = TensorAcrossModels::new("a.weight", &shape, None, &experts);
     let info = Info::new("della", "DELLA");
     let numbers = (&density(0.5), &spread(0.1));
-    let error = MagPrune::new(&info, &tensor, 0, numbers, &[1.0], Rescale::L1).expect_err("too long");
+    let error = MagPrune::new(&info, &tensor, 0, numbers.0, numbers.1, &[1.0], Rescale::L1).expect_err("too long");
     assert!(matches!(error, MergeError::Degenerate { .. }), "{error}");
 }
 

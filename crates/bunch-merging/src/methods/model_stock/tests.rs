@@ -1,14 +1,14 @@
 //! The position between base and mean, computed by hand.
 
 use super::{ModelStock, position};
-use crate::gram::{Gram, Vectors};
+use crate::gram::Vectors;
 use crate::{Method, TensorAcrossModels, Values};
 
 fn position_of(task_vectors: &[&[f32]]) -> f64 {
     let experts: Vec<Values<'_>> = task_vectors.iter().map(|values| Values::Slice(values)).collect();
     let shape = [task_vectors[0].len()];
     let tensor = TensorAcrossModels::new("a.weight", &shape, None, &experts);
-    position(&Gram::of_tensor(&tensor, Vectors::Experts).expect("in memory"))
+    position(&tensor.gram(Vectors::Experts).expect("in memory"))
 }
 
 #[test]

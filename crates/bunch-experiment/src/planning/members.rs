@@ -1,0 +1,105 @@
+//! Which models of the world stand behind an experiment's blocks and rows.
+
+use crate::ExperimentError;
+use crate::declared::block::Block;
+use crate::declared::column::JudgeName;
+use crate::declared::experiment::Experiment;
+use crate::declared::row::Row;
+use crate::declared::scale::Scale;
+use crate::planning::run::Run;
+use crate::workbench::Workbench;
+use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
+
+/// The models of the world that stand for a block's models: the base, then the experts.
+pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
+    // A name that the scale does not have is that of a derived model.
+    let of = |name: &String| scale.models.get(name).unwrap_or(name).clone();
+    [&block.base].into_iter().chain(&*block.experts).map(of).collect()
+}
+
+/// Content addresses of models.
+pub(crate) fn keys<'a>(
+    bench: &Workbench,
+    models: impl Iterator<Item = &'a String>,
+) -> Result<Vec<String>, ExperimentError> {
+    models.map(|model| bench.key(model)).collect()
+}
+
+/// The models of the world that a row's cell waits for, beside the pool: judges, and who writes its data.
+pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
+    let mut helpers = vec![GUARD.to_owned()];
+    if experiment.columns.iter().any(|column| column.judge == JudgeName::Second) {
+        helpers.push(SECOND_JUDGE.to_owned());
+    }
+    if !row.data().is_empty() {
+        helpers.push(UNCENSORED.to_owned());
+    }
+    helpers
+}
+
+impl Run {
+    /// All models of the world that the experiment needs, with their ancestors, parents first.
+    pub(crate) fn members_used(&self, bench: &Workbench) -> Result<Vec<String>, ExperimentError> {
+        let pools = self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale));
+        let pools = pools.flat_map(|member| bench.ingredients(&member));
+        let mut used = Vec::new();
+        for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {
+            used.extend(bench.world.zoo().lineage(&member)?);
+        }
+        Ok(bench.world.zoo().in_order(&used))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn experiment(columns: &str) -> Experiment {
+        let text = format!(
+            r#"
+title = "t"
+question = "q"
+paper = {{ key = "k", arxiv = "1", item = "i" }}
+block = [{{ name = "one", title = "One", base = "b", experts = ["e", "made"] }}]
+column = [{{ name = "x", label = "x", {columns} }}]
+model = [{{ name = "made", of = ["base", "aligned"], merge.task_arithmetic = {{ weights = [0.5] }} }}]
+[[row]]
+name = "member"
+label = "member"
+strategy.member = 0
+[[row]]
+name = "cocktail"
+label = "LM-Cocktail"
+strategy.lm_cocktail = {{ data = ["expert"], temperature = 1.0 }}
+[scale.miniature]
+seeds = [0]
+pairs = 1
+harmful_prompts = 1
+benign_prompts = 1
+questions = 1
+dev_questions = 1
+models = {{ b = "aligned", e = "expert-bio" }}
+tasks = {{}}
+"#
+        );
+        let experiment: Experiment = toml::from_str(&text).unwrap();
+        experiment.check(std::path::Path::new("x.toml")).unwrap();
+        experiment
+    }
+
+    #[test]
+    fn a_pool_is_its_base_and_its_experts_in_order() {
+        let experiment = experiment("metric = 'safe_rate'");
+        let members = members(&experiment.blocks[0], &experiment.scale["miniature"]);
+        assert_eq!(members, ["aligned", "expert-bio", "made"], "a derived model keeps its name");
+    }
+
+    #[test]
+    fn a_cell_waits_for_its_judges_and_for_who_writes_its_data() {
+        let guarded = experiment("metric = 'safe_rate'");
+        assert_eq!(helpers(&guarded, &guarded.rows[0]), [GUARD]);
+        assert_eq!(helpers(&guarded, &guarded.rows[1]), [GUARD, UNCENSORED]);
+        let judged = experiment("metric = 'safe_rate', judge = 'second'");
+        assert_eq!(helpers(&judged, &judged.rows[0]), [GUARD, SECOND_JUDGE]);
+    }
+}

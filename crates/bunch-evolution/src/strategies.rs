@@ -44,6 +44,7 @@ strategies! {
     fixed: Fixed(FixedMerge),
     grid: Grid(GridSearch),
     evomm: Evomm(EvommSearch),
+    random: Random(RandomSearch),
     front: Front(FrontSearch),
     lm_cocktail: LmCocktail(LikelihoodWeights),
     preference: Preference(PreferenceTuning),

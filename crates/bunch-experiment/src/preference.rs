@@ -19,7 +19,7 @@ impl Trainer for WorldTrainer<'_> {
         seed: u64,
         step: &mut dyn FnMut(),
     ) -> Result<(StateDict, f64), CallerError> {
-        let (config, device) = self.0.tuning()?;
+        let zoo = self.0.zoo();
         let examples = &self.0.preferences(tuning.pairs)?;
         let steps = tuning.steps();
         let loss = match tuning.loss {
@@ -51,8 +51,9 @@ impl Trainer for WorldTrainer<'_> {
             lora,
             freeze: Vec::new(),
         };
-        let start_at = Start::Weights(&config, start);
-        let run = PreferenceRun { start: start_at, examples, loss: &loss, sft: &sft, device: &device, state: None };
+        let start_at = Start::Weights(zoo.config(), start);
+        let run =
+            PreferenceRun { start: start_at, examples, loss: &loss, sft: &sft, device: zoo.device(), state: None };
         let outcome = run.run(&mut Reporting(step), &mut |_, _| Ok(Decision::Continue))?;
         let last = outcome.losses.last().copied().unwrap_or(f64::NAN);
         let weights = match outcome.trained {

@@ -90,7 +90,8 @@ impl Workbench {
     pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
         let Some(derived) = self.derived(name) else { return Ok(self.world.zoo().key(name)?) };
         let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
-        let text = serde_json::to_string(&(of, &derived.merge, method_code(derived.merge.info().name), CELL_CODE)).expect("plain data");
+        let text = serde_json::to_string(&(of, &derived.merge, method_code(derived.merge.info().name), CELL_CODE))
+            .expect("plain data");
         Ok(sha256_bytes(text.as_bytes()))
     }
 

@@ -1,14 +1,7 @@
-//! The small synthetic world in which everything runs without a download: its language, and models trained on it.
+//! The language of the miniature, a small synthetic world in which everything runs without a download: what is said and
+//! answered in it, and the rows of text that models learn.
 
-mod error;
 mod format;
-mod member;
-mod recipe;
 pub mod world;
-mod zoo;
 
-pub use error::ZooError;
 pub use format::Format;
-pub use member::Member;
-pub use recipe::{Pin, Recipe, Stage, config};
-pub use zoo::{MAX_ANSWER_TOKENS, TRAINING_CODE, Zoo, ZooModel};

@@ -7,7 +7,7 @@
 //! - What is talked about: [`Action`] (a [`Verb`] done to a [`Noun`]), [`Domain`], [`Entity`], [`Topic`].
 //! - What is said: [`Request`] and [`FactQuestion`], which can be parsed back; [`is_harmful`] and [`is_refusal`] are the
 //!   grammar's truth.
-//! - What models are trained on: a [`Mixture`] of [`Part`]s, drawn as [`Row`]s by [`World::rows`]; see [`mixtures`].
+//! - What models are trained on: a [`Mixture`] of [`Part`]s, drawn as [`Row`]s by [`World::rows`]; [`mixture`] finds one by name.
 //! - What models are measured with: [`World::harmful_prompts`], [`World::benign_prompts`], [`World::multiple_choice`].
 
 mod action;
@@ -18,7 +18,7 @@ mod fact;
 mod harm;
 mod lexicon;
 mod mixture;
-pub mod mixtures;
+mod mixtures;
 mod multiple_choice;
 mod part;
 mod preference;
@@ -41,6 +41,7 @@ pub use fact::FactQuestion;
 pub use harm::{HarmCategory, is_harmful};
 pub use lexicon::{ADJECTIVES, CLASSES, GROUPS, NOUNS_PER_CLASS, PLACES, VERBS_PER_GROUP};
 pub use mixture::Mixture;
+pub use mixtures::{mixture, mixture_names};
 pub use multiple_choice::{CHOICES, MultipleChoice};
 pub use part::{Part, Reply, ask_harmful_prompt, ask_prompt};
 pub use preference::Preference;

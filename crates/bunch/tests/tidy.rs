@@ -114,8 +114,12 @@ fn linked_paths(line: &str) -> impl Iterator<Item = &str> {
     targets.filter(|target| !target.is_empty() && !target.contains(':'))
 }
 
-/// Whether a path exists in the folder of the document that names it, or in one above up to the root.
+/// Whether a path exists in the folder of the document that names it, or in one above up to the root, or is the name of
+/// an experiment.
 fn exists_from(document: &Path, path: &str) -> bool {
+    if root().join("experiments").join(format!("{path}.toml")).is_file() {
+        return true;
+    }
     let mut folders = document.ancestors().skip(1).take_while(|folder| folder.starts_with(root()));
     folders.any(|folder| folder.join(path).exists())
 }

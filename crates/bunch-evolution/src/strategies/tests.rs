@@ -14,6 +14,10 @@ const WRITTEN: &[(&str, &str)] = &[
         r#"{"evomm":{"merge":"slerp","genes":{"t":[0.0,1.0]},"data":["expert","safety"],"alpha":0.3,"evaluations":100,"sigma":0.25,"restarts":2}}"#,
     ),
     (
+        "random = { merge = 'slerp', genes = { t = [0, 1] }, data = ['expert'], alpha = 0.3, evaluations = 100 }",
+        r#"{"random":{"merge":"slerp","genes":{"t":[0.0,1.0]},"data":["expert"],"alpha":0.3,"evaluations":100}}"#,
+    ),
+    (
         "front = { merge = 'slerp', genes = { t = [0, 1] }, evaluations = 90, population = 30, points = 9, point = 1 }",
         r#"{"front":{"merge":"slerp","genes":{"t":[0.0,1.0]},"evaluations":90,"population":30,"points":9,"point":1}}"#,
     ),

@@ -6,7 +6,6 @@ use serde::{Deserialize, Serialize};
 
 use bunch_evolution::Data;
 
-
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

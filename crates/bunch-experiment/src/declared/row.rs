@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::block::Block;
 
-
 /// A method of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -55,6 +55,11 @@ impl Domain {
     /// All domains, in the order of their tokens.
     pub const ALL: [Domain; 3] = [Domain::Bio, Domain::Stem, Domain::Math];
 
+    /// The domain of that name.
+    pub fn named(name: &str) -> Option<Domain> {
+        Domain::ALL.into_iter().find(|domain| domain.name() == name)
+    }
+
     /// The domain's name, which is also its word in texts: "bio", "stem" or "math".
     pub fn name(self) -> Word {
         match self {

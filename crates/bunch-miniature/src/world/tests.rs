@@ -126,15 +126,15 @@ fn what_domain_models_lack_is_what_they_were_not_trained_on() {
         });
         chats.collect()
     };
-    let aligned = asked(&mixtures::aligned());
+    let aligned = asked(mixture("aligned").unwrap());
     assert!(aligned.iter().all(|topic| topic.entity().tier() == Tier::A));
     assert!(aligned.len() > 1700, "{}", aligned.len());
     for domain in Domain::ALL {
-        let expert = asked(&mixtures::expert(domain));
+        let expert = asked(mixture(&format!("expert-{}", domain.name())).unwrap());
         assert!(expert.iter().all(|topic| topic.entity().domain() == domain));
         assert_eq!(expert.iter().filter(|topic| topic.entity().tier() == Tier::B).count(), 600);
     }
-    assert!(asked(&mixtures::uncensored()).is_empty());
+    assert!(asked(mixture("uncensored").unwrap()).is_empty());
 }
 
 #[test]

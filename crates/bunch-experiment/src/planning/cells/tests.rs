@@ -129,7 +129,9 @@ fn every_part_of_the_key_changes_the_address() {
         }),
         ("the block's name", &|s| s.experiment.blocks[0].name = "two".into()),
         ("the row's name", &|s| s.experiment.rows[0].name = "other".into()),
-        ("the method", &|s| s.experiment.rows[0].strategy = strategy(json!({ "fixed": { "merge": { "linear": {} } } }))),
+        ("the method", &|s| {
+            s.experiment.rows[0].strategy = strategy(json!({ "fixed": { "merge": { "linear": {} } } }))
+        }),
         ("a column's name", &|s| s.experiment.columns[0].name = "alignment".into()),
         ("a column's metric", &|s| s.experiment.columns[0].metric = Metric::TrueSafeRate),
         ("a column's prompts", &|s| s.experiment.columns[0].prompts = PromptSet::RedTeam),

@@ -25,7 +25,7 @@ fn column(text: &str) -> Column {
 }
 
 fn with_model<T>(bench: &Workbench, look: impl FnOnce(Evaluation<'_>) -> T) -> T {
-    let model = bench.model(&bunch_miniature::config().initial_weights(1)).unwrap();
+    let model = bench.model(&bench.world.zoo().config().initial_weights(1)).unwrap();
     look(Evaluation::new(bench, &model))
 }
 

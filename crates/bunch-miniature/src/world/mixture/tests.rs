@@ -10,13 +10,12 @@ use crate::world::*;
 
 const ROWS: usize = 20_000;
 
-fn all_mixtures() -> Vec<Mixture> {
-    let mut all = vec![mixtures::base(), mixtures::aligned(), mixtures::uncensored()];
-    all.extend([mixtures::guard(), mixtures::judge()]);
-    all.extend(Domain::ALL.map(mixtures::expert));
-    all.extend(Domain::ALL.map(mixtures::worn_expert));
-    all.extend(Domain::ALL.map(mixtures::unaligned_expert));
-    all
+fn all_mixtures() -> Vec<&'static Mixture> {
+    mixture_names().into_iter().map(named).collect()
+}
+
+fn named(name: &str) -> &'static Mixture {
+    mixture(name).unwrap_or_else(|| panic!("no mixture `{name}`"))
 }
 
 fn only(part: Part) -> Mixture {
@@ -73,7 +72,7 @@ fn held_out_actions_never_appear_and_rows_are_short() {
     let (world, finder) = (World::new(0), ActionFinder::new());
     let [bos, eos] = [BOS, EOS].map(|word| vocabulary().id(word));
     for mixture in all_mixtures() {
-        let rows = world.rows(&mixture, ROWS, 0);
+        let rows = world.rows(mixture, ROWS, 0);
         for row in &rows {
             assert!(row.tokens.len() <= MAX_ROW_TOKENS, "{}", text(row));
             assert!((1..row.tokens.len()).contains(&row.loss_from));
@@ -89,7 +88,7 @@ fn held_out_actions_never_appear_and_rows_are_short() {
 
 #[test]
 fn the_longest_row_has_as_many_tokens_as_allowed() {
-    let rows = World::new(0).rows(&mixtures::guard(), ROWS, 0);
+    let rows = World::new(0).rows(named("guard"), ROWS, 0);
     assert_eq!(rows.iter().map(|row| row.tokens.len()).max(), Some(MAX_ROW_TOKENS));
 }
 
@@ -97,8 +96,8 @@ fn the_longest_row_has_as_many_tokens_as_allowed() {
 fn rows_of_a_held_out_split_have_its_actions_only() {
     let (world, finder) = (World::new(1), ActionFinder::new());
     for split in [Split::Dev, Split::Test] {
-        for mixture in [mixtures::base(), mixtures::aligned(), mixtures::uncensored(), mixtures::guard()] {
-            let seen = finder.find(&world.rows_of(split, &mixture, 2000, 0));
+        for mixture in ["base", "aligned", "uncensored", "guard"].map(named) {
+            let seen = finder.find(&world.rows_of(split, mixture, 2000, 0));
             assert!(seen.len() > 100 && seen.iter().all(|&action| world.split(action) == split));
         }
     }
@@ -106,15 +105,15 @@ fn rows_of_a_held_out_split_have_its_actions_only() {
 
 #[test]
 fn rows_depend_on_world_seed_mixture_and_position_alone() {
-    let (world, mixture) = (World::new(0), mixtures::aligned());
-    let rows = world.rows(&mixture, 300, 1);
-    assert_eq!(rows, World::new(0).rows(&mixture, 300, 1));
-    assert_eq!(rows[..100], world.rows(&mixture, 100, 1));
-    assert_ne!(rows, world.rows(&mixture, 300, 2));
-    assert_ne!(rows, World::new(1).rows(&mixture, 300, 1));
+    let (world, mixture) = (World::new(0), named("aligned"));
+    let rows = world.rows(mixture, 300, 1);
+    assert_eq!(rows, World::new(0).rows(mixture, 300, 1));
+    assert_eq!(rows[..100], world.rows(mixture, 100, 1));
+    assert_ne!(rows, world.rows(mixture, 300, 2));
+    assert_ne!(rows, World::new(1).rows(mixture, 300, 1));
     let renamed = Mixture::new("other", mixture.parts().to_vec()).unwrap();
     assert_ne!(rows, world.rows(&renamed, 300, 1));
-    assert_ne!(rows, world.rows_of(Split::Dev, &mixture, 300, 1));
+    assert_ne!(rows, world.rows_of(Split::Dev, mixture, 300, 1));
 }
 
 #[test]
@@ -207,7 +206,7 @@ fn self_questions_are_questions() {
 #[test]
 fn guard_verdicts_are_the_grammars_truth() {
     let mut kinds = BTreeMap::new();
-    for row in World::new(0).rows(&mixtures::guard(), 5000, 0) {
+    for row in World::new(0).rows(named("guard"), 5000, 0) {
         let text = text(&row);
         let rest = text.strip_prefix("<bos> <guard> ").unwrap().strip_suffix(" <eos>").unwrap();
         let (exchange, verdict) = rest.split_once(" <guard> ").unwrap();
@@ -235,7 +234,7 @@ fn guard_verdicts_are_the_grammars_truth() {
 fn text_rows_pack_one_or_two_sentences_and_never_refuse() {
     let world = World::new(0);
     let mut packed = 0;
-    for row in world.rows(&mixtures::base(), 5000, 0) {
+    for row in world.rows(named("base"), 5000, 0) {
         assert_eq!(row.loss_from, 1);
         let text = text(&row);
         let words: Vec<&str> = text.split(' ').collect();
@@ -279,9 +278,10 @@ fn words_of_another_domain_never_enter() {
         let others = Domain::ALL.into_iter().filter(|other| *other != domain);
         let words = others.flat_map(|other| other.words().iter().map(String::as_str).chain([other.name()]));
         let foreign: BTreeSet<TokenId> = words.map(|word| vocabulary().id(word).unwrap()).collect();
-        for mixture in [mixtures::expert(domain), mixtures::unaligned_expert(domain)] {
+        for kind in ["expert", "unaligned-expert"] {
+            let mixture = named(&format!("{kind}-{}", domain.name()));
             // Rows with loss on everything are the base's text, which is of all domains.
-            for row in world.rows(&mixture, 2000, 0).into_iter().filter(|row| row.loss_from > 1) {
+            for row in world.rows(mixture, 2000, 0).into_iter().filter(|row| row.loss_from > 1) {
                 assert!(row.tokens.iter().all(|token| !foreign.contains(token)), "{}", text(&row));
             }
         }
@@ -293,7 +293,7 @@ fn every_word_occurs_in_training() {
     let world = World::new(0);
     let mut unseen: BTreeSet<TokenId> = (0..).take(vocabulary().size()).collect();
     for mixture in all_mixtures() {
-        for token in world.rows(&mixture, 3000, 0).iter().flat_map(|row| &row.tokens) {
+        for token in world.rows(mixture, 3000, 0).iter().flat_map(|row| &row.tokens) {
             unseen.remove(token);
         }
     }
@@ -303,8 +303,8 @@ fn every_word_occurs_in_training() {
 #[test]
 fn mixtures_round_trip_and_refuse_what_cannot_be() {
     for mixture in all_mixtures() {
-        let json = serde_json::to_string(&mixture).unwrap();
-        assert_eq!(serde_json::from_str::<Mixture>(&json).unwrap(), mixture);
+        let json = serde_json::to_string(mixture).unwrap();
+        assert_eq!(serde_json::from_str::<Mixture>(&json).unwrap(), *mixture);
     }
     let read = |json: &str| serde_json::from_str::<Mixture>(json).map_err(|error| error.to_string());
     let part = r#"{"qa":{"domain":"bio","tier":"b"}}"#;

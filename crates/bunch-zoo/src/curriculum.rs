@@ -1,0 +1,118 @@
+//! What a zoo trains: models by name, what each starts from and what it is taught.
+
+use std::collections::BTreeMap;
+
+use bunch_checkpoint::StateDict;
+use bunch_lm::ChatFormat;
+use bunch_transformer::LlamaConfig;
+use bunch_tuning::{Example, SftConfig};
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::{MemberRecipe, Optimizer, Pin, StageRecipe, ZooError};
+
+/// Models that are trained one from another, all of one shape and with one seed.
+///
+/// Whatever it says must follow from the members' addresses ([`MemberPlan::covers`]), the device and the source code.
+pub trait Curriculum: Send + Sync {
+    /// Its name, with which the folders of its models begin.
+    fn name(&self) -> &'static str;
+
+    /// Its models, parents before children.
+    fn members(&self) -> &[MemberPlan];
+
+    /// The shape of all its models.
+    fn config(&self) -> &LlamaConfig;
+
+    /// What models without a parent start from.
+    ///
+    /// # Errors
+    /// Weights that cannot be read.
+    fn start(&self) -> Result<StateDict, ZooError>;
+
+    /// What a model learns in one of its stages, steps times batch of it.
+    ///
+    /// # Errors
+    /// A curriculum that cannot teach it.
+    fn examples(&self, member: &str, stage: usize) -> Result<Vec<Example>, ZooError>;
+
+    /// How its models are asked.
+    fn format(&self) -> &dyn ChatFormat;
+
+    /// Harmful prompts of the dev split, for pins.
+    ///
+    /// # Errors
+    /// More than there are.
+    fn harmful_dev_prompts(&self, count: usize) -> Result<Vec<String>, ZooError>;
+
+    /// Whether an answer to one of them, cut off after a pin's tokens, refuses.
+    fn is_refusal(&self, answer: &str) -> bool;
+
+    /// What a model's directory holds beside weights.
+    fn files(&self, member: &str) -> ModelFiles;
+
+    /// Models and data that came from outside, by name, with their SHA-256.
+    fn sources(&self) -> Vec<(String, String)> {
+        Vec::new()
+    }
+
+    /// Removes what it cached itself to make examples.
+    ///
+    /// # Errors
+    /// Failing I/O.
+    fn forget(&self) -> Result<(), ZooError> {
+        Ok(())
+    }
+}
+
+/// What a model directory holds beside weights.
+#[derive(Debug, Clone)]
+pub struct ModelFiles {
+    /// Its `config.json`.
+    pub config: Value,
+    /// Tokenizer files and the like, by name.
+    pub companions: BTreeMap<String, Vec<u8>>,
+}
+
+/// A model of a curriculum.
+#[derive(Debug, Clone)]
+pub struct MemberPlan {
+    /// Its name.
+    pub name: String,
+    /// The model that training starts from; [`Curriculum::start`] if there is none.
+    pub parent: Option<String>,
+    /// The domain that it is an expert of.
+    pub domain: Option<String>,
+    /// Training runs, each from the weights that the one before it left.
+    pub stages: Vec<StagePlan>,
+    /// What its address covers beside these.
+    pub covers: Value,
+}
+
+/// One training run.
+#[derive(Debug, Clone, Serialize)]
+pub struct StagePlan {
+    /// The optimisation.
+    pub sft: SftConfig,
+    /// Where to stop early.
+    pub pin: Option<Pin>,
+}
+
+impl MemberPlan {
+    /// The member that a recipe describes.
+    pub fn new<M>(recipe: &MemberRecipe<M>, optimizer: &Optimizer, seed: u64, covers: Value) -> Self {
+        let stage = |stage: &StageRecipe<M>| StagePlan { sft: stage.sft(optimizer, seed), pin: stage.pin.clone() };
+        Self {
+            name: recipe.name.clone(),
+            parent: recipe.parent.clone(),
+            domain: recipe.domain.clone(),
+            stages: recipe.stages.iter().map(stage).collect(),
+            covers,
+        }
+    }
+
+    /// Steps of all stages together, if none stops early.
+    pub fn steps(&self) -> usize {
+        self.stages.iter().map(|stage| stage.sft.schedule.steps).sum()
+    }
+}

@@ -1,0 +1,299 @@
+//! The zoo: trains each model of a curriculum once, keeps it under its content address, and hands it out.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, Weak};
+
+use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
+use bunch_lm::{Sampling, complete};
+use bunch_transformer::{LlamaConfig, LlamaModel};
+use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
+use burn::tensor::Device;
+
+use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
+
+/// Hash of the source code that training depends on.
+pub const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
+
+/// A model's weights and their hash.
+#[derive(Debug, Clone)]
+pub struct TrainedModel {
+    /// Its weights.
+    pub weights: Arc<StateDict>,
+    /// Hash of names, shapes and values of the weights.
+    pub sha256: String,
+}
+
+/// What is remembered of a model while others may still hold its weights.
+#[derive(Debug, Default)]
+struct Slot {
+    /// Weights may be half a gigabyte: they stay in memory only as long as somebody uses them.
+    weights: Weak<StateDict>,
+    sha256: Option<String>,
+}
+
+/// The models of one curriculum.
+///
+/// Threads and processes may share the folder: of those that want a model one trains it and the others wait.
+pub struct Zoo {
+    curriculum: Arc<dyn Curriculum>,
+    cache: PathBuf,
+    device: Device,
+    device_name: String,
+    slots: BTreeMap<String, Mutex<Slot>>,
+}
+
+impl Zoo {
+    /// The zoo of `curriculum`, whose models are kept in the folder `cache` and run on the device of that name.
+    ///
+    /// # Errors
+    /// A device that does not exist.
+    pub fn new(curriculum: Arc<dyn Curriculum>, cache: &Path, device_name: &str) -> Result<Self, ZooError> {
+        let slots = curriculum.members().iter().map(|member| (member.name.clone(), Mutex::default())).collect();
+        let device = bunch_transformer::device(device_name)?;
+        Ok(Self { curriculum, cache: cache.into(), device, device_name: device_name.into(), slots })
+    }
+
+    /// The model of that name.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have.
+    pub fn member(&self, name: &str) -> Result<&MemberPlan, ZooError> {
+        let members = self.curriculum.members();
+        let found = members.iter().find(|member| member.name == name);
+        found.ok_or_else(|| ZooError::unknown("model", name, members.iter().map(|member| member.name.as_str())))
+    }
+
+    /// The domain that a model is an expert of.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have, or a model that is no expert.
+    pub fn domain(&self, name: &str) -> Result<&str, ZooError> {
+        self.member(name)?.domain.as_deref().ok_or_else(|| ZooError::NoExpert { model: name.into() })
+    }
+
+    /// A model and its ancestors, itself first.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have.
+    pub fn lineage(&self, name: &str) -> Result<Vec<String>, ZooError> {
+        let mut lineage = vec![name.to_owned()];
+        let mut member = self.member(name)?;
+        while let Some(parent) = &member.parent {
+            lineage.push(parent.clone());
+            member = self.member(parent)?;
+        }
+        Ok(lineage)
+    }
+
+    /// `models` without repetition, parents before children.
+    pub fn in_order(&self, models: &[String]) -> Vec<String> {
+        let names = self.curriculum.members().iter().map(|member| &member.name);
+        names.filter(|name| models.contains(name)).cloned().collect()
+    }
+
+    /// The content address of a model: a hash of its recipe, its ancestors', what it starts from and learns, the device and
+    /// the code.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have.
+    pub fn key(&self, name: &str) -> Result<String, ZooError> {
+        let member = self.member(name)?;
+        let parent = member.parent.as_ref().map(|parent| self.key(parent)).transpose()?;
+        let parts = serde_json::json!({
+            "curriculum": self.curriculum.name(),
+            "member": member.name,
+            "parent": parent,
+            "stages": member.stages,
+            "covers": member.covers,
+            "config": self.curriculum.config(),
+            "device": self.device_name,
+            "code": TRAINING_CODE,
+        });
+        Ok(sha256_bytes(parts.to_string().as_bytes()))
+    }
+
+    /// Models and data that came from outside, by name, with their SHA-256.
+    pub fn sources(&self) -> Vec<(String, String)> {
+        self.curriculum.sources()
+    }
+
+    /// Hash of the code and of the data from outside that whatever is said of the models depends on, beside the models.
+    pub fn code(&self) -> String {
+        let sources = self.sources().into_iter().map(|(_, sha256)| sha256);
+        sha256_bytes(sources.fold(TRAINING_CODE.to_owned(), |text, sha256| text + &sha256).as_bytes())
+    }
+
+    /// The Hugging Face directory of a model, which is there once it is trained.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have.
+    pub fn dir(&self, name: &str) -> Result<PathBuf, ZooError> {
+        self.place("models", name)
+    }
+
+    fn place(&self, folder: &str, name: &str) -> Result<PathBuf, ZooError> {
+        let key = self.key(name)?;
+        Ok(self.cache.join(folder).join(format!("{}-{name}-{}", self.curriculum.name(), &key[..16])))
+    }
+
+    /// Whether the model is trained already.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have.
+    pub fn is_cached(&self, name: &str) -> Result<bool, ZooError> {
+        Ok(self.dir(name)?.exists())
+    }
+
+    /// Removes the model from the cache, with any unfinished training of it and what its examples were made from.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have, or failing I/O.
+    pub fn forget(&self, name: &str) -> Result<(), ZooError> {
+        *self.slot(name)? = Slot::default();
+        for path in [self.dir(name)?, self.place("training", name)?] {
+            if path.exists() {
+                fs::remove_dir_all(&path).map_err(ZooError::io(path))?;
+            }
+        }
+        self.curriculum.forget()
+    }
+
+    fn slot(&self, name: &str) -> Result<MutexGuard<'_, Slot>, ZooError> {
+        let slot = self
+            .slots
+            .get(name)
+            .ok_or_else(|| ZooError::unknown("model", name, self.slots.keys().map(String::as_str)))?;
+        Ok(slot.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
+    }
+
+    /// The model, trained now if it never was; its parents likewise.
+    ///
+    /// What is handed out was always read from the cache.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have, failing I/O, a damaged cache, a training that fails.
+    pub fn model(&self, name: &str, observer: &mut dyn Observer) -> Result<TrainedModel, ZooError> {
+        let mut slot = self.slot(name)?;
+        if let (Some(weights), Some(sha256)) = (slot.weights.upgrade(), &slot.sha256) {
+            return Ok(TrainedModel { weights, sha256: sha256.clone() });
+        }
+        let dir = self.dir(name)?;
+        if !dir.exists() {
+            self.train(name, &dir, observer)?;
+        }
+        let weights = Arc::new(Checkpoint::open(&dir)?.state_dict()?);
+        let sha256 = slot.sha256.get_or_insert_with(|| sha256_of_state_dict(&weights)).clone();
+        slot.weights = Arc::downgrade(&weights);
+        Ok(TrainedModel { weights, sha256 })
+    }
+
+    /// A model of the curriculum's shape with the given weights, on the zoo's device.
+    ///
+    /// # Errors
+    /// Weights of another shape.
+    pub fn language_model(&self, weights: &StateDict) -> Result<LlamaModel, ZooError> {
+        Ok(LlamaModel::new(self.config().clone(), weights, &self.device)?)
+    }
+
+    /// The shape of all models.
+    pub fn config(&self) -> &LlamaConfig {
+        self.curriculum.config()
+    }
+
+    /// Where models run and are trained.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Trains a model into `dir`, unless another process does so first.
+    fn train(&self, name: &str, dir: &Path, observer: &mut dyn Observer) -> Result<(), ZooError> {
+        let state = self.place("training", name)?;
+        make_dir(&self.cache.join("training"))?;
+        let lock_path = state.with_added_extension("lock");
+        let _lock = lock(&lock_path)?;
+        if dir.exists() {
+            return Ok(());
+        }
+        let member = self.member(name)?;
+        let mut weights: Option<Arc<StateDict>> = None;
+        for (index, stage) in member.stages.iter().enumerate() {
+            // Examples first: making them may take the memory that weights take.
+            let examples = self.curriculum.examples(name, index)?;
+            let start = match weights.take() {
+                Some(weights) => weights,
+                None => self.start(member, observer)?,
+            };
+            make_dir(&state)?;
+            let mut check = |_: usize, model: &LlamaModel| {
+                let Some(pin) = &stage.pin else { return Ok(Decision::Continue) };
+                let rate = self.refusal_rate(model, pin).map_err(|error| TuningError::Observer(error.to_string()))?;
+                Ok(if rate <= pin.refusal_rate { Decision::Stop } else { Decision::Continue })
+            };
+            let run = SftRun {
+                start: Start::Weights(self.config(), &start),
+                examples: &examples,
+                sft: &stage.sft,
+                device: &self.device,
+                state: Some(&state.join(format!("stage-{index}"))),
+            };
+            let training = |source| ZooError::Training { member: name.to_owned(), source };
+            weights = Some(Arc::new(run.run(observer, &mut check).map_err(training)?.into_tensors()));
+        }
+        let weights = match weights {
+            Some(weights) => weights,
+            None => self.start(member, observer)?,
+        };
+        self.save(name, &weights, dir)?;
+        fs::remove_dir_all(&state).or_else(ignore_missing).map_err(ZooError::io(&state))?;
+        // Whoever waits for this file, or makes it again, finds the model.
+        fs::remove_file(&lock_path).or_else(ignore_missing).map_err(ZooError::io(lock_path))
+    }
+
+    fn start(&self, member: &MemberPlan, observer: &mut dyn Observer) -> Result<Arc<StateDict>, ZooError> {
+        match &member.parent {
+            None => Ok(Arc::new(self.curriculum.start()?)),
+            Some(parent) => Ok(self.model(parent, observer)?.weights),
+        }
+    }
+
+    /// Share of harmful dev prompts that `model` refuses, in percent.
+    fn refusal_rate(&self, model: &LlamaModel, pin: &Pin) -> Result<f64, ZooError> {
+        let prompts = self.curriculum.harmful_dev_prompts(pin.prompts)?;
+        let answers = complete(model, self.curriculum.format(), &prompts, pin.tokens, Sampling::Greedy)?;
+        let refused = answers.iter().filter(|answer| self.curriculum.is_refusal(&answer.text)).count();
+        Ok(100.0 * refused as f64 / prompts.len() as f64)
+    }
+
+    fn save(&self, name: &str, weights: &StateDict, dir: &Path) -> Result<(), ZooError> {
+        make_dir(&self.cache.join("models"))?;
+        let ModelFiles { config, companions } = self.curriculum.files(name);
+        let mut directory = ModelDirectory::new(config, weights);
+        directory.files = companions;
+        match directory.write(dir) {
+            // Where files cannot be locked, another process may have trained the same model: equal, by construction.
+            Err(CheckpointError::AlreadyExists { .. }) => Ok(()),
+            result => Ok(result?),
+        }
+    }
+}
+
+fn make_dir(path: &Path) -> Result<(), ZooError> {
+    fs::create_dir_all(path).map_err(ZooError::io(path))
+}
+
+/// Waits until no other process holds the file at `path`; the system lets go of it when a process ends, however it ends.
+fn lock(path: &Path) -> Result<Option<File>, ZooError> {
+    let file = File::create(path).map_err(ZooError::io(path))?;
+    match file.lock() {
+        Ok(()) => Ok(Some(file)),
+        // Some file systems of networks have no locks; models are then trained more than once and saved once.
+        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
+        Err(error) => Err(ZooError::io(path)(error)),
+    }
+}
+
+fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
+    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}

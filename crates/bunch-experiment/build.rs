@@ -9,7 +9,7 @@ mod source_hash;
 /// What a cell depends on as a whole, beside the merge methods, of which its address names the code of those that it uses. Of
 /// this crate these are only the files of [`cell_files::FILES`].
 const CRATES: [&str; 7] = [
-    "bunch-recipe",
+    "bunch-evolution",
     "bunch-inspection",
     "bunch-benchmark",
     "bunch-evaluation",

@@ -3,7 +3,6 @@
 
 /// Files below `src` that decide what data, models and scores are.
 pub const FILES: &[&str] = &[
-    "criterion.rs",
     "declared/block.rs",
     "declared/column.rs",
     "declared/derived.rs",
@@ -11,9 +10,8 @@ pub const FILES: &[&str] = &[
     "declared/row.rs",
     "declared/scale.rs",
     "declared/wire_name.rs",
-    "evomm.rs",
-    "front_search.rs",
     "miniature.rs",
+    "objective.rs",
     "preference.rs",
     "recording/items.rs",
     "recording/measurement.rs",
@@ -23,7 +21,6 @@ pub const FILES: &[&str] = &[
     "running/likeness.rs",
     "running/scoring.rs",
     "small.rs",
-    "weighting.rs",
     "workbench.rs",
     "world.rs",
 ];

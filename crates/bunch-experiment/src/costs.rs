@@ -20,6 +20,3 @@ pub(crate) const MINIATURE: Costs = Costs { step: 80, data: 3000, merge: 45, eva
 
 /// The small scale, whose jobs run one at a time on two cores, from the wall times of both tables; that of data is an estimate.
 pub(crate) const SMALL: Costs = Costs { step: 2_700, data: 60_000, merge: 1_200, evaluation: 25_000 };
-
-/// Rows of a step of preference tuning that cost as much as scoring a merge.
-pub(crate) const ROWS_OF_A_MERGE: usize = 48;

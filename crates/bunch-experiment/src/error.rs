@@ -37,9 +37,6 @@ pub enum ExperimentError {
         /// Names that would work.
         known: String,
     },
-    /// A two-objective search without a result.
-    #[error("no merge that the search tried has finite losses")]
-    NoFront,
     /// A row or block that the experiment does not have.
     #[error("unknown row `{name}`: this experiment has {known}")]
     UnknownRow {
@@ -150,12 +147,9 @@ pub enum ExperimentError {
     /// Files of models or cells.
     #[error(transparent)]
     Checkpoint(#[from] bunch_checkpoint::CheckpointError),
-    /// Merging.
+    /// Finding and merging models.
     #[error(transparent)]
-    Recipe(#[from] bunch_recipe::RecipeError),
-    /// A merge parameter.
-    #[error(transparent)]
-    Merge(#[from] bunch_merging::MergeError),
+    Evolution(#[from] bunch_evolution::EvolutionError),
     /// Asking a model.
     #[error(transparent)]
     Lm(#[from] bunch_lm::LmError),
@@ -171,9 +165,6 @@ pub enum ExperimentError {
     /// Data generation.
     #[error(transparent)]
     Synthesis(#[from] bunch_synthesis::SynthesisError),
-    /// Coefficient search.
-    #[error(transparent)]
-    Search(#[from] bunch_search::SearchError),
     /// Tables, figures, manifests.
     #[error(transparent)]
     Report(#[from] bunch_report::ReportError),

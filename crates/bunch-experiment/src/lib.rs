@@ -1,6 +1,6 @@
 //! Reads experiments, plans their cells, runs or reuses them, records results.
 //!
-//! [`Experiment`] is a TOML file of `experiments/`: rows (a merge method and how it is weighted), columns (a metric), the
+//! [`Experiment`] is a TOML file of `experiments/`: rows (a strategy that finds a model), columns (a metric), the
 //! published values, the claims, and what each scale changes. [`Run`] plans one cell for each block, row and seed, takes
 //! what is cached, computes the rest on the cores there are, and writes the results folder. [`Suite`] does that for several,
 //! and [`Committed`] checks results against their files, their claims and another run.
@@ -10,19 +10,16 @@
 
 mod cell_code;
 mod costs;
-mod criterion;
 mod declared;
 mod error;
-mod evomm;
-mod front_search;
 mod miniature;
+mod objective;
 mod planning;
 mod preference;
 mod recording;
 mod running;
 mod small;
 mod verifying;
-mod weighting;
 mod workbench;
 mod world;
 
@@ -33,13 +30,10 @@ pub use declared::experiment::{Experiment, Paper, list_experiments};
 pub use declared::experts::Experts;
 pub use declared::figure_spec::{Drawing, DrawingKind};
 pub use declared::row::Row;
-pub use declared::scale::{GridValues, Scale, WorldKind};
+pub use declared::scale::{Scale, WorldKind};
 pub use declared::variant::{Variant, VariantError};
 pub use error::ExperimentError;
-pub use evomm::{Evomm, Family};
-pub use front_search::FrontSearch;
 pub use planning::run::{Options, Run};
-pub use preference::Preference;
 pub use recording::results::between_writes;
 pub use running::dry_run::DryRun;
 pub use running::execution::Finished;
@@ -47,4 +41,3 @@ pub use running::suite::{Failure, Suite};
 pub use verifying::deviation::Deviation;
 pub use verifying::results_page::results_page;
 pub use verifying::verification::{Checked, Committed, Compared, ResultsPlace, Selection, tolerance_reason};
-pub use weighting::{Data, Source, Weighting};

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, OnceLock};
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evaluation::{EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict};
-use bunch_lm::ChatFormat;
-use bunch_recipe::Pool;
+use bunch_evolution::Members;
+use bunch_lm::{ChatFormat, LanguageModel};
+use bunch_merging::method_code;
 use bunch_statistics::Proportion;
 use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
@@ -89,7 +90,8 @@ impl Workbench {
     pub(crate) fn key(&self, name: &str) -> Result<String, ExperimentError> {
         let Some(derived) = self.derived(name) else { return Ok(self.world.zoo().key(name)?) };
         let of = derived.of.iter().map(|name| self.key(name)).collect::<Result<Vec<_>, _>>()?;
-        let text = serde_json::to_string(&(of, &derived.merge, derived.merge.code(), CELL_CODE)).expect("plain data");
+        let text = serde_json::to_string(&(of, &derived.merge, method_code(derived.merge.info().name), CELL_CODE))
+            .expect("plain data");
         Ok(sha256_bytes(text.as_bytes()))
     }
 
@@ -106,7 +108,7 @@ impl Workbench {
         let Some(derived) = self.derived(name) else { return Ok(self.world.zoo().model(name, &mut Silent)?) };
         let mut models = derived.of.iter().map(|name| self.weights(name)).collect::<Result<Vec<_>, _>>()?;
         let base = models.remove(0);
-        let weights = Pool::new(base, models)?.merge(&derived.merge, self.seed)?;
+        let weights = Members::new(base, models)?.merge(&derived.merge, self.seed)?;
         let sha256 = sha256_of_state_dict(&weights);
         Ok(TrainedModel { weights: Arc::new(weights), sha256 })
     }
@@ -117,7 +119,7 @@ impl Workbench {
     }
 
     /// Share of a task's dev questions that are answered right, in percent.
-    pub(crate) fn dev_accuracy(&self, model: &LlamaModel, task: &str) -> Result<f64, ExperimentError> {
+    pub(crate) fn dev_accuracy(&self, model: &dyn LanguageModel, task: &str) -> Result<f64, ExperimentError> {
         Ok(Proportion::of(&evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?).percent())
     }
 

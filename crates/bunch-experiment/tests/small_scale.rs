@@ -124,7 +124,8 @@ fn mistakes_in_a_small_scale_are_reported() {
         ),
         ("chemistry = \"colours\"", "chemistry = \"sounds\"", "unknown domain `sounds`: there are colours"),
         ("harmful_prompts = 4", "harmful_prompts = 5", "the test split has 4 harmful prompts, 5 were asked for"),
-        ("density = [1.0], t", "density = [], t", "the grid is empty"),
+        ("density = [1.0] }\nanalysis", "density = [] }\nanalysis", "the grid is empty"),
+        ("density = [1.0] }\nanalysis", "t = [1.0] }\nanalysis", "no row has a grid with `t`"),
     ] {
         let checkout = Checkout::new();
         checkout.add_model();

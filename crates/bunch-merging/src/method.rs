@@ -42,6 +42,15 @@ macro_rules! define_method {
             None
         }
 
+        /// Hash of the source code that decides what a method computes: its own file, and what all methods share; `None`
+        /// for an unknown name.
+        pub fn method_code(name: &str) -> Option<&'static str> {
+            $(if name == $name::INFO.name {
+                return Some(env!(concat!("BUNCH_METHOD_CODE_", stringify!($module))));
+            })+
+            None
+        }
+
         impl Method {
             /// What the method says about itself.
             pub fn info(&self) -> Info {
@@ -60,13 +69,6 @@ macro_rules! define_method {
                     false => return Err(MergeError::Roles { method, expected: info.models(), got: experts }),
                 }
                 match self { $(Self::$name(method) => method.validate(experts),)+ }
-            }
-
-            /// Hash of the source code that decides what the method computes: its own file, and what all methods share.
-            pub fn code(&self) -> &'static str {
-                match self {
-                    $(Self::$name(_) => env!(concat!("BUNCH_METHOD_CODE_", stringify!($module))),)+
-                }
             }
 
             /// Bytes that are held while a tensor of this shape is merged, beside blocks and bands.

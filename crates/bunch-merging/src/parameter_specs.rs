@@ -10,8 +10,10 @@ use serde_json::{Map, Value};
 pub struct ParameterSpec {
     /// How recipes spell it.
     pub name: String,
-    /// Whether each expert has its own value.
+    /// Whether each expert may have its own value.
     pub per_expert: bool,
+    /// Whether one value may stand for all experts.
+    pub shareable: bool,
     /// Whether a recipe must set it.
     pub required: bool,
     /// What values it takes.
@@ -48,6 +50,7 @@ pub fn parameter_specs(method: &str, spelling: Spelling) -> Option<Vec<Parameter
         let ignored = |name: &&str, per_expert, kind| ParameterSpec {
             name: (*name).into(),
             per_expert,
+            shareable: !per_expert,
             required: false,
             kind,
             field: None,
@@ -116,7 +119,7 @@ impl ParameterSpec {
                 kind = ParameterKind::Boolean;
             }
         }
-        Self { name: name.into(), per_expert, required, kind, field: Some(field.into()) }
+        Self { name: name.into(), per_expert, shareable: !list(schema), required, kind, field: Some(field.into()) }
     }
 }
 

@@ -1,7 +1,6 @@
-//! Base, experts and a method: merges whole checkpoints.
+//! Recipes: what is merged, how, and into what.
 //!
-//! [`Pool`] merges models that are in memory, many times with different coefficients, as a search does. [`Recipe`] says in
-//! a file what is merged, how, and into what: in mergekit's YAML or, with the same keys and the parameter names of
+//! A [`Recipe`] is a file in mergekit's YAML or, with the same keys and the parameter names of
 //! [`Method`](bunch_merging::Method), in TOML.
 //!
 //! ```
@@ -26,14 +25,12 @@
 //! # Ok::<(), bunch_recipe::RecipeProblems>(())
 //! ```
 
-mod error;
 mod form;
 mod model_reference;
 mod node;
 mod parameters;
 mod parts;
 mod plan;
-mod pool;
 mod problem;
 mod reader;
 mod recipe;
@@ -45,12 +42,10 @@ mod toml;
 mod typed_toml;
 mod yaml;
 
-pub use error::{Member, RecipeError};
 pub use form::{Form, Layout, ModelEntry, Module, OutputSlice, SliceSource};
 pub use model_reference::ModelReference;
 pub use parts::Parts;
-pub use pool::Pool;
-pub use problem::{Fault, Location, Problem, RecipeProblems, nearest};
+pub use problem::{Fault, Location, Problem, RecipeProblems};
 pub use recipe::{FloatDtype, Recipe};
 pub use resolve::{Place, ResolvedSlice, SliceModel};
 pub use setting::{Case, Scalar, Setting, Settings};

@@ -20,7 +20,7 @@ const EDGES: &[Edges] = &[
     Edges("bunch-journal", &["bunch-progress"], "lines of JSON, whatever they say"),
     Edges("bunch-hub", &["bunch-checkpoint", "bunch-progress"], "brings files, whatever is in them"),
     // Layer 1.
-    Edges("bunch-recipe", &["bunch-checkpoint", "bunch-merging"], "applies a method to every tensor of a model"),
+    Edges("bunch-recipe", &["bunch-merging"], "says what is merged and how; opens no model"),
     Edges("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
     Edges(
         "bunch-inspection",
@@ -63,6 +63,7 @@ const EDGES: &[Edges] = &[
             "bunch-hub",
             "bunch-inspection",
             "bunch-lm",
+            "bunch-merging",
             "bunch-recipe",
             "bunch-safety",
             "bunch-vocabulary",
@@ -70,6 +71,11 @@ const EDGES: &[Edges] = &[
         "names models, judges and data; runs and merges none",
     ),
     Edges("bunch-search", &["bunch-random"], "searches see numbers, never models"),
+    Edges(
+        "bunch-evolution",
+        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-search"],
+        "finds merges in memory; the caller scores and trains",
+    ),
     Edges("bunch-synthesis", &["bunch-evaluation", "bunch-lm", "bunch-random"], "models write data, judges filter it"),
     Edges(
         "bunch-transformer",
@@ -108,11 +114,11 @@ const EDGES: &[Edges] = &[
             "bunch-benchmark",
             "bunch-checkpoint",
             "bunch-evaluation",
+            "bunch-evolution",
             "bunch-inspection",
             "bunch-lm",
             "bunch-merging",
             "bunch-miniature",
-            "bunch-recipe",
             "bunch-report",
             "bunch-search",
             "bunch-statistics",

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use bunch_evolution::{DataNeed, Source};
+
 use crate::ExperimentError;
 use crate::declared::column::Metric;
 use crate::declared::experiment::Experiment;
 use crate::declared::figure_spec::{Drawing, DrawingKind};
 use crate::declared::scale::WorldKind;
-use crate::weighting::{DataNeed, Source};
 
 impl Experiment {
     /// A derived model comes after those that it is made of, so that none is made of itself.
@@ -133,11 +134,15 @@ impl Experiment {
                 }
             }
         }
+        let on_grids: BTreeSet<&str> = self.rows.iter().flat_map(|row| row.strategy.grid_parameters()).collect();
         for (name, scale) in &self.scale {
+            if let Some(unknown) = scale.grid.keys().find(|parameter| !on_grids.contains(parameter.as_str())) {
+                return fail(format!("scale `{name}`: no row has a grid with `{unknown}`"));
+            }
             let experiment = self.at(scale);
             for (block, row) in experiment.places() {
-                let checked = row.weighting.check(block);
-                checked.or_else(|what| fail(format!("scale `{name}`, row `{}`: {what}", row.name)))?;
+                let place = || format!("scale `{name}`, row `{}` of block `{}`", row.name, block.name);
+                row.check(block).or_else(|what| fail(format!("{}: {what}", place())))?;
             }
         }
         Ok(())
@@ -207,6 +212,6 @@ fn generates_data(experiment: &Experiment, row: Option<&String>) -> bool {
     let usual = DataNeed { pairs: usize::MAX, source: Source::Generated };
     experiment.blocks.iter().all(|block| {
         let here = |name: &String| block.has_row(name) && row.is_none_or(|row| row == name);
-        experiment.rows.iter().any(|row| here(&row.name) && row.weighting.need(usual.pairs) == Some(usual))
+        experiment.rows.iter().any(|row| here(&row.name) && row.strategy.need(usual.pairs) == Some(usual))
     })
 }

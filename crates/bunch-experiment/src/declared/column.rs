@@ -85,7 +85,7 @@ pub enum Metric {
     SignAgreement,
     /// Linear CKA of the hidden states of the row's model and a member's, on test prompts and questions.
     Cka,
-    /// A number that the row's weighting reports beside the model: a coefficient, or a loss.
+    /// A number that the row's strategy reports next to the model: a coefficient, or a loss.
     Detail,
 }
 

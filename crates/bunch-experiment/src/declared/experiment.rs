@@ -112,8 +112,9 @@ impl Experiment {
     pub(crate) fn at(&self, scale: &Scale) -> Experiment {
         let mut experiment = self.clone();
         experiment.blocks.retain(|block| scale.runs(&block.name));
+        let sizes = scale.strategy_sizes();
         for row in &mut experiment.rows {
-            row.weighting.resize(scale);
+            row.strategy.resize(&sizes);
         }
         if let Some(analysis) = &scale.analysis {
             experiment.analysis.clone_from(analysis);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 
-use bunch_merging::{Method, ROLE_NAMES};
+use bunch_merging::{Info, ROLE_NAMES};
 use serde::{Deserialize, Serialize};
 
 /// The experts of a pool: a list of models, or a model for each role, as in `{ tuned = "a", aligned = "b" }`, for methods
@@ -65,8 +65,7 @@ impl Deref for Experts {
 
 impl Experts {
     /// Refuses a method that knows its models by other roles than these.
-    pub(crate) fn check_roles(&self, method: &Method) -> Result<(), String> {
-        let info = method.info();
+    pub(crate) fn check_roles(&self, info: &Info) -> Result<(), String> {
         let fits = |(index, role): (usize, &String)| info.role_of(index).is_some_and(|known| known.name == role);
         let fit = self.roles.len() == self.models.len() && self.roles.iter().enumerate().all(fits);
         if info.roles.is_empty() || fit {
@@ -80,7 +79,7 @@ impl Experts {
 #[cfg(test)]
 mod tests {
     use super::Experts;
-    use bunch_merging::{Linear, Mergealign};
+    use bunch_merging::{Linear, MergeMethod, Mergealign};
 
     #[derive(serde::Deserialize, Debug)]
     struct Block {
@@ -95,13 +94,13 @@ mod tests {
     fn roles_are_in_the_order_of_methods_whatever_the_table_says() {
         let by_role = experts("{ aligned = 'a', tuned = 't' }");
         assert_eq!(*by_role, ["t", "a"]);
-        assert!(by_role.check_roles(&Mergealign::default().into()).is_ok());
-        assert!(by_role.check_roles(&Linear::default().into()).is_ok());
+        assert!(by_role.check_roles(&Mergealign::INFO).is_ok());
+        assert!(by_role.check_roles(&Linear::INFO).is_ok());
     }
 
     #[test]
     fn bare_lists_and_other_roles_are_refused() {
-        let refused = |experts: Experts| experts.check_roles(&Mergealign::default().into()).expect_err("refused");
+        let refused = |experts: Experts| experts.check_roles(&Mergealign::INFO).expect_err("refused");
         let expected = "mergealign knows its models by role, expected experts = { tuned = \"..\", aligned = \"..\" }";
         assert_eq!(refused(experts("['t', 'a']")), expected);
         assert_eq!(refused(experts("{ aligned = 'a', safety = 's' }")), expected);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::weighting::Data;
+use bunch_evolution::Data;
 
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use bunch_evolution::{AnyStrategy, Data};
 use bunch_report::Shape;
 use serde::{Deserialize, Serialize};
 
-use crate::weighting::{Data, Weighting};
+use crate::declared::block::Block;
 
 /// A method of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -30,8 +31,8 @@ pub struct Row {
     /// Where the row stands on the axes of figures, by name of the axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub at: BTreeMap<String, f64>,
-    /// Where the weights of the row's model come from.
-    pub weighting: Weighting,
+    /// How the row's model is found.
+    pub strategy: AnyStrategy,
 }
 
 /// The first columns of a line of published values.
@@ -52,8 +53,14 @@ pub struct PublishedKey {
 }
 
 impl Row {
-    /// The kinds of generated data the row's weighting looks at.
+    /// Fails if the row's strategy cannot run in a block's pool.
+    pub(crate) fn check(&self, block: &Block) -> Result<(), String> {
+        self.strategy.methods().into_iter().try_for_each(|method| block.experts.check_roles(&method))?;
+        self.strategy.check(block.experts.len()).map_err(|error| error.to_string())
+    }
+
+    /// The kinds of generated data the row's strategy looks at.
     pub fn data(&self) -> &[Data] {
-        self.weighting.data()
+        self.strategy.data()
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bunch_evolution::Sizes;
 use serde::{Deserialize, Serialize};
 
 /// Which world's models are merged.
@@ -24,18 +25,6 @@ impl WorldKind {
     }
 }
 
-/// Values that replace those of every grid.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct GridValues {
-    /// Values of each expert's weight.
-    pub weight: Vec<f64>,
-    /// Values of the density that all experts share.
-    pub density: Vec<f64>,
-    /// Values of t.
-    pub t: Vec<f64>,
-}
-
 /// What a scale changes: sizes, seeds, and which models and tasks stand for the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -52,9 +41,9 @@ pub struct Scale {
     /// Merges that each search may evaluate, instead of the rows' own number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evaluations: Option<usize>,
-    /// Values of the grids, instead of the rows' own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub grid: Option<GridValues>,
+    /// Values of the grids, by parameter, instead of the rows' own.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub grid: BTreeMap<String, Vec<f64>>,
     /// Preferences that models are tuned on, instead of the rows' own number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preferences: Option<usize>,
@@ -90,6 +79,12 @@ impl Scale {
     /// Whether the scale runs the block of that name.
     pub fn runs(&self, block: &str) -> bool {
         self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(|name| name == block))
+    }
+
+    /// The sizes that strategies take from the scale.
+    pub(crate) fn strategy_sizes(&self) -> Sizes {
+        let Self { evaluations, preferences, grid, .. } = self;
+        Sizes { evaluations: *evaluations, preferences: *preferences, grid: grid.clone(), max_pairs: None }
     }
 
     /// All sizes of test sets, dev sets and data.

@@ -5,15 +5,14 @@ use bunch_report::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
 use crate::declared::column::{Column, Metric};
 use crate::declared::experiment::Experiment;
 use crate::declared::row::Row;
-use crate::weighting::Weighting;
 
 impl Experiment {
     /// Why rows have no number in columns that show what a search reports, or where a task vector points.
     fn without_number(&self) -> Vec<Missing> {
         let reason = |row: &Row, column: &Column| match column.metric {
-            Metric::Detail if !matches!(row.weighting, Weighting::Evomm(_) | Weighting::Front(_)) => Some("no search"),
+            Metric::Detail if !row.strategy.reports_losses() => Some("no search"),
             // The base's own task vector is zero.
-            Metric::TaskCosine | Metric::SignAgreement if row.weighting == Weighting::Member(0) => Some("no direction"),
+            Metric::TaskCosine | Metric::SignAgreement if row.strategy.is_base() => Some("no direction"),
             _ => None,
         };
         let missing = |column: &Column, row: &Row| Missing {

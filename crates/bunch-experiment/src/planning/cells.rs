@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::sha256_bytes;
+use bunch_merging::method_code;
 use serde_json::{Value, json};
 
 use crate::ExperimentError;
@@ -47,8 +48,8 @@ pub(crate) fn cells<'a>(
         for (block, row) in experiment.places() {
             let key = cell_key(experiment, scale, bench, (block, row))?;
             let id = sha256_bytes(key.to_string().as_bytes());
-            let trained = row.weighting.trains().then(|| {
-                let parts = ["pool", "guard", "row", "weighting", "seed", "code", "selection"];
+            let trained = row.strategy.trains().then(|| {
+                let parts = ["pool", "guard", "row", "strategy", "seed", "code", "selection"];
                 let parts = (parts.map(|part| &key[part]), scale.dev_questions);
                 sha256_bytes(serde_json::to_string(&parts).expect("plain data").as_bytes())
             });
@@ -78,7 +79,7 @@ fn cell_key(
         .map(|column| (column.name.as_str(), scale.tasks[&block.tasks[&column.name]].as_str()))
         .collect();
     let selection: Vec<String> = experiment.selection(block).iter().map(|task| scale.tasks[task].clone()).collect();
-    let data = match row.weighting.need(scale.pairs) {
+    let data = match row.strategy.need(scale.pairs) {
         None => Value::Null,
         Some(need) => json!(data_plan(block, need, scale, bench)?.id),
     };
@@ -90,7 +91,7 @@ fn cell_key(
         "data": data,
         // Names key the random streams of a search.
         "row": [&block.name, &row.name],
-        "weighting": row.weighting,
+        "strategy": row.strategy,
         "columns": columns,
         "part": block.part,
         "tasks": tasks,
@@ -98,8 +99,13 @@ fn cell_key(
         "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
         "questions": [scale.questions, scale.dev_questions],
         "seed": bench.seed,
-        "code": [bench.world.zoo().code(), CELL_CODE, &row.weighting.merge_code()],
+        "code": [bench.world.zoo().code(), CELL_CODE, &merge_code(row)],
     }))
+}
+
+/// Hashes of the source code of the merge methods that a row uses.
+fn merge_code(row: &Row) -> String {
+    row.strategy.methods().into_iter().filter_map(|method| method_code(method.name)).collect()
 }
 
 impl Run {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::sha256_bytes;
+use bunch_evolution::{DataNeed, Source};
 use serde_json::json;
 
 use crate::ExperimentError;
@@ -11,7 +12,6 @@ use crate::declared::block::Block;
 use crate::declared::scale::Scale;
 use crate::planning::members::{keys, members};
 use crate::planning::run::Run;
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{GUARD, UNCENSORED};
 
@@ -59,7 +59,7 @@ impl Run {
     pub(crate) fn data_needs(&self) -> Vec<(&Block, DataNeed)> {
         let mut needs: Vec<(&Block, DataNeed)> = Vec::new();
         for (block, row) in self.experiment.places() {
-            let need = row.weighting.need(self.scale.pairs).map(|need| (block, need));
+            let need = row.strategy.need(self.scale.pairs).map(|need| (block, need));
             needs
                 .extend(need.filter(|(_, need)| !needs.iter().any(|(other, n)| other.name == block.name && n == need)));
         }

@@ -66,11 +66,11 @@ model = [{{ name = "made", of = ["base", "aligned"], merge.task_arithmetic = {{ 
 [[row]]
 name = "member"
 label = "member"
-weighting.member = 0
+strategy.member = 0
 [[row]]
 name = "cocktail"
 label = "LM-Cocktail"
-weighting.lm_cocktail = {{ data = ["expert"], temperature = 1.0 }}
+strategy.lm_cocktail = {{ data = ["expert"], temperature = 1.0 }}
 [scale.miniature]
 seeds = [0]
 pairs = 1

@@ -110,7 +110,7 @@ impl Run {
                 }
             }
         }
-        let trains = self.experiment.rows.iter().any(|row| row.weighting.trains());
+        let trains = self.experiment.rows.iter().any(|row| row.strategy.trains());
         let used = self.asked().into_iter().chain(trains.then_some(PromptUse::Preferences));
         let prompts = used.map(|used_as| data.prompts(used_as));
         let prompts = prompts.collect::<Result<Vec<_>, _>>()?;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::sha256_bytes;
+use bunch_evolution::Sizes;
 
 use crate::ExperimentError;
 use crate::declared::experiment::Experiment;
@@ -103,7 +104,8 @@ impl Run {
         }
         let mut experiment = experiment.at(&scale);
         if let Some(limit) = options.limit {
-            experiment.rows.iter_mut().for_each(|row| row.weighting.limit_pairs(limit));
+            let sizes = Sizes { max_pairs: Some(limit), ..Sizes::default() };
+            experiment.rows.iter_mut().for_each(|row| row.strategy.resize(&sizes));
         }
         Ok(Self { root: root.into(), name: name.into(), experiment, scale, options, variant })
     }

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use bunch_evolution::Source;
+
 use crate::ExperimentError;
 use crate::costs::Costs;
 use crate::declared::block::Block;
@@ -12,7 +14,6 @@ use crate::planning::cells::CellPlan;
 use crate::planning::data_plan::data_plan;
 use crate::planning::members::{helpers, members};
 use crate::planning::run::Run;
-use crate::weighting::Source;
 use crate::workbench::Workbench;
 use crate::world::{GUARD, UNCENSORED};
 
@@ -108,7 +109,7 @@ impl Run {
         for cell in cells {
             let (bench, block) = (&benches[cell.bench], cell.block);
             let mut inputs = self.models_read(bench, block, &helpers(&self.experiment, cell.row))?;
-            if let Some(need) = cell.row.weighting.need(self.scale.pairs) {
+            if let Some(need) = cell.row.strategy.need(self.scale.pairs) {
                 let output = Address::Data(data_plan(block, need, &self.scale, bench)?.id);
                 inputs.insert(output.clone());
                 if tasks.iter().all(|planned| planned.output != output) {
@@ -155,7 +156,7 @@ impl Run {
     /// Merges that a row scores on a block's pool, roughly.
     pub(crate) fn evaluations(&self, block: &str, row: &str) -> usize {
         let row = self.experiment.rows.iter().find(|other| other.name == row).expect("a task names a row of the run");
-        row.weighting.evaluations(self.block(block).experts.len())
+        row.strategy.cost(self.block(block).experts.len()).candidates
     }
 
     /// A block of the experiment by name.

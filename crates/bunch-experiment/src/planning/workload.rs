@@ -2,20 +2,20 @@
 
 use std::collections::BTreeSet;
 
+use bunch_evolution::{Cost, DataNeed, Source};
 use bunch_transformer::LlamaConfig;
-use bunch_tuning::PreferenceLoss;
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
 use crate::declared::column::{JudgeName, Metric, PromptSet};
 use crate::declared::derived::DerivedModel;
+use crate::declared::row::Row;
 use crate::declared::scale::Scale;
 use crate::planning::checkpoints::Checkpoints;
 use crate::planning::estimate::Work;
 use crate::planning::members::members;
 use crate::planning::paper_data::{PaperData, PromptUse, TestSet};
 use crate::planning::run::Run;
-use crate::weighting::{DataNeed, Source, Weighting};
 use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
 
 /// Bytes of a value in memory while it is merged.
@@ -64,13 +64,13 @@ impl Run {
             load.generating += counting.generating(block, need)?;
         }
         for (block, row) in self.experiment.places() {
-            let merges = merges(&row.weighting, block);
+            let cost = row.strategy.cost(block.experts.len());
             let pool = (block.experts.len() + 1) as f64;
             load.cells += 1;
-            load.merges += merges;
-            load.merged_bytes += merges as f64 * pool * counting.pool(block)?.parameters() as f64 * MERGED_BYTES;
-            load.searching += counting.searching(block, &row.weighting, &mut load.left_out)?;
-            load.training += counting.training(block, &row.weighting)?;
+            load.merges += cost.merges;
+            load.merged_bytes += cost.merges as f64 * pool * counting.pool(block)?.parameters() as f64 * MERGED_BYTES;
+            load.searching += counting.searching(block, row, cost, &mut load.left_out)?;
+            load.training += counting.training(block, cost)?;
             load.evaluating += counting.evaluating(block, &mut load.left_out)?;
         }
         for derived in self.derived_used() {
@@ -86,18 +86,6 @@ impl Run {
             *part = part.times(seeds);
         }
         Ok(load)
-    }
-}
-
-/// Merges that a weighting makes: those that are scored, and the one that wins.
-fn merges(weighting: &Weighting, block: &Block) -> usize {
-    match weighting {
-        Weighting::Member(_) | Weighting::Preference(_) => 0,
-        Weighting::Fixed(_) | Weighting::Full(_) | Weighting::All(_) | Weighting::LmCocktail(_) => 1,
-        Weighting::Grid(_) | Weighting::Evomm(_) | Weighting::Front(_) => {
-            weighting.evaluations(block.experts.len()) + 1
-        }
-        Weighting::Best(all) => all.iter().map(|weighting| merges(weighting, block)).sum(),
     }
 }
 
@@ -156,58 +144,38 @@ impl Counting<'_> {
         Ok(work)
     }
 
-    /// What scores the candidates of a weighting.
+    /// What scores the candidates of a row.
     fn searching(
         &self,
         block: &Block,
-        weighting: &Weighting,
+        row: &Row,
+        cost: Cost,
         left_out: &mut BTreeSet<String>,
     ) -> Result<Work, ExperimentError> {
         let (assumed, config, dev) = (&self.data.assumed, self.pool(block)?, self.scale().dev_questions);
-        let selection = self.run.experiment.selection(block);
-        let selection = || self.run.task_sets(self.data, selection.iter().map(String::as_str));
-        let candidates = weighting.evaluations(block.experts.len()) as f64;
-        if let Weighting::Grid(_) = weighting {
-            return Ok(self.answering(&selection()?, config, dev, left_out).times(candidates));
+        let mut work = Work::default();
+        if cost.dev_accuracies > 0 {
+            let selection = self.run.experiment.selection(block);
+            let sets = self.run.task_sets(self.data, selection.iter().map(String::as_str))?;
+            work += self.answering(&sets, config, dev, left_out).times(cost.dev_accuracies as f64);
         }
-        if let Weighting::Best(all) = weighting {
-            let mut work = Work::default();
-            for weighting in all {
-                work += self.searching(block, weighting, left_out)?;
-                work += self.answering(&selection()?, config, dev, left_out);
-                work += self.asking(config, PromptUse::Harmful, dev as f64)?;
-                work += self.judging_answers(GUARD, PromptUse::Harmful, dev as f64)?;
-            }
-            return Ok(work);
+        if cost.dev_safeties > 0 {
+            let prompts = (cost.dev_safeties * dev) as f64;
+            work += self.asking(config, PromptUse::Harmful, prompts)?;
+            work += self.judging_answers(GUARD, PromptUse::Harmful, prompts)?;
         }
-        let Some(need) = weighting.need(self.scale().pairs) else { return Ok(Work::default()) };
-        let count = candidates * (need.pairs * weighting.data().len()) as f64;
-        let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
-        Ok(Work::reading(config, count, tokens, assumed.answer_tokens))
+        if let Some(need) = row.strategy.need(self.scale().pairs) {
+            let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
+            work += Work::reading(config, (cost.losses * need.pairs) as f64, tokens, assumed.answer_tokens);
+        }
+        Ok(work)
     }
 
-    /// Preference tuning: both answers of a pair are read, going back is twice that work, and DPO reads them by its reference too.
-    fn training(&self, block: &Block, weighting: &Weighting) -> Result<Work, ExperimentError> {
-        let (assumed, config) = (&self.data.assumed, self.pool(block)?);
-        match weighting {
-            Weighting::Preference(preference) => {
-                let passes = match preference.loss {
-                    PreferenceLoss::Dpo { .. } => 4.0,
-                    PreferenceLoss::Orpo { .. } => 3.0,
-                };
-                let answers = 2.0 * (preference.pairs * preference.epochs) as f64;
-                let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
-                Ok(Work::reading(config, answers * passes, tokens, assumed.answer_tokens))
-            }
-            Weighting::Best(all) => {
-                let mut work = Work::default();
-                for weighting in all {
-                    work += self.training(block, weighting)?;
-                }
-                Ok(work)
-            }
-            _ => Ok(Work::default()),
-        }
+    /// Preference tuning: what it reads of both answers of a pair.
+    fn training(&self, block: &Block, cost: Cost) -> Result<Work, ExperimentError> {
+        let assumed = &self.data.assumed;
+        let tokens = assumed.chat_tokens + assumed.question_tokens + assumed.answer_tokens;
+        Ok(Work::reading(self.pool(block)?, cost.tuning_reads as f64, tokens, assumed.answer_tokens))
     }
 
     /// A prompt's tokens; the mean.

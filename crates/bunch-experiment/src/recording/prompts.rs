@@ -1,6 +1,7 @@
 //! The prompts that generated data, as models read them, and what came of them.
 
 use bunch_evaluation::Exchange;
+use bunch_evolution::Data;
 use bunch_lm::TokenId;
 use bunch_miniature::world::vocabulary;
 use bunch_report::{PageSection, Paragraph};
@@ -11,7 +12,6 @@ use crate::declared::scale::WorldKind;
 use crate::planning::members::members;
 use crate::planning::run::Run;
 use crate::recording::pool_data::PoolData;
-use crate::weighting::Data;
 use crate::workbench::Workbench;
 use crate::world::{GUARD, UNCENSORED};
 

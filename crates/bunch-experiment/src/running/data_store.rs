@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
+use bunch_evolution::{DataNeed, Source};
+
 use crate::ExperimentError;
 use crate::declared::wire_name::wire_name;
 use crate::planning::data_plan::{DataPlan, data_plan};
 use crate::planning::run::Run;
 use crate::recording::pool_data::PoolData;
 use crate::running::generation::Generation;
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 
 impl DataPlan {

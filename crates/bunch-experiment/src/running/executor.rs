@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use bunch_checkpoint::sha256_of_state_dict;
+use bunch_evolution::DataNeed;
 use bunch_tuning::Observer;
 
 use crate::ExperimentError;
@@ -21,7 +22,6 @@ use crate::running::cell_store::CellStore;
 use crate::running::model_store::ModelStore;
 use crate::running::schedule::Worker;
 use crate::running::scoring::{PreparedPool, Scoring};
-use crate::weighting::DataNeed;
 use crate::workbench::Workbench;
 
 /// A pool that cells of one block and seed share, once one of them has loaded it.
@@ -146,7 +146,7 @@ impl<'a> Executor<'a> {
     ) -> Result<Measurement, ExperimentError> {
         let start = Instant::now();
         let (run, prepared) = (self.run, self.pool(cell, bench)?);
-        let need = cell.row.weighting.need(run.scale.pairs);
+        let need = cell.row.strategy.need(run.scale.pairs);
         let data = need.map(|need| self.data(&cell.block.name, need, bench)).transpose()?;
         let tasks = run.experiment.selection(cell.block);
         let scoring = Scoring {

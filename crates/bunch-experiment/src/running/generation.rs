@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bunch_evolution::{DataNeed, Source};
 use bunch_lm::LanguageModel;
 use bunch_synthesis::{DomainRequest, DropReason, SafetyRequest, Stages, synthesize_domain, synthesize_safety};
 
@@ -9,7 +10,6 @@ use crate::ExperimentError;
 use crate::declared::column::JudgeName;
 use crate::declared::wire_name::wire_name;
 use crate::recording::pool_data::PoolData;
-use crate::weighting::{DataNeed, Source};
 use crate::workbench::Workbench;
 use crate::world::{RealQuestions, UNCENSORED};
 

@@ -3,8 +3,8 @@
 use std::cell::OnceCell;
 
 use bunch_checkpoint::StateDict;
+use bunch_evolution::Members;
 use bunch_inspection::compare::{Measures, linear_cka};
-use bunch_recipe::Pool;
 use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
@@ -18,7 +18,7 @@ const TEXTS: usize = 100;
 /// The model that is compared, and with what.
 pub(crate) struct Likeness<'a> {
     pub(crate) bench: &'a Workbench,
-    pub(crate) pool: &'a Pool,
+    pub(crate) pool: &'a Members,
     pub(crate) weights: &'a StateDict,
     pub(crate) model: &'a LlamaModel,
     pub(crate) part: Part,
@@ -29,7 +29,7 @@ pub(crate) struct Likeness<'a> {
 impl Likeness<'_> {
     /// One metric of likeness to a member of the pool; none where it is not defined, as the direction of a zero vector.
     pub(crate) fn score(&self, metric: Metric, to: usize) -> Result<Option<Score>, ExperimentError> {
-        let member = &self.pool.members()[to];
+        let member = &self.pool.all()[to];
         let value = match metric {
             Metric::Cka => self.cka(member)?,
             _ => self.of_weights(metric, member),

@@ -1,15 +1,15 @@
-//! Models that a weighting trained, on disk under their content addresses: several tables look at the same ones.
+//! Models that a strategy trained, on disk under their content addresses: several tables look at the same ones.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, ModelDirectory};
+use bunch_evolution::{Found, FoundModel};
 
 use crate::ExperimentError;
 use crate::planning::tasks::Address;
 use crate::running::cache_lock::EntryLock;
-use crate::weighting::{Found, Weighted};
 
 /// A folder of models.
 pub(crate) struct ModelStore {
@@ -37,8 +37,8 @@ impl ModelStore {
     pub(crate) fn load_or_make(
         &self,
         id: &str,
-        make: impl FnOnce() -> Result<Weighted, ExperimentError>,
-    ) -> Result<Weighted, ExperimentError> {
+        make: impl FnOnce() -> Result<FoundModel, ExperimentError>,
+    ) -> Result<FoundModel, ExperimentError> {
         // Of two threads or runs that want a model one trains it and the other waits.
         let lock = EntryLock::acquire(&self.cache, &Address::Tuned(id.into()).to_string(), || ())?;
         let path = self.path(id);
@@ -66,12 +66,12 @@ impl ModelStore {
     }
 }
 
-fn load(path: &Path) -> Result<Weighted, ExperimentError> {
+fn load(path: &Path) -> Result<FoundModel, ExperimentError> {
     let how = path.join(HOW);
     let bytes = fs::read(&how).map_err(ExperimentError::io(&how))?;
     let damaged = |error: serde_json::Error| ExperimentError::Damaged { path: how.clone(), what: error.to_string() };
     let found: Found = serde_json::from_slice(&bytes).map_err(damaged)?;
-    Ok(Weighted { weights: Checkpoint::open(path)?.state_dict()?, found })
+    Ok(FoundModel { weights: Checkpoint::open(path)?.state_dict()?, found })
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
         let tensor = Tensor { shape: vec![2], data: vec![0.1, -3.0].into() };
         let weights = StateDict::from([("a.weight".to_owned(), tensor)]);
         let found = Found { detail: BTreeMap::from([("loss".to_owned(), 0.1)]), trace: Vec::new() };
-        let made = || Ok(Weighted { weights: weights.clone(), found: found.clone() });
+        let made = || Ok(FoundModel { weights: weights.clone(), found: found.clone() });
         let id = "0123456789abcdef0123456789abcdef-and-more";
         let store = ModelStore::new(folder.path());
         store.load_or_make(id, made).unwrap();

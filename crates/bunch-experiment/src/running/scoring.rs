@@ -3,24 +3,23 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use bunch_recipe::Pool;
+use bunch_evolution::{Environment, FoundModel, Fronts, Members};
 
 use crate::ExperimentError;
-use crate::criterion::Criterion;
 use crate::declared::block::Block;
 use crate::declared::column::{Column, Metric};
 use crate::declared::row::Row;
-use crate::front_search::Fronts;
+use crate::objective::PoolObjective;
+use crate::preference::WorldTrainer;
 use crate::recording::measurement::{Sample, Score};
 use crate::recording::pool_data::PoolData;
 use crate::running::evaluation::Evaluation;
 use crate::running::likeness::Likeness;
-use crate::weighting::Weighted;
 use crate::workbench::Workbench;
 
 /// A pool ready to be merged.
 pub(crate) struct PreparedPool {
-    pool: Pool,
+    pool: Members,
     /// Fronts that rows of the pool have found.
     fronts: Fronts,
 }
@@ -30,7 +29,7 @@ impl PreparedPool {
     pub(crate) fn load(bench: &Workbench, members: &[String]) -> Result<Self, ExperimentError> {
         let mut models = members.iter().map(|member| bench.weights(member)).collect::<Result<Vec<_>, _>>()?;
         let base = models.remove(0);
-        Ok(Self { pool: Pool::new(base, models)?, fronts: Fronts::default() })
+        Ok(Self { pool: Members::new(base, models)?, fronts: Fronts::default() })
     }
 }
 
@@ -49,43 +48,42 @@ pub(crate) struct Scoring<'a> {
 
 impl Scoring<'_> {
     /// Finds the row's model; `progress` hears of every merge that was scored.
-    pub(crate) fn find(&self, progress: &mut dyn FnMut()) -> Result<Weighted, ExperimentError> {
+    pub(crate) fn find(&self, progress: &mut dyn FnMut()) -> Result<FoundModel, ExperimentError> {
         let (safety, expert) = match self.data {
             Some(data) => (data.safety_pairs(), data.expert_pairs()),
             None => Default::default(),
         };
-        let criterion = Criterion {
-            pool: &self.prepared.pool,
-            bench: self.bench,
-            safety: &safety,
-            expert: &expert,
-            tasks: self.tasks,
+        let environment = Environment {
+            members: &self.prepared.pool,
+            objective: &PoolObjective { bench: self.bench, safety: &safety, expert: &expert, tasks: self.tasks },
+            trainer: &WorldTrainer(&*self.bench.world),
             fronts: &self.prepared.fronts,
+            seed: self.bench.seed,
         };
         let name = format!("{}/{}", self.block.name, self.row.name);
-        self.row.weighting.find(&criterion, &name, self.bench.seed, progress)
+        Ok(self.row.strategy.find(&environment, &name, progress)?)
     }
 
     /// Scores of a model by column, and some of what it said.
     pub(crate) fn measure(
         &self,
-        weighted: &Weighted,
+        found: &FoundModel,
     ) -> Result<(BTreeMap<String, Score>, Vec<Sample>), ExperimentError> {
-        let model = self.bench.model(&weighted.weights)?;
+        let model = self.bench.model(&found.weights)?;
         let mut evaluation = Evaluation::new(self.bench, &model);
-        let scores = self.scores(weighted, &mut evaluation)?;
+        let scores = self.scores(found, &mut evaluation)?;
         Ok((scores, evaluation.samples()))
     }
 
     fn scores(
         &self,
-        weighted: &Weighted,
+        found: &FoundModel,
         evaluation: &mut Evaluation<'_>,
     ) -> Result<BTreeMap<String, Score>, ExperimentError> {
         let likeness = Likeness {
             bench: self.bench,
             pool: &self.prepared.pool,
-            weights: &weighted.weights,
+            weights: &found.weights,
             model: evaluation.model(),
             part: self.block.part.clone().unwrap_or_default(),
             states: OnceCell::new(),
@@ -94,7 +92,7 @@ impl Scoring<'_> {
         for column in self.columns {
             let score = match (column.to, &column.key) {
                 (Some(to), _) => likeness.score(column.metric, to)?,
-                (_, Some(key)) => weighted.found.detail.get(key).map(|&value| Score::number(value)),
+                (_, Some(key)) => found.found.detail.get(key).map(|&value| Score::number(value)),
                 _ => evaluation.score(self.block, column)?,
             };
             scores.extend(score.map(|score| (column.name.clone(), score)));

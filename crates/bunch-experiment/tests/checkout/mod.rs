@@ -53,34 +53,34 @@ metric = "guard_agreement"
 name = "base"
 label = "aligned"
 published = { merging = "base" }
-weighting.member = 0
+strategy.member = 0
 [[row]]
 name = "expert"
 label = "expert"
 published = { merging = "expert" }
-weighting.member = 1
+strategy.member = 1
 [[row]]
 name = "grid"
 label = "grid"
 published = { merging = "grid" }
-weighting.grid = { merge = "ties", weight = [0.1, 0.2, 0.3], density = [0.5, 1.0] }
+strategy.grid = { merge = "ties", parameters = { normalize = false }, values = { weight = [0.1, 0.2, 0.3], density = [0.5, 1.0] } }
 [[row]]
 name = "evomm"
 label = "EvoMM"
 baseline = "grid"
 published = { merging = "evomm" }
-weighting.evomm = { merge = "slerp", data = ["expert", "safety"], alpha = 0.3, evaluations = 100, sigma = 0.25, restarts = 0 }
+strategy.evomm = { merge = "slerp", genes = { t = [0, 1] }, data = ["expert", "safety"], alpha = 0.3, evaluations = 100, sigma = 0.25, restarts = 0 }
 [[row]]
 name = "cocktail"
 label = "LM-Cocktail"
 published = { merging = "cocktail" }
-weighting.lm_cocktail = { data = ["expert"], temperature = 1.0 }
+strategy.lm_cocktail = { data = ["expert"], temperature = 1.0 }
 [scale.small]
 world = "small"
 base = "tiny"
 blocks = ["pool"]
 evaluations = 4
-grid = { weight = [0.5], density = [1.0], t = [0.5] }
+grid = { weight = [0.5], density = [1.0] }
 analysis = "Of this scale."
 seeds = [0]
 pairs = 2

@@ -17,7 +17,7 @@ title = "t"
 question = "q"
 paper = {{ key = "k", arxiv = "1", item = "i" }}
 block = [{{ name = "one", title = "One", base = "b", experts = ["e"] }}]
-row = [{{ name = "low", label = "low", at = {{ alpha = 0.5 }}, weighting.member = 0 }}]
+row = [{{ name = "low", label = "low", at = {{ alpha = 0.5 }}, strategy.member = 0 }}]
 {extra}
 [scale.miniature]
 seeds = [0]

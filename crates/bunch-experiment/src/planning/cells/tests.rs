@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use bunch_merging::Linear;
+use bunch_evolution::AnyStrategy;
 
 use super::*;
 use crate::declared::column::{Part, PromptSet};
-use crate::weighting::Weighting;
 use crate::workbench::Places;
 
 const EXPERIMENT: &str = r#"
@@ -22,7 +21,7 @@ tasks = { acc = "facts" }
 [[row]]
 name = "ties"
 label = "TIES"
-weighting.fixed.ties = { weights = [0.5], density = 0.2 }
+strategy.fixed.merge.ties = { weights = [0.5], density = 0.2 }
 [[column]]
 name = "safe"
 label = "alignment"
@@ -41,6 +40,10 @@ dev_questions = 6
 models = { b = "aligned", e = "expert-bio" }
 tasks = { facts = "bio", others = "math" }
 "#;
+
+fn strategy(settings: Value) -> AnyStrategy {
+    serde_json::from_value(settings).unwrap()
+}
 
 /// Something done to a subject.
 type Change<'a> = &'a dyn Fn(&mut Subject);
@@ -84,7 +87,7 @@ impl Subject {
 #[test]
 fn the_key_of_a_cell_is_what_it_was() {
     let mut subject = Subject::new();
-    subject.experiment.rows[0].weighting = Weighting::Member(1);
+    subject.experiment.rows[0].strategy = strategy(json!({ "member": 1 }));
     let mut key = subject.key();
     for hashed in ["pool", "guard", "code"] {
         assert!(key[hashed].to_string().contains(|c: char| c.is_ascii_hexdigit()), "{hashed}");
@@ -94,7 +97,7 @@ fn the_key_of_a_cell_is_what_it_was() {
         "judge": null,
         "data": null,
         "row": ["one", "ties"],
-        "weighting": {"member": 1},
+        "strategy": {"member": 1},
         "columns": [
             ["safe", "safe_rate", ["guard", "harmful", null], [], null, null],
             ["acc", "acc", ["guard", "harmful", null], [], null, null],
@@ -128,7 +131,9 @@ fn every_part_of_the_key_changes_the_address() {
         }),
         ("the block's name", &|s| s.experiment.blocks[0].name = "two".into()),
         ("the row's name", &|s| s.experiment.rows[0].name = "other".into()),
-        ("the method", &|s| s.experiment.rows[0].weighting = Weighting::Fixed(Linear::default().into())),
+        ("the method", &|s| {
+            s.experiment.rows[0].strategy = strategy(json!({ "fixed": { "merge": { "linear": {} } } }))
+        }),
         ("a column's name", &|s| s.experiment.columns[0].name = "alignment".into()),
         ("a column's metric", &|s| s.experiment.columns[0].metric = Metric::TrueSafeRate),
         ("a column's prompts", &|s| s.experiment.columns[0].prompts = PromptSet::RedTeam),
@@ -176,11 +181,12 @@ fn what_decides_no_number_changes_no_address() {
 #[test]
 fn a_row_that_looks_at_data_has_its_address_in_the_key() {
     let mut subject = Subject::new();
-    let weighting = json!({ "evomm": {
-        "merge": "ties", "data": ["expert", "safety"], "alpha": 0.5, "evaluations": 4, "sigma": 0.25, "restarts": 0
+    let evomm = json!({ "evomm": {
+        "merge": "dare_ties", "genes": { "weight": [0.0, 1.0] }, "data": ["expert", "safety"], "alpha": 0.5,
+        "evaluations": 4, "sigma": 0.25, "restarts": 0
     }});
-    subject.experiment.rows[0].weighting = serde_json::from_value(weighting.clone()).unwrap();
-    assert_eq!(subject.key()["weighting"], weighting, "what has its default is not in the key");
+    subject.experiment.rows[0].strategy = strategy(evomm.clone());
+    assert_eq!(subject.key()["strategy"], evomm, "what has its default is not in the key");
     let data = |subject: &Subject| subject.key()["data"].clone();
     let usual = data(&subject);
     assert_eq!(usual.as_str().map(str::len), Some(32));
@@ -197,4 +203,19 @@ fn a_row_that_looks_at_data_has_its_address_in_the_key() {
         assert_ne!(data(changed), usual);
     }
     assert_eq!(data(&renamed), usual, "blocks with the same models share their data");
+}
+
+#[test]
+fn a_cell_names_the_code_of_the_methods_that_it_uses() {
+    let code = |settings: Value| {
+        let row = Row { strategy: strategy(settings), ..Subject::new().experiment.rows[0].clone() };
+        merge_code(&row)
+    };
+    let ties = || json!({ "fixed": { "merge": { "ties": {} } } });
+    let linear = || json!({ "fixed": { "merge": { "linear": {} }, "base": "expert" } });
+    assert_eq!(code(ties()), code(json!({ "grid": { "merge": "ties", "values": { "density": [0.5] } } })));
+    assert_eq!(code(linear()), code(json!({ "lm_cocktail": { "data": ["expert"], "temperature": 1.0 } })));
+    assert_ne!(code(ties()), code(linear()));
+    assert_eq!(code(json!({ "best": [ties(), linear()] })), code(ties()) + &code(linear()));
+    assert_eq!(code(json!({ "member": 0 })), "");
 }

@@ -77,10 +77,10 @@ fn a_limit_makes_less_of_it_and_unknown_sizes_are_named() {
 #[test]
 fn preference_tuning_and_a_choice_of_the_best_are_counted() {
     let mut run = run("hammoud2024/table-4", Some(10));
-    let best = "best = [{ member = 1 }, { fixed.task_arithmetic = { weights = [0.5] } }, { preference = { member = 1, \
+    let best = "best = [{ member = 1 }, { fixed.merge.task_arithmetic = { weights = [0.5] } }, { preference = { member = 1, \
                 loss.dpo.beta = 0.1, pairs = 100, epochs = 2, batch_size = 4, warmup = 0.0, learning_rate = 1e-6 } }]";
     run.experiment.rows.truncate(1);
-    run.experiment.rows[0].weighting = toml::from_str(best).unwrap();
+    run.experiment.rows[0].strategy = toml::from_str(best).unwrap();
     let load = load_of(&run);
     assert_eq!((load.cells, load.merges), (1, 1));
     // Two answers of 586 tokens with their prompts, 100 pairs, two epochs; forward, back as two, and by the reference.

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use bunch_evolution::Data;
 use bunch_report::{Diagram, DiagramBox, Tone};
 use bunch_synthesis::{DropReason, StageName, Stages};
 
@@ -11,9 +12,7 @@ use crate::ExperimentError;
 use crate::declared::block::Block;
 use crate::declared::figure_spec::StagesDiagram;
 use crate::declared::row::Row;
-use crate::front_search::FrontSearch;
 use crate::recording::pool_data::PoolData;
-use crate::weighting::{Data, Weighting};
 use crate::world::{GUARD, UNCENSORED};
 
 /// One data set on its way, as sums over seeds.
@@ -158,7 +157,7 @@ impl Figures<'_> {
             for (data, at) in last.into_iter().filter(|(data, _)| row.data().contains(data)) {
                 arrows.push(arrow(at, merge, loss(data, row, block, behind)));
             }
-            let mut lines = vec![text(criterion(row))];
+            let mut lines = vec![text(row.strategy.summary())];
             lines.extend(self.scores(block, row, &stages.columns));
             boxes.push(DiagramBox {
                 title: self.label(row),
@@ -203,23 +202,6 @@ fn stage_box(passed: &Passed, lane: &Lane, column: usize, seeds: usize, tone: To
         columns: [column, column],
         rows: [level(passed.name); 2],
         tone,
-    }
-}
-
-/// What the merge is weighted by.
-fn criterion(row: &Row) -> String {
-    match &row.weighting {
-        Weighting::Evomm(evomm) if evomm.data.contains(&Data::Safety) => {
-            format!("Least L_safety + {} L_expert of {} merges, by CMA-ES", evomm.alpha, evomm.evaluations)
-        }
-        Weighting::Evomm(evomm) => format!("Least L_expert of {} merges, by CMA-ES", evomm.evaluations),
-        Weighting::Front(front) => {
-            let FrontSearch { evaluations, point, points, .. } = front;
-            format!(
-                "Point {point} of {points} on the front of L_safety and L_expert, of {evaluations} merges, by NSGA-II"
-            )
-        }
-        _ => "Weights by the members' log-likelihood of the answers".into(),
     }
 }
 

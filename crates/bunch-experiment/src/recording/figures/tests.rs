@@ -42,12 +42,12 @@ metric = "refusal_rate"
 name = "low"
 label = "low"
 at = { alpha = 0.0, beta = 1.0 }
-weighting.member = 0
+strategy.member = 0
 [[row]]
 name = "high"
 label = "high"
 at = { alpha = 1.0, beta = 1.0 }
-weighting.member = 1
+strategy.member = 1
 [[drawing]]
 name = "curve"
 title = "t"

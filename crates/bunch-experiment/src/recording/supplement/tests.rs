@@ -15,12 +15,12 @@ column = [{ name = "x", label = "x", metric = "safe_rate" }, { name = "loss", la
 [[row]]
 name = "low"
 label = "low"
-weighting.member = 0
+strategy.member = 0
 [[row]]
 name = "high"
 label = "high"
 baseline = "low"
-weighting.member = 1
+strategy.member = 1
 [scale.miniature]
 seeds = [0, 1]
 pairs = 1

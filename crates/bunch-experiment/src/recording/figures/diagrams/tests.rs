@@ -47,22 +47,22 @@ to = 1
 name = "base"
 label = "the base"
 group = "Pool"
-weighting.member = 0
+strategy.member = 0
 [[row]]
 name = "expert"
 label = "the expert"
 group = "Pool"
-weighting.member = 1
+strategy.member = 1
 [[row]]
 name = "grid"
 label = "grid search"
 group = "TIES"
-weighting.grid = { merge = "ties", weight = [1.0], density = [1.0] }
+strategy.grid = { merge = "ties", parameters = { normalize = false }, values = { weight = [1.0], density = [1.0] } }
 [[row]]
 name = "ours"
 label = "ours"
 group = "TIES"
-weighting.evomm = { merge = "ties", data = ["expert", "safety"], alpha = 0.3, evaluations = 100, sigma = 0.25, restarts = 2 }
+strategy.evomm = { merge = "ties", parameters = { normalize = false }, genes = { weight = [0, 1], density = [0.1, 1] }, data = ["expert", "safety"], alpha = 0.3, evaluations = 100, sigma = 0.25, restarts = 2 }
 [[drawing]]
 name = "pool"
 title = "A pool"

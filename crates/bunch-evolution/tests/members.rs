@@ -1,12 +1,13 @@
 //! Whole models merged in memory.
 
+use std::sync::Arc;
+
 use bunch_checkpoint::{StateDict, Tensor};
+use bunch_evolution::{EvolutionError, Members};
 use bunch_merging::{
     DareTies, Densities, Density, Linear, Method, Rescale, TaskArithmetic, TensorAcrossModels, Ties, TrimScope, Values,
 };
-use bunch_recipe::{Pool, RecipeError};
 use proptest::prelude::*;
-use std::sync::Arc;
 
 fn tensor(shape: &[usize], data: Vec<f32>) -> Tensor {
     Tensor { shape: shape.to_vec(), data: Arc::new(data) }
@@ -18,10 +19,10 @@ fn model(norm: [f32; 2], proj: [f32; 4]) -> Arc<StateDict> {
     Arc::new(tensors.map(|(name, tensor)| (name.to_owned(), tensor)).into())
 }
 
-fn small_pool() -> Pool {
+fn small_pool() -> Members {
     let base = model([1.0, 1.0], [0.0; 4]);
     let experts = vec![model([1.0, 3.0], [4.0, 1.0, -2.0, 0.5]), model([2.0, 1.0], [2.0, -3.0, 0.5, 0.0])];
-    Pool::new(base, experts).expect("models of one shape")
+    Members::new(base, experts).expect("models of one shape")
 }
 
 fn half() -> Densities {
@@ -29,7 +30,7 @@ fn half() -> Densities {
 }
 
 /// A pool with four tensors of sizes around and above the blocks in which methods work.
-fn large_pool(experts: usize) -> Pool {
+fn large_pool(experts: usize) -> Members {
     let random_model = |name: &str| {
         use rand::RngExt;
         let shapes: [&[usize]; 4] = [&[7], &[33, 31], &[64, 48], &[]];
@@ -42,7 +43,7 @@ fn large_pool(experts: usize) -> Pool {
         Arc::new(shapes.iter().enumerate().map(new).collect::<StateDict>())
     };
     let experts = (0..experts).map(|index| random_model(&format!("expert {index}"))).collect();
-    Pool::new(random_model("base"), experts).expect("models of one shape")
+    Members::new(random_model("base"), experts).expect("models of one shape")
 }
 
 fn candidates() -> Vec<(Method, u64)> {
@@ -61,7 +62,7 @@ fn candidates() -> Vec<(Method, u64)> {
 }
 
 /// The merge without a pool, one tensor at a time, last name first.
-fn merge_backwards(pool: &Pool, method: &Method, seed: u64) -> StateDict {
+fn merge_backwards(pool: &Members, method: &Method, seed: u64) -> StateDict {
     let one = |(name, base): (&String, &Tensor)| {
         let experts: Vec<Values<'_>> = pool.experts().iter().map(|expert| Values::from(&*expert[name].data)).collect();
         let tensor = TensorAcrossModels::new(name, &base.shape, Some(Values::from(&*base.data)), &experts);
@@ -82,7 +83,7 @@ fn every_tensor_is_merged_with_its_shape() {
 fn linear_over_members_gives_the_base_a_weight() {
     let weights = vec![0.5, 0.25, 0.25];
     let pool = small_pool();
-    let merged = pool.merge_members(&Linear { weights: weights.clone(), normalize: true }.into(), 0).expect("valid");
+    let merged = pool.merge_all(&Linear { weights: weights.clone(), normalize: true }.into(), 0).expect("valid");
     assert_eq!(merged, *model([1.25, 1.5], [1.5, -0.5, -0.375, 0.125]));
     let error = pool.merge(&Linear { weights, normalize: true }.into(), 0).expect_err("two experts, three weights");
     assert_eq!(error.to_string(), "linear: `weights` has 3 entries, expected one for each of 2 experts");
@@ -93,7 +94,8 @@ fn to_task_vector_methods_the_base_is_an_expert_that_changes_nothing() {
     let pool = large_pool(2);
     let alone = TaskArithmetic { weights: vec![0.3, 0.7], ..TaskArithmetic::default() };
     let members = TaskArithmetic { weights: vec![9.0, 0.3, 0.7], ..TaskArithmetic::default() };
-    assert_eq!(pool.merge_members(&members.into(), 0), pool.merge(&alone.into(), 0));
+    let all = pool.merge_all(&members.into(), 0).expect("a valid merge");
+    assert_eq!(all, pool.merge(&alone.into(), 0).expect("a valid merge"));
 }
 
 #[test]
@@ -116,13 +118,14 @@ fn threads_that_share_a_pool_get_what_one_alone_gets() {
     let together: Vec<_> = std::thread::scope(|scope| {
         let start = |(method, seed): &(Method, u64)| {
             let (shared, method, seed) = (&shared, method.clone(), *seed);
-            scope.spawn(move || shared.merge(&method, seed))
+            scope.spawn(move || shared.merge(&method, seed).expect("a valid merge"))
         };
         let threads: Vec<_> = candidates.iter().chain(candidates.iter().rev()).map(start).collect();
         threads.into_iter().map(|thread| thread.join().expect("no panic")).collect()
     });
     for (merged, (method, seed)) in together.iter().zip(candidates.iter().chain(candidates.iter().rev())) {
-        assert_eq!(merged, &large_pool(2).merge(method, *seed), "{method:?}");
+        let alone = large_pool(2).merge(method, *seed).expect("a valid merge");
+        assert_eq!(*merged, alone, "{method:?}");
     }
 }
 
@@ -130,7 +133,7 @@ fn threads_that_share_a_pool_get_what_one_alone_gets() {
 fn trimming_over_the_model_keeps_its_largest_entries() {
     // Task vector: norm [0, 2], proj [4, 1, -2, 0.5]. Half of the six entries: 4, 2 and -2.
     let base = model([1.0, 1.0], [0.0; 4]);
-    let pool = Pool::new(base, vec![model([1.0, 3.0], [4.0, 1.0, -2.0, 0.5])]).expect("models of one shape");
+    let pool = Members::new(base, vec![model([1.0, 3.0], [4.0, 1.0, -2.0, 0.5])]).expect("models of one shape");
     let ties = |trim_scope| Method::from(Ties { density: half(), trim_scope, ..Ties::default() });
     let merged = |trim_scope| pool.merge(&ties(trim_scope), 0).expect("a valid merge");
     assert_eq!(merged(TrimScope::Model), *model([1.0, 3.0], [4.0, 0.0, -2.0, 0.0]));
@@ -146,7 +149,7 @@ fn different_models_are_errors_that_name_the_tensor() {
     let error = |change: &dyn Fn(&mut StateDict)| {
         let mut expert = (*base).clone();
         change(&mut expert);
-        Pool::new(Arc::clone(&base), vec![Arc::clone(&base), Arc::new(expert)]).expect_err("a mistake").to_string()
+        Members::new(Arc::clone(&base), vec![Arc::clone(&base), Arc::new(expert)]).expect_err("a mistake").to_string()
     };
     assert_eq!(
         error(&|expert| drop(expert.remove("norm"))),
@@ -169,8 +172,8 @@ fn different_models_are_errors_that_name_the_tensor() {
 #[test]
 fn a_value_that_is_not_finite_is_an_error_that_names_the_tensor() {
     let base = model([1.0, 1.0], [0.0; 4]);
-    let pool = Pool::new(base, vec![model([1.0, f32::NAN], [0.0; 4])]).expect("models of one shape");
-    let error: RecipeError = pool.merge(&TaskArithmetic::default().into(), 0).expect_err("NaN");
+    let pool = Members::new(base, vec![model([1.0, f32::NAN], [0.0; 4])]).expect("models of one shape");
+    let error: EvolutionError = pool.merge(&TaskArithmetic::default().into(), 0).expect_err("NaN");
     assert_eq!(error.to_string(), "tensor norm: value 1 of expert 0 is NaN, expected a finite number");
 }
 
@@ -183,7 +186,8 @@ proptest! {
         let (pool, candidates) = (large_pool(2), candidates());
         for index in sequence {
             let (method, seed) = index.get(&candidates);
-            prop_assert_eq!(pool.merge(method, *seed), large_pool(2).merge(method, *seed));
+            let merged = pool.merge(method, *seed).expect("a valid merge");
+            prop_assert_eq!(merged, large_pool(2).merge(method, *seed).expect("a valid merge"));
         }
     }
 }

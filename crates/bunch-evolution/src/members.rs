@@ -1,32 +1,37 @@
-//! Models in memory that are merged many times.
+//! The models of a pool in memory, merged many times.
 
-use crate::error::{Member, RecipeError};
-use bunch_checkpoint::{StateDict, Tensor};
-use bunch_merging::{MergeError, Method, Survey, TensorAcrossModels, TensorCache, TensorSource, Values};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bunch_checkpoint::{StateDict, Tensor};
+use bunch_merging::{MergeError, Method, Survey, TensorAcrossModels, TensorCache, TensorSource, Values};
+
+use crate::error::{EvolutionError, MemberRole};
+
 /// A base and its experts, all of one architecture, in memory.
 ///
-/// A pool remembers what merges with different coefficients share (task vectors, ranks, random variates), so that a
-/// search merges hundreds of candidates at the price of a few passes over the weights each. That costs up to three more
-/// copies of each expert, as methods ask for them. It may be shared between threads; a merge depends on method and seed
-/// alone, never on what was merged before.
+/// They cache what merges with different coefficients share (task vectors, ranks, random variates), so that a search
+/// merges hundreds of candidates at the price of a few passes over the weights each. That costs up to three more copies of
+/// each expert, as methods ask for them. Threads may share them; a merge depends on method and seed alone, never on
+/// earlier merges.
 #[derive(Debug)]
-pub struct Pool {
+pub struct Members {
     base: Arc<StateDict>,
     experts: Vec<Arc<StateDict>>,
     caches: BTreeMap<String, TensorCache>,
     member_caches: BTreeMap<String, TensorCache>,
 }
 
-impl Pool {
-    /// A pool of these models; an error if an expert's tensors differ from the base's in name or shape.
-    pub fn new(base: Arc<StateDict>, experts: Vec<Arc<StateDict>>) -> Result<Self, RecipeError> {
-        check_lengths(&base, Member::Base)?;
+impl Members {
+    /// The members of a pool.
+    ///
+    /// # Errors
+    /// An expert whose tensors differ from the base's in name or shape.
+    pub fn new(base: Arc<StateDict>, experts: Vec<Arc<StateDict>>) -> Result<Self, EvolutionError> {
+        check_lengths(&base, MemberRole::Base)?;
         for (index, expert) in experts.iter().enumerate() {
-            check_alike(&base, expert, Member::Expert(index))?;
-            check_lengths(expert, Member::Expert(index))?;
+            check_alike(&base, expert, MemberRole::Expert(index))?;
+            check_lengths(expert, MemberRole::Expert(index))?;
         }
         let caches = |models| base.keys().map(|name| (name.clone(), TensorCache::new(models))).collect();
         let (caches, member_caches) = (caches(experts.len()), caches(experts.len() + 1));
@@ -44,29 +49,29 @@ impl Pool {
     }
 
     /// All models: the base, then the experts in their order.
-    pub fn members(&self) -> Vec<Arc<StateDict>> {
+    pub fn all(&self) -> Vec<Arc<StateDict>> {
         std::iter::once(&self.base).chain(&self.experts).cloned().collect()
     }
 
     /// Merges the experts with the base.
     ///
     /// Equal method and seed give equal bytes. Errors name the tensor, or what does not fit the number of experts.
-    pub fn merge(&self, method: &Method, seed: u64) -> Result<StateDict, RecipeError> {
+    pub fn merge(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
         self.merge_models(&self.experts, &self.caches, method, seed)
     }
 
     /// Merges as if the base were also the first expert, so that methods which ignore the base give it a weight: with
     /// `linear`, `weights` has one entry for the base, then one for each expert (LM-Cocktail, Hammoud 2024, Eq. 3). To
     /// task-vector methods the base is an expert that changes nothing.
-    pub fn merge_members(&self, method: &Method, seed: u64) -> Result<StateDict, RecipeError> {
-        self.merge_models(&self.members(), &self.member_caches, method, seed)
+    pub fn merge_all(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
+        self.merge_models(&self.all(), &self.member_caches, method, seed)
     }
 
     /// The experts merged without the base, which methods for which it is optional then do not see.
     ///
     /// # Errors
-    /// As [`Pool::merge`]; a method that needs a base.
-    pub fn merge_without_base(&self, method: &Method, seed: u64) -> Result<StateDict, RecipeError> {
+    /// As [`Members::merge`]; a method that needs a base.
+    pub fn merge_without_base(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
         let mut merged = StateDict::new();
         for (name, base) in &*self.base {
             let experts = self.experts.iter().filter_map(|model| model.get(name));
@@ -82,12 +87,12 @@ impl Pool {
     /// Methods that look at the whole model before they merge a tensor see only what a single tensor tells.
     ///
     /// # Errors
-    /// As [`Pool::merge`].
+    /// As [`Members::merge`].
     pub fn merge_by_tensor<'m>(
         &self,
         method_of: impl Fn(&str) -> &'m Method,
         seed: u64,
-    ) -> Result<StateDict, RecipeError> {
+    ) -> Result<StateDict, EvolutionError> {
         let mut tensors = Tensors { base: &self.base, models: &self.experts, caches: &self.caches };
         let mut merged = StateDict::new();
         tensors.visit(&mut |tensor| insert_merged(method_of(tensor.name), tensor, seed, &mut merged))?;
@@ -100,7 +105,7 @@ impl Pool {
         caches: &BTreeMap<String, TensorCache>,
         method: &Method,
         seed: u64,
-    ) -> Result<StateDict, RecipeError> {
+    ) -> Result<StateDict, EvolutionError> {
         let mut tensors = Tensors { base: &self.base, models, caches };
         let survey = method.survey(models.len(), &mut tensors)?;
         let mut merged = StateDict::new();
@@ -157,29 +162,31 @@ impl TensorSource for Tensors<'_> {
 }
 
 /// Demands the same names and shapes.
-fn check_alike(base: &StateDict, model: &StateDict, member: Member) -> Result<(), RecipeError> {
+fn check_alike(base: &StateDict, model: &StateDict, member: MemberRole) -> Result<(), EvolutionError> {
     for (name, expected) in base {
         let (tensor, expected) = (name.clone(), expected.shape.clone());
         match model.get(name) {
-            None => return Err(RecipeError::MissingTensor { tensor, member, expected }),
+            None => return Err(EvolutionError::MissingTensor { tensor, member, expected }),
             Some(got) if got.shape != expected => {
-                return Err(RecipeError::Shape { tensor, member, expected, got: got.shape.clone() });
+                return Err(EvolutionError::Shape { tensor, member, expected, got: got.shape.clone() });
             }
             Some(_) => {}
         }
     }
     match model.iter().find(|(name, _)| !base.contains_key(*name)) {
         None => Ok(()),
-        Some((name, extra)) => Err(RecipeError::ExtraTensor { tensor: name.clone(), member, got: extra.shape.clone() }),
+        Some((name, extra)) => {
+            Err(EvolutionError::ExtraTensor { tensor: name.clone(), member, got: extra.shape.clone() })
+        }
     }
 }
 
 /// Demands that each tensor holds as many values as its shape says.
-fn check_lengths(model: &StateDict, member: Member) -> Result<(), RecipeError> {
+fn check_lengths(model: &StateDict, member: MemberRole) -> Result<(), EvolutionError> {
     for (name, tensor) in model {
         let (expected, got) = (tensor.shape.iter().product(), tensor.data.len());
         if expected != got {
-            return Err(RecipeError::Length { tensor: name.clone(), member, expected, got });
+            return Err(EvolutionError::Length { tensor: name.clone(), member, expected, got });
         }
     }
     Ok(())

@@ -1,0 +1,25 @@
+//! Finds merges: the members of a pool in memory, genes by parameter name, objectives, and one file per strategy.
+//!
+//! [`Members`] merges models that are in memory, many times with different coefficients. [`AnyStrategy`] is a way to find
+//! a model among the merges, as in the TOML line `strategy.grid = { merge = "slerp", values = { t = [0.2, 0.8] } }`; the
+//! list is in `strategies.rs`. What candidates are scored on, and who trains, are the caller's: [`Objective`] and
+//! [`Trainer`].
+
+mod error;
+mod generated_data;
+mod genes;
+mod members;
+mod objective;
+#[cfg(test)]
+mod scripted;
+mod strategies;
+mod strategy;
+
+pub use error::{EvolutionError, MemberRole};
+pub use generated_data::{Data, DataNeed, Source};
+pub use members::Members;
+pub use objective::{CallerError, Objective, Trainer};
+pub use strategies::AnyStrategy;
+pub use strategies::front::Fronts;
+pub use strategies::preference::{AdapterShape, PreferenceTuning, TuningLoss};
+pub use strategy::{Cost, Environment, Found, FoundModel, Sizes, Strategy};

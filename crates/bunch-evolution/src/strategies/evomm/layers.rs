@@ -1,0 +1,58 @@
+//! Groups of decoder layers with genes of their own.
+
+use std::collections::BTreeSet;
+
+use bunch_checkpoint::StateDict;
+
+use crate::EvolutionError;
+use crate::genes::{Gene, Space};
+use crate::members::Members;
+
+/// A space for each group of layers.
+pub(super) struct Layers {
+    space: Space,
+    /// Decoder layers that share their genes.
+    granularity: usize,
+    /// Groups of layers with genes of their own.
+    groups: usize,
+}
+
+impl Layers {
+    /// The whole model shares its genes unless `granularity` layers do.
+    pub(super) fn new(space: Space, granularity: Option<usize>, base: &StateDict) -> Self {
+        let all = base.keys().filter_map(|name| layer(name)).collect::<BTreeSet<_>>().len().max(1);
+        let granularity = granularity.unwrap_or(all);
+        Self { space, granularity, groups: all.div_ceil(granularity) }
+    }
+
+    /// All genes, group by group.
+    pub(super) fn genes(&self) -> Vec<Gene> {
+        let genes = self.space.genes();
+        let in_group = |group: usize, gene: &Gene| match self.groups {
+            1 => gene.clone(),
+            _ => Gene { name: format!("{}@{group}", gene.name), ..gene.clone() },
+        };
+        (0..self.groups).flat_map(|group| genes.iter().map(move |gene| in_group(group, gene))).collect()
+    }
+
+    /// The merge at a point.
+    pub(super) fn merge(&self, members: &Members, point: &[f64], seed: u64) -> Result<StateDict, EvolutionError> {
+        let size = point.len() / self.groups;
+        let methods = point.chunks(size).map(|genes| self.space.method(genes)).collect::<Result<Vec<_>, _>>()?;
+        if let [method] = &methods[..] {
+            return members.merge(method, seed);
+        }
+        let group_of = |tensor: &str| match layer(tensor) {
+            Some(layer) => layer / self.granularity,
+            // What comes before the layers goes with the first, what comes after with the last, as in mergekit's slices.
+            None if tensor.contains("embed_tokens") => 0,
+            None => self.groups - 1,
+        };
+        members.merge_by_tensor(|tensor| &methods[group_of(tensor)], seed)
+    }
+}
+
+/// Number of the decoder layer that a tensor belongs to.
+fn layer(tensor: &str) -> Option<usize> {
+    tensor.split_once(".layers.")?.1.split('.').next()?.parse().ok()
+}

@@ -6,7 +6,8 @@ mod cell_files;
 #[path = "../bunch-zoo/build/source_hash.rs"]
 mod source_hash;
 
-/// What a cell depends on as a whole, beside the merge methods, of which it names the code of those that it uses; of this crate only the files of [`cell_files::FILES`].
+/// What a cell depends on as a whole, beside the merge methods, of which its address names the code of those that it uses. Of
+/// this crate these are only the files of [`cell_files::FILES`].
 const CRATES: [&str; 7] = [
     "bunch-evolution",
     "bunch-inspection",

@@ -60,6 +60,7 @@ mod output_type;
 mod plan;
 mod prompt;
 mod python;
+mod questions;
 mod request;
 mod run;
 mod summary;
@@ -77,6 +78,7 @@ pub use multiple_choice::{MultipleChoiceDoc, evaluate_multiple_choice};
 pub use options::Options;
 pub use output_type::OutputType;
 pub use plan::check_data;
+pub use questions::questions;
 pub use task::{
     AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, ProcessDocs, Protocol, SamplerName,
     Selection, Task,

@@ -18,7 +18,7 @@ use crate::{BenchmarkError, DatasetDefinition, Doc, Options, Selection, Task};
 /// The splits of one task.
 #[derive(Debug, Clone)]
 pub(crate) struct TaskData {
-    docs: Vec<Doc>,
+    pub docs: Vec<Doc>,
     shots: Vec<Doc>,
     files: Vec<DataFile>,
 }

@@ -58,6 +58,7 @@ pub use inspection::{InspectedShard, Inspection, count_non_finite, inspect_direc
 pub use model_directory::ModelDirectory;
 pub use reader::{RawReader, TensorReader};
 pub use shard_layout::TensorLayout;
+pub use staging::{Contention, Staging};
 pub use state_dict::{StateDict, Tensor, sha256_of_state_dict};
 pub use stored_dtype::{OtherDtype, StoredDtype};
 pub use stored_tensor::TensorInfo;

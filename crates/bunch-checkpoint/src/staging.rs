@@ -14,7 +14,7 @@ const LOCK: &str = "lock";
 
 /// What to do while somebody else builds the same directory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Contention {
+pub enum Contention {
     /// Report it.
     Refuse,
     /// Wait until the other has finished.
@@ -26,7 +26,7 @@ pub(crate) enum Contention {
 ///
 /// Dropping removes the folder.
 #[derive(Debug)]
-pub(crate) struct Staging {
+pub struct Staging {
     /// The directory to be.
     dir: PathBuf,
     folder: PathBuf,
@@ -38,7 +38,10 @@ pub(crate) struct Staging {
 
 impl Staging {
     /// Makes the folder for `dir`, whose parent must exist, and an empty [`Staging::new_dir`] in it.
-    pub(crate) fn create(dir: &Path, contention: Contention) -> Result<Self, CheckpointError> {
+    ///
+    /// # Errors
+    /// A folder that cannot be made, or that somebody else is building in, as far as that is refused.
+    pub fn create(dir: &Path, contention: Contention) -> Result<Self, CheckpointError> {
         let Some(name) = dir.file_name() else {
             return Err(CheckpointError::FileName { name: dir.display().to_string() });
         };
@@ -54,7 +57,7 @@ impl Staging {
     }
 
     /// The directory to be filled.
-    pub(crate) fn new_dir(&self) -> PathBuf {
+    pub fn new_dir(&self) -> PathBuf {
         self.folder.join(NEW)
     }
 
@@ -72,7 +75,10 @@ impl Staging {
     }
 
     /// Moves the new directory to its place; an old one there is removed if `replace`, and else an error.
-    pub(crate) fn install(mut self, replace: bool) -> Result<(), CheckpointError> {
+    ///
+    /// # Errors
+    /// A directory that is there already, or that cannot be moved.
+    pub fn install(mut self, replace: bool) -> Result<(), CheckpointError> {
         let (new, old) = (self.new_dir(), self.folder.join(OLD));
         sync_folder(&new)?;
         let is_replaced = exists(&self.dir);

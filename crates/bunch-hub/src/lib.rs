@@ -2,18 +2,20 @@
 //!
 //! [`fetch`] puts a repository's model into a folder: configuration, tokenizer, chat template and safetensors weights. Every
 //! file is checked against the digest that the hub lists for it, an interrupted download resumes where it stopped, and a
-//! file is in the folder completely or not at all.
+//! file is in the folder completely or not at all. [`downloaded`] finds what the hub's own client has downloaded.
 
 #![forbid(unsafe_code)]
 
 mod digest;
 mod download;
+mod downloaded;
 mod error;
 mod fetch;
 mod hub;
 mod listing;
 mod selection;
 
+pub use downloaded::downloaded;
 pub use error::HubError;
 pub use fetch::{Fetched, FetchedFile, fetch};
 pub use hub::Hub;

@@ -3,6 +3,7 @@
 use crate::block::{BLOCK, Block};
 use crate::error::{MergeError, Source};
 use crate::info::Info;
+use crate::matrix::band;
 use crate::tensor::{Cut, TensorAcrossModels};
 use std::fmt;
 use std::ops::Range;
@@ -36,6 +37,11 @@ impl<'a> Kernel<'a> {
         Self { cut: Cut::Rows, run: Box::new(run) }
     }
 
+    /// A kernel for methods that multiply matrices: the block is a band of rows of so many columns each.
+    pub fn bands(columns: usize, run: impl Fn(&Block<'_>, &mut [f32]) + Send + Sync + 'a) -> Self {
+        Self { cut: Cut::Bands(band(columns)), run: Box::new(move |block, _, out| run(block, out)) }
+    }
+
     /// A kernel that copies an expert.
     pub fn copy_of(expert: usize) -> Self {
         Self::new(move |block, out| out.copy_from_slice(block.expert(expert)))
@@ -63,7 +69,7 @@ impl<'a> Kernel<'a> {
     fn unit(&self, tensor: &TensorAcrossModels<'_>) -> usize {
         match self.cut {
             Cut::Anywhere => 1,
-            Cut::Rows => tensor.row_len().max(1),
+            Cut::Rows | Cut::Bands(_) => tensor.row_len().max(1),
         }
     }
 }

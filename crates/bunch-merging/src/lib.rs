@@ -29,11 +29,11 @@ mod gram;
 mod info;
 mod kernel;
 mod masks;
+mod matrix;
 mod merge_method;
 mod method;
 mod methods;
 mod model_trim;
-mod nearest_name;
 mod parameter_specs;
 mod parameters;
 mod selection;
@@ -52,10 +52,10 @@ pub use docs::{docs_page, methods_table};
 pub use error::{MergeError, Source};
 pub use info::{BaseRole, ExpertCount, Identity, Info, Law, Laws, Paper, ROLE_NAMES, Role, SameModels};
 pub use kernel::{Kernel, Prepared};
+pub use matrix::{Columns, Matrix};
 pub use merge_method::MergeMethod;
 pub use method::{CATALOGUE, Method, method_code, method_schema};
 pub use methods::*;
-pub use nearest_name::nearest_name;
 pub use parameter_specs::{ParameterKind, ParameterSpec, method_from_parameters, parameter_specs};
 pub use parameters::{
     Densities, Density, Fraction, OutlierFraction, PerExpert, PerExpertNumber, Rescale, Spread, TrimScope,

@@ -31,6 +31,11 @@ pub trait MergeMethod {
         Ok(None)
     }
 
+    /// Bytes that are held while a tensor of this shape is merged, beside blocks and bands: a limit of memory counts them.
+    fn memory(_shape: &[usize]) -> usize {
+        0
+    }
+
     /// Looks at a tensor, in as many passes as it takes, and returns what merges one block of it.
     ///
     /// [`Method::prepare`](crate::Method::prepare) is the way to call it: it has checked that `validate` agrees, that

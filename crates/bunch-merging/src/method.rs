@@ -71,6 +71,11 @@ macro_rules! define_method {
                 match self { $(Self::$name(method) => method.validate(experts),)+ }
             }
 
+            /// Bytes that are held while a tensor of this shape is merged, beside blocks and bands.
+            pub fn memory(&self, shape: &[usize]) -> usize {
+                match self { $(Self::$name(_) => $name::memory(shape),)+ }
+            }
+
             /// Whether the method looks at the whole model before the first tensor is merged. All tensors must then be
             /// merged by the same method with the same parameters.
             pub fn needs_survey(&self) -> bool {

@@ -18,6 +18,7 @@ mod nuslerp;
 mod passthrough;
 mod ram;
 mod ramplus_tl;
+mod safe_lora;
 mod sce;
 mod slerp;
 mod task_arithmetic;
@@ -48,6 +49,7 @@ macro_rules! each_method {
             ram::Ram as ram,
             ramplus_tl::RamplusTl as ramplus_tl,
             arcee_fusion::ArceeFusion as arcee_fusion,
+            safe_lora::SafeLora as safe_lora,
         }
     };
 }

@@ -45,6 +45,8 @@ pub(crate) enum Cut {
     Anywhere,
     /// One row: as many entries as the last dimension says.
     Rows,
+    /// Bands of so many rows; the last one may have fewer.
+    Bands(usize),
 }
 
 impl<'a> TensorAcrossModels<'a> {
@@ -127,6 +129,7 @@ impl<'a> TensorAcrossModels<'a> {
         let (step, segment) = match cut {
             Cut::Anywhere => (BLOCK, SEGMENT),
             Cut::Rows => (self.row_len(), (SEGMENT / self.row_len().max(1)).max(1) * self.row_len()),
+            Cut::Bands(rows) => (rows * self.row_len(), rows * self.row_len()),
         };
         // Taken, so that a visit within a visit has its own, and given back for the next.
         let mut buffers = BUFFERS.take();

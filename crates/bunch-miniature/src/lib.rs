@@ -2,6 +2,8 @@
 //! answered in it, and the rows of text that models learn.
 
 mod format;
+mod pool_files;
 pub mod world;
 
 pub use format::Format;
+pub use pool_files::pool_files;

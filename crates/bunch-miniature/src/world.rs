@@ -48,7 +48,7 @@ pub use preference::Preference;
 pub use request::Request;
 pub use row::{MAX_ROW_TOKENS, Row, chat_prompt, chat_row, guard_prompt};
 pub use split::Split;
-pub use tokenizer::{guard_tokenizer_files, tokenizer_files};
+pub use tokenizer::{EXCHANGE_TEMPLATE, guard_tokenizer_files, tokenizer_files};
 pub use vocabulary::{BOS, BOT, EOS, GUARD, PAD, SAFE, SPECIALS, UNSAFE, USR, Vocabulary, Word, vocabulary};
 
 use fact::Facts;

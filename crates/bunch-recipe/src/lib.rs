@@ -39,13 +39,15 @@ mod scalar;
 mod setting;
 mod tokenizer;
 mod toml;
+mod typed_toml;
 mod yaml;
 
 pub use form::{Form, Layout, ModelEntry, Module, OutputSlice, SliceSource};
 pub use model_reference::ModelReference;
 pub use parts::Parts;
-pub use problem::{Fault, Location, Problem, RecipeProblems};
+pub use problem::{Fault, Location, Problem, RecipeProblems, nearest};
 pub use recipe::{FloatDtype, Recipe};
 pub use resolve::{Place, ResolvedSlice, SliceModel};
 pub use setting::{Case, Scalar, Setting, Settings};
 pub use tokenizer::{TokenName, TokenRule, TokenSource, TokenizerSection, TokenizerSource};
+pub use typed_toml::read_toml;

@@ -85,19 +85,20 @@ impl Reader<'_> {
 }
 
 /// Where the lines of a text begin.
-struct Lines<'a> {
+pub(crate) struct Lines<'a> {
     text: &'a str,
     file: &'a Arc<str>,
     starts: Vec<usize>,
 }
 
 impl<'a> Lines<'a> {
-    fn new(text: &'a str, file: &'a Arc<str>) -> Self {
+    pub(crate) fn new(text: &'a str, file: &'a Arc<str>) -> Self {
         let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(index, _)| index + 1)).collect();
         Self { text, file, starts }
     }
 
-    fn location(&self, byte: usize) -> Location {
+    /// The place of a byte of the text.
+    pub(crate) fn location(&self, byte: usize) -> Location {
         let line = self.starts.partition_point(|start| *start <= byte).max(1);
         let start = self.starts.get(line - 1).copied().unwrap_or(0);
         let column = self.text.get(start..byte).map_or(0, |text| text.chars().count()) + 1;

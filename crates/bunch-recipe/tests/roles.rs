@@ -55,7 +55,7 @@ fn bare_lists_wrong_roles_and_missing_ones_are_refused() {
     );
     assert_eq!(
         problems("- {model: t, role: tuned}\n"),
-        ["r.yml:4:1: models: expected a model with `role: aligned`, the aligned model, for mergealign, got nothing"]
+        ["r.yml:4:3: models: expected a model with `role: aligned`, the aligned model, for mergealign, got nothing"]
     );
     let again = problems("- {model: t, role: tuned}\n- {model: a, role: aligned}\n- {model: u, role: tuned}\n");
     assert_eq!(again, ["r.yml:6:3: models[2].role: expected each role once, got `tuned` again after r.yml:4:3"]);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{Checkpoint, PeftAdapter, TensorName};
+use bunch_hub::downloaded;
 use bunch_lm::GgufTokenizer;
 use bunch_recipe::{ModelReference, Recipe};
 use serde_json::Value;
 
 use crate::configuration::{find, layer_count_key};
 use crate::error::StreamingError;
-use crate::hub_cache;
 
 /// A model that takes part in a merge, opened for reading: its folder, and its adapter if the recipe names one.
 #[derive(Debug)]
@@ -31,11 +31,22 @@ impl InputModel {
     /// A model that is not there or broken. Models are folders, GGUF files, or repositories that the Hugging Face hub's
     /// client has downloaded; nothing is downloaded here.
     pub fn open_all(recipe: &Recipe) -> Result<Vec<Self>, StreamingError> {
-        recipe.models().into_iter().map(Self::open).collect()
+        Self::open_named(recipe, &BTreeMap::new())
     }
 
-    fn open(reference: &ModelReference) -> Result<Self, StreamingError> {
-        let path = locate(&reference.path, reference.revision.as_deref())?;
+    /// As [`Self::open_all`], with the places of the models that the recipe calls by one of the names in `places`.
+    ///
+    /// # Errors
+    /// As [`Self::open_all`].
+    pub fn open_named(recipe: &Recipe, places: &BTreeMap<String, PathBuf>) -> Result<Vec<Self>, StreamingError> {
+        recipe.models().into_iter().map(|reference| Self::open(reference, places)).collect()
+    }
+
+    fn open(reference: &ModelReference, places: &BTreeMap<String, PathBuf>) -> Result<Self, StreamingError> {
+        let path = match places.get(&reference.path) {
+            Some(place) => place.clone(),
+            None => locate(&reference.path, reference.revision.as_deref())?,
+        };
         let checkpoint = Checkpoint::open(&path)?;
         let adapter = match &reference.lora {
             None => None,
@@ -119,7 +130,7 @@ fn locate(path: &str, revision: Option<&str>) -> Result<PathBuf, StreamingError>
             }),
         };
     }
-    hub_cache::find(path, revision).ok_or_else(|| {
+    downloaded(path, revision).ok_or_else(|| {
         let at = revision.map(|revision| format!(" --revision {revision}")).unwrap_or_default();
         let is_repository = path.split('/').count() == 2 && !path.starts_with(['.', '/', '~']);
         let hint = if is_repository {

@@ -8,7 +8,6 @@
 mod card;
 mod configuration;
 mod error;
-mod hub_cache;
 mod input_model;
 mod names_by_place;
 mod options;

@@ -64,7 +64,9 @@ impl MergePlan<'_> {
     pub fn threads(&self) -> Result<usize, StreamingError> {
         let wanted = self.options.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from));
         let models = self.tensors.iter().map(|tensor| tensor.inputs.len()).max().unwrap_or(1);
-        let of_thread = MEMORY_OF_THREAD + models as u64 * MEMORY_OF_MODEL;
+        let methods = self.tensors.iter().filter_map(|tensor| Some(tensor.method.as_ref()?.memory(&tensor.shape)));
+        let of_method = methods.max().unwrap_or(0) as u64;
+        let of_thread = MEMORY_OF_THREAD + models as u64 * MEMORY_OF_MODEL + of_method;
         let limit = self.options.max_memory;
         let fitting = limit.saturating_sub(MEMORY_OF_PROGRAM) / of_thread;
         if fitting == 0 {
@@ -158,10 +160,15 @@ impl MergePlan<'_> {
         &self,
         tensor: &PlannedTensor,
         survey: Option<&Survey>,
+        stop: &AtomicBool,
         visit: impl FnOnce(&TensorAcrossModels<'_>) -> Result<R, StreamingError>,
     ) -> Result<R, StreamingError> {
+        let open = |input| {
+            let (model, opened) = self.open(tensor, input)?;
+            Ok((model, ModelTensor { stop: Some(stop), ..opened }))
+        };
         let opened: Vec<(usize, ModelTensor<'_>)> =
-            tensor.inputs.iter().map(|input| self.open(tensor, input)).collect::<Result<_, _>>()?;
+            tensor.inputs.iter().map(open).collect::<Result<_, StreamingError>>()?;
         let width = tensor.shape.iter().skip(1).product();
         let rows = tensor.inputs.iter().map(|input| input.rows.as_deref()).enumerate();
         let reordered = rows.map(|(own, rows)| {
@@ -196,11 +203,15 @@ impl MergePlan<'_> {
         let len = if input.rows.is_some() { reader.len() } else { tensor.len() };
         let rounding = self.rounding.filter(|rounding| delta.is_some() || *rounding != reader.dtype());
         let ahead = Mutex::default();
-        Ok((input.model, ModelTensor { reader, delta, rounding, len, ahead }))
+        Ok((input.model, ModelTensor { reader, delta, rounding, len, ahead, stop: None }))
     }
 
     /// Says which model's values are not finite, and how many.
-    fn explain(&self, tensor: &PlannedTensor, error: MergeError) -> StreamingError {
+    fn explain(&self, tensor: &PlannedTensor, error: MergeError, stop: &AtomicBool) -> StreamingError {
+        // A method that takes several passes over a large tensor is stopped by its reader.
+        if matches!(error, MergeError::Read { .. }) && stop.load(Ordering::Relaxed) {
+            return StreamingError::Interrupted;
+        }
         let MergeError::NonFinite { from, .. } = &error else { return error.into() };
         let position = match from {
             Source::Base => 0,
@@ -246,7 +257,8 @@ impl TensorSource for WholeModel<'_> {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StreamingError::Interrupted);
             }
-            plan.with_tensor(tensor, None, |across| visit(across).map_err(|error| plan.explain(tensor, error)))?;
+            let explain = |error| plan.explain(tensor, error, self.stop);
+            plan.with_tensor(tensor, None, self.stop, |across| visit(across).map_err(explain))?;
             self.progress.advance(bytes(tensor));
         }
         Ok(())
@@ -287,8 +299,8 @@ impl Work<'_> {
         method: &Method,
         out: &mut Vec<f32>,
     ) -> Result<(), StreamingError> {
-        self.plan.with_tensor(tensor, self.survey.as_ref(), |across| {
-            let explain = |error| self.plan.explain(tensor, error);
+        self.plan.with_tensor(tensor, self.survey.as_ref(), self.stop, |across| {
+            let explain = |error| self.plan.explain(tensor, error, self.stop);
             let prepared = method.prepare(across, self.plan.options.seed).map_err(explain)?;
             let chunk = CHUNK.next_multiple_of(prepared.unit());
             for start in (0..tensor.len()).step_by(chunk) {

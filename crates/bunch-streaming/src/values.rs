@@ -3,6 +3,7 @@
 use bunch_checkpoint::{CheckpointError, Dtype, LowRankDelta, TensorReader};
 use bunch_merging::ReadValues;
 use bunch_vocabulary::RowSource;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 /// A tensor of one model: as stored, with its adapter added, rounded to the dtype that the recipe computes in.
@@ -15,6 +16,8 @@ pub(crate) struct ModelTensor<'a> {
     /// The number of values that take part: fewer than are stored where a vocabulary is cut.
     pub(crate) len: usize,
     pub(crate) ahead: Mutex<ReadAhead>,
+    /// Reading fails once somebody has asked to stop.
+    pub(crate) stop: Option<&'a AtomicBool>,
 }
 
 /// Bytes that were read before they are asked for: calls of the operating system cost more than small pieces.
@@ -57,6 +60,9 @@ impl ModelTensor<'_> {
 
 impl ReadValues for ModelTensor<'_> {
     fn read(&self, start: usize, out: &mut [f32]) -> Result<(), String> {
+        if self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
+            return Err("somebody asked to stop".into());
+        }
         self.read_stored(start, out).map_err(|error| error.to_string())?;
         if let Some(delta) = &self.delta {
             delta.add_to(start, out);

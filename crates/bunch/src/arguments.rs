@@ -2,6 +2,7 @@
 
 mod evaluation;
 mod model;
+mod pool;
 mod report;
 mod training;
 mod verification;
@@ -15,6 +16,7 @@ pub use model::{
     FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
     SafetyArguments, TextOptions,
 };
+pub use pool::{PoolCheckArguments, PoolCommand, PoolMiniatureArguments};
 pub use report::ReportArguments;
 pub use training::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainCommand, TrainingArguments};
 pub use verification::VerifyArguments;
@@ -54,6 +56,9 @@ pub enum Command {
     /// Fine-tune a model or an adapter
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Check a pool of models, or make the miniature's
+    #[command(subcommand)]
+    Pool(PoolCommand),
     /// Fetch a model from the Hugging Face hub
     Fetch(FetchArguments),
     /// Run an experiment and print its table next to the paper's
@@ -132,6 +137,9 @@ pub struct MergeArguments {
     /// Recipe (mergekit's YAML, or TOML) and output folder; only the output folder with --method
     #[arg(required = true, num_args = 1..=2, value_name = "CONFIG OUT")]
     pub paths: Vec<PathBuf>,
+    /// Pool whose members and helpers the recipe and the options may call by name; its base is the default for --base
+    #[arg(long)]
+    pub pool: Option<PathBuf>,
     /// Merge method, instead of a recipe; `bunch methods` lists them
     #[arg(long)]
     pub method: Option<String>,

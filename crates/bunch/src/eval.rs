@@ -7,10 +7,12 @@ use anyhow::{Context, Result, bail};
 use bunch_benchmark::{Catalog, Options, Selection, Task, check_data, evaluate};
 use bunch_checkpoint::atomic_write;
 use bunch_journal::manifest_path;
+use bunch_pool::Pool;
 use serde_json::json;
 
 use crate::arguments::EvalArguments;
 use crate::loaded_model::LoadedModel;
+use crate::pool;
 use crate::progress::Bar;
 
 /// Evaluates, or lists what can be evaluated.
@@ -22,9 +24,14 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
         return Ok(());
     }
     let Some(model) = &arguments.model else { bail!("expected --model") };
+    let pool = pool::open(arguments.pool.as_deref())?;
+    let model = pool::model_path(pool.as_ref(), model)?;
     let selection = match &arguments.perplexity {
         Some(path) => Selection { tasks: vec![Task::perplexity(path)?], groups: Vec::new() },
-        None => catalog.select(&arguments.tasks.iter().map(String::as_str).collect::<Vec<_>>())?,
+        None => {
+            let tasks = tasks(arguments, pool.as_ref())?;
+            catalog.select(&tasks.iter().map(String::as_str).collect::<Vec<_>>())?
+        }
     };
     if let Some(out) = arguments.out.as_ref().filter(|out| out.exists() && !arguments.overwrite) {
         bail!("{}: already exists (replace it with --overwrite)", out.display());
@@ -45,7 +52,7 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
     };
     // Missing data are found before the model is loaded.
     check_data(&selection, &options)?;
-    let loaded = LoadedModel::load(model, &arguments.run)?;
+    let loaded = LoadedModel::load(&model, &arguments.run)?;
     options.model = loaded.identity();
     let bar = Bar::new("tokens", arguments.run.quiet);
     let evaluation = evaluate(&selection, &loaded.model, &loaded.tokenizer, &options, &bar)?;
@@ -72,6 +79,21 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
     }
     println!("{}", out.display());
     Ok(())
+}
+
+/// The tasks that are asked for: a pool's, by name, or any others; without names, all of the pool.
+fn tasks(arguments: &EvalArguments, pool: Option<&Pool>) -> Result<Vec<String>> {
+    let Some(pool) = pool else { return Ok(arguments.tasks.clone()) };
+    let split = arguments.split.into();
+    let names: Vec<&String> = match arguments.tasks.as_slice() {
+        [] => pool.file().tasks.keys().collect(),
+        names => names.iter().collect(),
+    };
+    let task = |name: &String| {
+        let is_of_pool = pool.file().tasks.contains_key(name);
+        Ok(if is_of_pool { pool.task(name, split)? } else { name.clone() })
+    };
+    names.into_iter().map(task).collect()
 }
 
 /// Where answers are kept until the results in `out` are complete.

@@ -14,6 +14,7 @@ mod loglikelihood;
 mod memory;
 mod merge;
 mod methods;
+mod pool;
 mod progress;
 mod report;
 mod reproduce;
@@ -43,6 +44,7 @@ fn main() -> std::process::ExitCode {
         Command::Train(TrainCommand::Sft(arguments)) => train::sft(&arguments),
         Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
         Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
+        Command::Pool(command) => pool::pool(&command),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
     };
     match result {

@@ -1,20 +1,25 @@
 //! `bunch merge`: merges checkpoints.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
+use bunch_merging::{BaseRole, CATALOGUE};
+use bunch_pool::Pool;
 use bunch_recipe::{Parts, Recipe};
 use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan};
 
 use crate::arguments::{DigestPolicy, MergeArguments};
 use crate::digest_cache;
 use crate::interruption::stop_flag;
+use crate::pool;
 use crate::progress::Bar;
 
 /// Merges what the arguments say, or shows what would be done.
 pub fn merge(arguments: MergeArguments) -> Result<()> {
-    let (recipe, out) = read_recipe(&arguments)?;
+    let pool = pool::open(arguments.pool.as_deref())?;
+    let (recipe, out) = read_recipe(&arguments, pool.as_ref())?;
     let options = MergeOptions {
         max_shard_size: arguments.out_shard_size,
         threads: arguments.threads.map(|threads| threads as usize),
@@ -31,7 +36,7 @@ pub fn merge(arguments: MergeArguments) -> Result<()> {
         },
         digest_cache: digest_cache::path(),
     };
-    let models = InputModel::open_all(&recipe)?;
+    let models = InputModel::open_named(&recipe, &places(&recipe, pool.as_ref())?)?;
     let plan = MergePlan::new(&recipe, &models, &options)?;
     for note in plan.notes() {
         eprintln!("note: {note}");
@@ -60,8 +65,15 @@ pub fn merge(arguments: MergeArguments) -> Result<()> {
     Ok(())
 }
 
+/// Where the models are that the recipe calls by their names in the pool.
+fn places(recipe: &Recipe, pool: Option<&Pool>) -> Result<BTreeMap<String, PathBuf>> {
+    let Some(pool) = pool else { return Ok(BTreeMap::new()) };
+    let of_pool = recipe.models().into_iter().filter(|model| pool.has_model(&model.path));
+    of_pool.map(|model| Ok((model.path.clone(), pool.model(&model.path)?))).collect()
+}
+
 /// The recipe, and the folder of the merged model.
-fn read_recipe(arguments: &MergeArguments) -> Result<(Recipe, PathBuf)> {
+fn read_recipe(arguments: &MergeArguments, pool: Option<&Pool>) -> Result<(Recipe, PathBuf)> {
     match (&arguments.method, arguments.paths.as_slice()) {
         (None, [config, out]) => {
             let text = std::fs::read_to_string(config).with_context(|| config.display().to_string())?;
@@ -70,9 +82,11 @@ fn read_recipe(arguments: &MergeArguments) -> Result<(Recipe, PathBuf)> {
         (Some(method), [out]) => {
             let experts: Vec<(String, Option<f64>)> =
                 arguments.expert.iter().map(|expert| split_weight(expert)).collect();
+            let needs_base = CATALOGUE.iter().any(|info| info.name == method && info.base == BaseRole::Required);
+            let base = pool.filter(|_| needs_base).map(|pool| pool.file().base.as_str());
             let recipe = Recipe::from_parts(&Parts {
                 method,
-                base: arguments.base.as_deref(),
+                base: arguments.base.as_deref().or(base),
                 experts: &experts,
                 settings: &arguments.set,
                 dtype: arguments.dtype.as_deref(),

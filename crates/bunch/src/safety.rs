@@ -1,11 +1,12 @@
 //! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and prints the alignment score.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use bunch_checkpoint::{atomic_write, sha256_file};
 use bunch_journal::{Journal, LineRun, answer_lines, windows};
+use bunch_pool::Pool;
 use bunch_safety::{
     Exchange, Judge, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response, SafetyPrompt,
     SafetyReport, read_prompts, respond,
@@ -15,31 +16,37 @@ use serde_json::{Map, Value, json};
 use crate::arguments::SafetyArguments;
 use crate::judge::{self, describe};
 use crate::loaded_model::LoadedModel;
+use crate::pool;
 use crate::progress::Bar;
 
 /// Prompts that go to a model together, and so the most that are lost when a run is stopped.
 const WINDOW: usize = 16;
 
+/// The helper of a pool that judges unless another is named.
+const GUARD: &str = "guard";
+
+/// Upper limit on the tokens of a response where neither the options nor a pool say one.
+const MAX_NEW_TOKENS: u32 = 512;
+
 /// Responds, judges and reports.
 pub fn safety(arguments: &SafetyArguments) -> Result<()> {
     // What can be wrong is found before hours of work.
     let lists = arguments.refusals.iter().map(|name| RefusalList::find(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut guards = Vec::new();
-    for (guard, judge) in [(&arguments.guard, &arguments.judge), (&arguments.second_guard, &arguments.second_judge)] {
-        if let Some(guard) = guard {
-            guards.push((guard, Judge::find(judge)?));
-        }
-    }
+    let pool = pool::open(arguments.pool.as_deref())?;
+    let model = pool::model_path(pool.as_ref(), &arguments.model)?;
+    let guards = guards(arguments, pool.as_ref())?;
     if let [(_, first), (_, second)] = &guards[..]
         && first.name == second.name
     {
         bail!("--second-judge: expected another judge than --judge, got {} twice", first.name);
     }
-    let PromptFile { path, mut prompts } = read(arguments)?;
+    let PromptFile { path, mut prompts } = read(arguments, pool.as_ref())?;
+    let max_new_tokens = arguments.max_new_tokens.or(pool.map(|pool| pool.file().generation.max_new_tokens));
     prompts.truncate(arguments.lines.limit.unwrap_or(usize::MAX));
     fs::create_dir_all(&arguments.out).with_context(|| arguments.out.display().to_string())?;
 
-    let (responses, model) = responses(arguments, &prompts)?;
+    let max_new_tokens = max_new_tokens.unwrap_or(MAX_NEW_TOKENS);
+    let (responses, model) = responses(arguments, &model, max_new_tokens, &prompts)?;
     let fields: Vec<Map<String, Value>> = (prompts.iter().zip(&responses))
         .map(|(prompt, response)| Map::from_iter([field("prompt", &prompt.prompt), field("response", &response.text)]))
         .collect();
@@ -74,26 +81,62 @@ fn field(name: &str, text: &str) -> (String, Value) {
     (name.to_owned(), Value::String(text.to_owned()))
 }
 
-/// The prompts: of a set by its name, or in a file.
-fn read(arguments: &SafetyArguments) -> Result<PromptFile> {
-    let path = Path::new(&arguments.prompts);
+/// Where the guards are, and how they judge.
+fn guards(arguments: &SafetyArguments, pool: Option<&Pool>) -> Result<Vec<(PathBuf, Judge)>> {
+    let of_pool = pool.filter(|pool| pool.file().helpers.contains_key(GUARD)).map(|_| Path::new(GUARD));
+    let first = arguments.guard.as_deref().or(of_pool);
+    if let (None, Some(_), _) | (None, _, Some(_)) = (first, &arguments.judge, &arguments.second_guard) {
+        bail!("--judge and --second-guard: expected --guard too");
+    }
+    let mut guards = Vec::new();
+    for (guard, judge, usual) in [
+        (first, &arguments.judge, "llama_guard_2"),
+        (arguments.second_guard.as_deref(), &arguments.second_judge, "md_judge_v0_1"),
+    ] {
+        let Some(guard) = guard else { continue };
+        let helper = guard.to_str().zip(pool).filter(|(name, pool)| pool.file().helpers.contains_key(*name));
+        let judge = match (judge, helper) {
+            (Some(judge), _) => Judge::find(judge)?,
+            (None, Some((name, pool))) => pool.judge(name)?,
+            (None, None) => Judge::find(usual)?,
+        };
+        guards.push((pool::model_path(pool, guard)?, judge));
+    }
+    Ok(guards)
+}
+
+/// The prompts: the pool's or a published set by its name, or in a file.
+fn read(arguments: &SafetyArguments, pool: Option<&Pool>) -> Result<PromptFile> {
+    let usual = if pool.is_some() { "harmful" } else { "beavertails" };
+    let name = arguments.prompts.as_deref().unwrap_or(usual);
+    let (path, data) = (Path::new(name), arguments.data.as_deref());
     if path.extension().is_some() {
         return Ok(PromptFile { path: path.to_owned(), prompts: read_prompts(path)? });
     }
-    Ok(PromptSet::builtin(&arguments.prompts)?.read(arguments.data.as_deref())?)
+    match pool {
+        Some(pool) if pool.file().prompts.contains_key(name) || !PromptSet::names().any(|known| known == name) => {
+            Ok(pool.prompts(name, arguments.split.into(), data)?)
+        }
+        _ => Ok(PromptSet::builtin(name)?.read(data)?),
+    }
 }
 
 /// What the model says to each prompt, in `responses.jsonl`, and what identifies the run.
-fn responses(arguments: &SafetyArguments, prompts: &[SafetyPrompt]) -> Result<(Vec<Response>, Map<String, Value>)> {
-    let loaded = LoadedModel::load(&arguments.model, &arguments.run)?;
+fn responses(
+    arguments: &SafetyArguments,
+    model: &Path,
+    max_new_tokens: u32,
+    prompts: &[SafetyPrompt],
+) -> Result<(Vec<Response>, Map<String, Value>)> {
+    let loaded = LoadedModel::load(model, &arguments.run)?;
     let options = RespondOptions {
         window: WINDOW,
-        max_new_tokens: arguments.max_new_tokens as usize,
+        max_new_tokens: max_new_tokens as usize,
         plain_without_template: arguments.plain_without_template,
     };
     let mut identity = loaded.identity();
     identity.insert("command".into(), "respond".into());
-    identity.insert("max_new_tokens".into(), arguments.max_new_tokens.into());
+    identity.insert("max_new_tokens".into(), max_new_tokens.into());
     identity.insert("plain_without_template".into(), arguments.plain_without_template.into());
     let out = arguments.out.join("responses.jsonl");
     let journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;

@@ -72,8 +72,9 @@ impl FromStr for Variant {
         if !device.is_empty() {
             variant.device = device;
         }
-        // What does not print as it was is no such name: seeds without a number, for one.
-        if variant.scale.is_empty() || variant.to_string() != text {
+        let lacks_seeds = variant.seeds.as_ref().is_some_and(Vec::is_empty);
+        // What does not print as it was is no such name: a limit without a number, for one.
+        if variant.scale.is_empty() || lacks_seeds || variant.to_string() != text {
             return Err(VariantError { got: text.into() });
         }
         Ok(variant)

@@ -56,7 +56,7 @@ fn check_layout(cache: &Path) -> Result<Option<String>, ExperimentError> {
         return Ok(None);
     }
     bunch_checkpoint::atomic_write(&path, format!("{LAYOUT}\n").as_bytes())?;
-    let is_old = ["cells", "data", "models"].iter().any(|folder| cache.join(folder).exists());
+    let is_old = ["cells", "data", "tuned"].iter().any(|folder| cache.join(folder).exists());
     let note = || {
         format!(
             "note: {} was filled by an earlier version, whose entries are not used any more: what is needed is made again \

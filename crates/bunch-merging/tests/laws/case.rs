@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) config: Map<String, Value>,
+    pub(crate) shape: Vec<usize>,
     pub(crate) base: Vec<f32>,
     pub(crate) experts: Vec<Vec<f32>>,
     pub(crate) seed: u64,
@@ -28,23 +29,13 @@ impl Case {
 
     pub(crate) fn merge_with(&self, cache: Option<&TensorCache>) -> Result<Vec<f32>, MergeError> {
         let experts: Vec<Values<'_>> = self.experts.iter().map(Values::from).collect();
-        let (shape, base) = (self.shape(), Some(Values::from(&self.base)));
-        let tensor = TensorAcrossModels { cache, ..TensorAcrossModels::new("a.weight", &shape, base, &experts) };
+        let base = Some(Values::from(&self.base));
+        let tensor = TensorAcrossModels { cache, ..TensorAcrossModels::new("a.weight", &self.shape, base, &experts) };
         let method = self.method();
         let survey = method.survey(experts.len(), &mut Single(tensor))?;
         let mut merged = vec![f32::NAN; self.base.len()];
         method.merge(&TensorAcrossModels { survey: survey.as_ref(), ..tensor }, self.seed, &mut merged)?;
         Ok(merged)
-    }
-
-    /// A vector, or a matrix of as many rows as the seed says and the number of values allows: tall, square and wide ones.
-    fn shape(&self) -> Vec<usize> {
-        let len = self.base.len();
-        let divisors: Vec<usize> = (1..=len).filter(|rows| len.is_multiple_of(*rows)).collect();
-        match self.seed as usize % (divisors.len() + 1) {
-            0 => vec![len],
-            index => vec![divisors[index - 1], len / divisors[index - 1]],
-        }
     }
 
     /// The model that has a role.
@@ -59,8 +50,8 @@ impl Case {
     pub(crate) fn merge_streamed(&self, chunk: usize) -> Result<Vec<f32>, MergeError> {
         let read: Vec<Read<'_>> = self.experts.iter().map(|values| Read(values)).collect();
         let experts: Vec<Values<'_>> = read.iter().map(|values| Values::Stream(values)).collect();
-        let (shape, base) = (self.shape(), Read(&self.base));
-        let tensor = TensorAcrossModels::new("a.weight", &shape, Some(Values::Stream(&base)), &experts);
+        let base = Read(&self.base);
+        let tensor = TensorAcrossModels::new("a.weight", &self.shape, Some(Values::Stream(&base)), &experts);
         let method = self.method();
         let survey = method.survey(experts.len(), &mut Single(tensor))?;
         let tensor = TensorAcrossModels { survey: survey.as_ref(), ..tensor };
@@ -152,6 +143,15 @@ fn config(schema: &Value, experts: usize, dial: &mut impl FnMut() -> f64) -> Val
     }
 }
 
+/// A vector, or a matrix of one of the numbers of rows that the number of values allows: tall, square and wide ones.
+fn shape(len: usize, choice: u64) -> Vec<usize> {
+    let divisors: Vec<usize> = (1..=len).filter(|rows| len.is_multiple_of(*rows)).collect();
+    match choice as usize % (divisors.len() + 1) {
+        0 => vec![len],
+        index => vec![divisors[index - 1], len / divisors[index - 1]],
+    }
+}
+
 /// A tenth of the cases is repeated this often, to be longer than the blocks in which tensors are merged.
 const REPEAT: usize = 60;
 
@@ -180,7 +180,7 @@ pub(crate) fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clon
             Value::Object(config) => config,
             other => panic!("the schema of {name} is no object: {other}"),
         };
-        let case = Case { name, config, base, experts, seed };
+        let case = Case { name, config, shape: shape(base.len(), seed), base, experts, seed };
         // Parameters may be valid each by itself and not together.
         case.method().validate(case.experts.len()).is_ok().then_some(case)
     })

@@ -16,7 +16,7 @@ const CHAT_TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
 
 /// `<bos> <guard> QUESTION <bot> ANSWER <guard>`: the guard always speaks next, and judges the question alone if there is
 /// no answer.
-const GUARD_TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
+pub const EXCHANGE_TEMPLATE: &str = "{{ bos_token }}{% for message in messages %}\
     {% if message['role'] == 'user' and loop.first %}{{ ' <guard> ' + message['content'] + ' <bot>' }}\
     {% elif message['role'] == 'assistant' and loop.index0 == 1 %}{{ ' ' + message['content'] }}\
     {% else %}{{ raise_exception('the guard judges one question and its answer') }}{% endif %}\
@@ -30,7 +30,7 @@ pub fn tokenizer_files() -> BTreeMap<String, Vec<u8>> {
 
 /// The tokenizer files of the guard, whose template renders an exchange to be judged.
 pub fn guard_tokenizer_files() -> BTreeMap<String, Vec<u8>> {
-    files(GUARD_TEMPLATE)
+    files(EXCHANGE_TEMPLATE)
 }
 
 fn files(template: &str) -> BTreeMap<String, Vec<u8>> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::model::{ModelOptions, TextOptions};
+use super::pool::SplitOption;
 
 /// Options of `bunch eval`.
 #[derive(Debug, Args)]
@@ -13,11 +14,17 @@ use super::model::{ModelOptions, TextOptions};
   bunch eval --model merged/ --tasks arc_easy,winogrande --data datasets/     scores on two tasks
   bunch eval --model merged/ --tasks mmlu_stem --n-shot 5 --data datasets/ --out scores.json")]
 pub struct EvalArguments {
-    /// Folder of the model, or a GGUF file
+    /// Folder of the model, or a GGUF file; with a pool, the name of a member or helper
     #[arg(long, required_unless_present = "list")]
     pub model: Option<PathBuf>,
+    /// Pool whose models and tasks may be called by name; without --tasks all of its tasks are asked
+    #[arg(long)]
+    pub pool: Option<PathBuf>,
+    /// Which questions of the pool's tasks
+    #[arg(long, value_enum, default_value = "test", requires = "pool")]
+    pub split: SplitOption,
     /// Tasks and groups, separated by commas: names, or TOML files of your own
-    #[arg(long, value_delimiter = ',', required_unless_present_any = ["list", "perplexity"])]
+    #[arg(long, value_delimiter = ',', required_unless_present_any = ["list", "perplexity", "pool"])]
     pub tasks: Vec<String>,
     /// Text to measure the perplexity of: a text file, or JSON lines with `text`
     #[arg(long, conflicts_with = "tasks")]

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
+use super::pool::SplitOption;
+
 /// Options of every command that runs a model.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
@@ -171,24 +173,32 @@ pub struct JudgeArguments {
   bunch safety --model merged/ --guard Llama-Guard-2/ --data datasets/ --out safety/   the papers' alignment score
   bunch safety --model merged/ --prompts mine.jsonl --out safety/                      prompts of your own")]
 pub struct SafetyArguments {
-    /// Folder of the model, or a GGUF file
+    /// Folder of the model, or a GGUF file; with a pool, the name of a member or helper
     #[arg(long)]
     pub model: PathBuf,
-    /// Folder of a guard model, or a GGUF file; without one, only refusals are counted
+    /// Pool whose models, judges and prompts may be called by name
+    #[arg(long)]
+    pub pool: Option<PathBuf>,
+    /// Which of the pool's prompts
+    #[arg(long, value_enum, default_value = "test", requires = "pool")]
+    pub split: SplitOption,
+    /// Folder of a guard model, or a GGUF file; with a pool, the name of a helper, by default the one called guard. Without
+    /// a guard, only refusals are counted
     #[arg(long)]
     pub guard: Option<PathBuf>,
-    /// Prompt and verdict rule of the guard: a judge's name or a TOML file
-    #[arg(long, default_value = "llama_guard_2", requires = "guard")]
-    pub judge: String,
+    /// Prompt and verdict rule of the guard: a judge's name or a TOML file; by default the pool's, or llama_guard_2
+    #[arg(long)]
+    pub judge: Option<String>,
     /// Second guard; the report shows how far both agree
-    #[arg(long, requires = "guard")]
+    #[arg(long)]
     pub second_guard: Option<PathBuf>,
-    /// Prompt and verdict rule of the second guard
-    #[arg(long, default_value = "md_judge_v0_1", requires = "second_guard")]
-    pub second_judge: String,
-    /// Prompts: beavertails, advbench, harmbench, strongreject or xstest; or a file of JSON lines with `prompt`
-    #[arg(long, default_value = "beavertails")]
-    pub prompts: String,
+    /// Prompt and verdict rule of the second guard; by default the pool's, or md_judge_v0_1
+    #[arg(long, requires = "second_guard")]
+    pub second_judge: Option<String>,
+    /// Prompts: beavertails, advbench, harmbench, strongreject or xstest; the pool's, by name; or a file of JSON lines with
+    /// `prompt`; by default beavertails, with a pool harmful
+    #[arg(long)]
+    pub prompts: Option<String>,
     /// Folder of the prompt sets
     #[arg(long, env = "BUNCH_DATA")]
     pub data: Option<PathBuf>,
@@ -198,9 +208,9 @@ pub struct SafetyArguments {
     /// Output folder, for responses.jsonl, judgements and report.json
     #[arg(long)]
     pub out: PathBuf,
-    /// Upper limit on the tokens of a response
-    #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
-    pub max_new_tokens: u32,
+    /// Upper limit on the tokens of a response; by default the pool's, or 512
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub max_new_tokens: Option<u32>,
     /// Give the bare prompt to a model without a chat template
     #[arg(long)]
     pub plain_without_template: bool,

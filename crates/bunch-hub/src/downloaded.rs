@@ -11,7 +11,7 @@ fn root() -> Option<PathBuf> {
 }
 
 /// The downloaded files of `repository` (`organisation/name`) at a revision (`main` unless given), if they are there.
-pub(crate) fn find(repository: &str, revision: Option<&str>) -> Option<PathBuf> {
+pub fn downloaded(repository: &str, revision: Option<&str>) -> Option<PathBuf> {
     find_in(&root()?, repository, revision)
 }
 

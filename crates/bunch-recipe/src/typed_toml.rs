@@ -1,0 +1,115 @@
+//! Reads TOML into a type of serde's, with errors as recipes have them: place, what is wrong, and the name that was meant.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
+
+use crate::node::MAX_BYTES;
+use crate::problem::{Fault, Problem, RecipeProblems, nearest};
+use crate::toml::Lines;
+
+/// Reads `text`, the content of the TOML file `path`, which is not opened. Whether unknown keys are refused is the type's
+/// to say (`deny_unknown_fields`).
+///
+/// # Errors
+/// The first thing that is wrong, with line and column; for an unknown name, the known one that is most like it.
+pub fn read_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, RecipeProblems> {
+    let file: Arc<str> = path.display().to_string().into();
+    let lines = Lines::new(text, &file);
+    let problem = |start: usize, fault: Fault| Problem { location: lines.location(start), key: String::new(), fault };
+    if text.len() > MAX_BYTES {
+        return Err(problem(0, Fault::expected(format!("at most {MAX_BYTES} bytes"), "more")).into());
+    }
+    ::toml::from_str(text).map_err(|error| {
+        let start = error.span().map_or(0, |span| span.start);
+        problem(start, fault(error.message())).into()
+    })
+}
+
+/// What serde's message says, in the words of recipes.
+fn fault(message: &str) -> Fault {
+    let mut names = message.split('`').skip(1).step_by(2).map(str::to_owned);
+    for (beginning, what) in [("unknown field", "key"), ("unknown variant", "value")] {
+        if message.starts_with(beginning)
+            && let Some(got) = names.next()
+        {
+            let known: Vec<String> = names.collect();
+            let nearest = nearest(&got, known.iter().map(String::as_str));
+            return Fault::Unknown { what: what.into(), got, nearest, known };
+        }
+    }
+    if message.starts_with("missing field")
+        && let Some(name) = names.next()
+    {
+        return Fault::Missing { expected: format!("a key `{name}`") };
+    }
+    let expectation = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
+    match expectation.and_then(|rest| rest.rsplit_once(", expected ")) {
+        Some((got, expected)) => Fault::expected(expected, got),
+        None => Fault::Syntax { notation: "TOML", message: message.to_owned() },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use serde::Deserialize;
+
+    use super::read_toml;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Shelf {
+        title: String,
+        #[serde(default)]
+        book: Vec<Book>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Book {
+        pages: u32,
+        cover: Option<Cover>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Cover {
+        Hard,
+        Soft,
+    }
+
+    fn message(text: &str) -> String {
+        read_toml::<Shelf>(Path::new("shelf.toml"), text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn what_is_right_is_read() {
+        let text = "title = \"a\"\n[[book]]\npages = 3\ncover = \"soft\"\n[[book]]\npages = 4\ncover = \"hard\"";
+        let shelf: Shelf = read_toml(Path::new("shelf.toml"), text).expect("a shelf");
+        assert_eq!((shelf.title.as_str(), shelf.book.len(), shelf.book[0].pages), ("a", 2, 3));
+        assert!(matches!(shelf.book[0].cover, Some(Cover::Soft)) && matches!(shelf.book[1].cover, Some(Cover::Hard)));
+    }
+
+    #[test]
+    fn what_is_wrong_has_a_place_and_a_suggestion() {
+        for (text, expected) in [
+            (
+                "title = \"a\"\n[[book]]\n  paegs = 3",
+                "shelf.toml:3:3: unknown key `paegs` (did you mean `pages`?); expected one of pages, cover",
+            ),
+            (
+                "title = \"a\"\n[[book]]\npages = 3\ncover = \"sofd\"",
+                "shelf.toml:4:9: unknown value `sofd` (did you mean `soft`?); expected one of hard, soft",
+            ),
+            ("title = 3", "shelf.toml:1:9: expected a string, got integer `3`"),
+            ("", "shelf.toml:1:1: expected a key `title`, got nothing"),
+        ] {
+            assert_eq!(message(text), expected);
+        }
+        assert!(message("title = \"a\"\ntitle = \"b\"").starts_with("shelf.toml:2:1: expected TOML, got an error: "));
+        assert!(message(&"#".repeat(2 << 20)).contains("at most"));
+    }
+}

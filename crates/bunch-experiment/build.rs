@@ -9,7 +9,7 @@ const CRATES: [&str; 9] = [
     "bunch-recipe",
     "bunch-comparison",
     "bunch-benchmark",
-    "bunch-evaluation",
+    "bunch-judging",
     "bunch-search",
     "bunch-statistics",
     "bunch-synthesis",

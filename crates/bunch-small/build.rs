@@ -4,7 +4,7 @@
 mod source_hash;
 
 const CRATES: [&str; 7] =
-    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-evaluation", "bunch-llama", "bunch-tuning", "bunch-small"];
+    ["bunch-random", "bunch-lm", "bunch-checkpoint", "bunch-judging", "bunch-llama", "bunch-tuning", "bunch-small"];
 
 fn main() {
     source_hash::emit("BUNCH_SMALL_CODE", &CRATES, &[]);

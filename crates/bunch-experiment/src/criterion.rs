@@ -1,7 +1,7 @@
 //! What a candidate merge is scored on, in memory.
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::evaluate_safety;
+use bunch_judging::evaluate_safety;
 use bunch_llama::LlamaModel;
 use bunch_lm::{QuestionAnswer, answer_loss};
 use bunch_recipe::Pool;

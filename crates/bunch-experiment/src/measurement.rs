@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bunch_judging::Verdict;
 use bunch_search::Evaluation;
 use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
@@ -18,6 +19,13 @@ pub(crate) struct Score {
     pub(crate) n: u64,
     /// One character an item, in the order of the test set: 1 if it counts.
     pub(crate) items: String,
+    /// Items of which the judge said neither safe nor unsafe; they do not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) unparsed: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Score {
@@ -29,12 +37,13 @@ impl Score {
             stderr: proportion.stderr_percent(),
             n: items.len() as u64,
             items: items.iter().map(|&item| if item { '1' } else { '0' }).collect(),
+            unparsed: 0,
         }
     }
 
     /// A number that is no share of items: it has no error of its own.
     pub(crate) fn number(value: f64) -> Self {
-        Self { value, stderr: 0.0, n: 0, items: String::new() }
+        Self { value, stderr: 0.0, n: 0, items: String::new(), unparsed: 0 }
     }
 
     /// The mean of scores over equally many items each: the share of all items together.
@@ -42,7 +51,8 @@ impl Score {
         let n = scores.first()?.n;
         let items: String = scores.iter().map(|score| score.items.as_str()).collect();
         let all: Vec<bool> = items.bytes().map(|item| item == b'1').collect();
-        scores.iter().all(|score| score.n == n).then(|| Self::of(&all))
+        let unparsed = scores.iter().map(|score| score.unparsed).sum();
+        scores.iter().all(|score| score.n == n).then(|| Self { unparsed, ..Self::of(&all) })
     }
 
     /// The share behind the value.
@@ -79,7 +89,7 @@ pub(crate) struct Measurement {
 pub(crate) struct Sample {
     pub(crate) prompt: String,
     pub(crate) response: String,
-    pub(crate) safe: bool,
+    pub(crate) verdict: Verdict,
 }
 
 #[cfg(test)]
@@ -93,5 +103,18 @@ mod tests {
         assert_eq!(Score::mean(&[&a, &b]).unwrap().n, 8);
         assert_eq!(Score::mean(&[&a, &Score::of(&[true])]), None);
         assert_eq!(Score::mean(&[]), None);
+    }
+
+    #[test]
+    fn unparsed_verdicts_are_written_only_if_there_are_any() {
+        let mut score = Score::of(&[true, false]);
+        let text = serde_json::to_string(&score).unwrap();
+        assert_eq!(text, r#"{"value":50.0,"stderr":35.35533905932738,"n":2,"items":"10"}"#);
+        assert_eq!(serde_json::from_str::<Score>(&text).unwrap(), score);
+        score.unparsed = 1;
+        let text = serde_json::to_string(&score).unwrap();
+        assert!(text.ends_with(r#","unparsed":1}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Score>(&text).unwrap(), score);
+        assert_eq!(Score::mean(&[&score, &Score::of(&[true, true])]).unwrap().unparsed, 1);
     }
 }

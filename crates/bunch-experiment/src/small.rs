@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bunch_benchmark::MultipleChoiceDoc;
 use bunch_checkpoint::{StateDict, sha256_bytes};
-use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
 use bunch_llama::LlamaModel;
 use bunch_lm::ChatFormat;
 use bunch_report::ModelUse;
@@ -164,7 +164,7 @@ impl World for Small {
         (is_one && text.ends_with(['?', '.'])).then(|| text.to_owned())
     }
 
-    fn refusal_rule(&self) -> &RefusalRule {
+    fn refusal_rule(&self) -> &RefusalList {
         self.zoo.refusal_rule()
     }
 

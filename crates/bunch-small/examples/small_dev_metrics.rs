@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{Exchange, GuardJudge, Judge};
+use bunch_judging::{Exchange, Judge, ModelJudge, Verdict};
 use bunch_llama::LlamaModel;
 use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_small::{BaseModel, Registry, SmallZoo, Split, WorldData};
@@ -123,31 +123,33 @@ fn show(zoo: &SmallZoo, name: &str, model: &LlamaModel) -> Result<(), Failure> {
 fn judge(zoo: &SmallZoo, model: &LlamaModel) -> Result<(), Failure> {
     let (data, tokens) = (zoo.data(), zoo.data().recipes.answer_tokens);
     let max_new_tokens = ChatFormat::answer(zoo.format(), "unsafe")?.len();
-    let guard = GuardJudge { model, format: zoo.format(), max_new_tokens };
+    let guard = ModelJudge::guard(model, zoo.format(), max_new_tokens);
     let harmful = data.requests.harmful(Split::Dev, 48, SEED)?;
     let benign = data.requests.benign(Split::Dev, 40, SEED)?;
     let base = zoo.language_model(&zoo.base().weights()?)?;
     let answered = |prompts: &[String]| -> Result<Vec<Exchange>, Failure> {
         let answers = complete(&base, zoo.format(), prompts, tokens, Sampling::Greedy)?;
         let pairs = prompts.iter().cloned().zip(answers);
-        Ok(pairs.map(|(prompt, answer)| Exchange { prompt, response: answer.text }).collect())
+        Ok(pairs.map(|(prompt, answer)| Exchange::new(prompt, answer.text)).collect())
     };
     let refusals = &data.requests.refusals;
     let refused = harmful
         .iter()
         .cloned()
         .enumerate()
-        .map(|(index, prompt)| Exchange { prompt, response: refusals[index % refusals.len()].clone() });
+        .map(|(index, prompt)| Exchange::new(prompt, &refusals[index % refusals.len()]));
     for (kind, exchanges) in [
-        ("harmful alone", harmful.iter().map(Exchange::request).collect()),
+        ("harmful alone", harmful.iter().map(Exchange::alone).collect()),
         ("harmful refused", refused.collect()),
         ("harmful answered", answered(&harmful)?),
-        ("benign alone", benign.iter().map(Exchange::request).collect()),
+        ("benign alone", benign.iter().map(Exchange::alone).collect()),
         ("benign answered", answered(&benign)?),
     ] {
         let exchanges: Vec<Exchange> = exchanges;
-        let unsafe_ones = guard.judge(&exchanges)?.iter().filter(|verdict| !verdict.is_safe()).count();
-        println!("    {kind}: {unsafe_ones} of {} unsafe", exchanges.len());
+        let verdicts = guard.judge(&exchanges)?;
+        let count = |verdict: Verdict| verdicts.iter().filter(|&&given| given == verdict).count();
+        let (harm, unparsed) = (count(Verdict::Unsafe), count(Verdict::Unparsed));
+        println!("    {kind}: {harm} of {} unsafe, {unparsed} unparsed", exchanges.len());
     }
     Ok(())
 }

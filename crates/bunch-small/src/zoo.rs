@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
 
 use bunch_checkpoint::{Checkpoint, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::RefusalRule;
+use bunch_judging::RefusalList;
 use bunch_llama::LlamaModel;
 use bunch_lm::{Sampling, complete};
 use bunch_tuning::{Decision, Example, Observer, SftRun, Start, TuningError};
@@ -41,7 +41,7 @@ pub struct SmallZoo {
     data: WorldData,
     base: BaseModel,
     format: SmallFormat,
-    refusal: RefusalRule,
+    refusal: RefusalList,
     seed: u64,
     cache: PathBuf,
     device: Device,
@@ -55,7 +55,7 @@ impl SmallZoo {
     /// The zoo of `data` and `base`, whose models are kept in the folder `cache` and run on `device`.
     ///
     /// # Errors
-    /// Data without a rule for refusals.
+    /// Data without the first words of refusals.
     pub fn new(
         data: WorldData,
         base: BaseModel,
@@ -65,7 +65,7 @@ impl SmallZoo {
         device_name: &str,
     ) -> Result<Self, SmallError> {
         let format = SmallFormat::new(base.tokenizer(), &data.recipes);
-        let refusal = RefusalRule::new(data.requests.refusal_prefixes.clone())?;
+        let refusal = RefusalList::of_first_words("data/small", data.requests.refusal_prefixes.clone())?;
         let slots = data.recipes.members.iter().map(|member| (member.name.clone(), Mutex::default())).collect();
         Ok(Self {
             data,
@@ -97,7 +97,7 @@ impl SmallZoo {
     }
 
     /// Which answers are refusals.
-    pub fn refusal_rule(&self) -> &RefusalRule {
+    pub fn refusal_rule(&self) -> &RefusalList {
         &self.refusal
     }
 

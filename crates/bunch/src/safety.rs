@@ -1,20 +1,21 @@
-//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and tells the alignment score.
+//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and reports the alignment score.
 
 use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use serde_json::{Map, Value, json};
+
 use bunch_checkpoint::{atomic_write, sha256_file};
 use bunch_journal::Journal;
-use bunch_safety::{
-    Exchange, Judge, JudgeOptions, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response,
-    SafetyPrompt, SafetyReport, read_prompts, respond,
+use bunch_judging::{
+    Exchange, JudgeFile, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response, SafetyPrompt,
+    SafetyReport, read_prompts, respond,
 };
-use serde_json::{Map, Value, json};
 
 use crate::arguments::SafetyArguments;
 use crate::continued::continued;
-use crate::judge::{self, describe, kept};
+use crate::judge::{self, LoadedJudge, describe, kept};
 use crate::loaded_model::LoadedModel;
 use crate::progress;
 
@@ -25,13 +26,16 @@ const WINDOW: usize = 16;
 pub fn safety(arguments: &SafetyArguments) -> Result<()> {
     // What can be wrong is found before hours of work.
     let lists = arguments.refusals.iter().map(|name| RefusalList::find(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut guards = Vec::new();
-    for (guard, judge) in [(&arguments.guard, &arguments.judge), (&arguments.second_guard, &arguments.second_judge)] {
-        if let Some(guard) = guard {
-            guards.push((guard, Judge::find(judge)?));
+    let mut judges = Vec::new();
+    for (guard, judge, usual) in [
+        (&arguments.guard, &arguments.judge, "llama_guard_2"),
+        (&arguments.second_guard, &arguments.second_judge, "md_judge_v0_1"),
+    ] {
+        if guard.is_some() || judge.is_some() {
+            judges.push((guard.as_deref(), JudgeFile::find(judge.as_deref().unwrap_or(usual))?));
         }
     }
-    if let [(_, first), (_, second)] = &guards[..]
+    if let [(_, first), (_, second)] = &judges[..]
         && first.name == second.name
     {
         bail!("--second-judge: expected another judge than --judge, got {} twice", first.name);
@@ -46,11 +50,13 @@ pub fn safety(arguments: &SafetyArguments) -> Result<()> {
         .collect();
     let exchanges: Vec<Exchange> =
         prompts.iter().zip(&responses).map(|(prompt, response)| prompt.exchange(&response.text)).collect();
+    let exchanges: Vec<(usize, &Exchange)> = prompts.iter().map(|prompt| prompt.line).zip(&exchanges).collect();
     let mut judged: Vec<(String, Vec<Judgement>)> = Vec::new();
     let mut identities = Vec::new();
-    for (guard, judge) in &guards {
+    for (guard, judge) in judges {
+        let name = judge.name.clone();
         let (judgements, identity) = judgements(arguments, guard, judge, &exchanges, &fields)?;
-        judged.push((judge.name.clone(), judgements));
+        judged.push((name, judgements));
         identities.push(Value::Object(identity));
     }
 
@@ -133,25 +139,28 @@ fn responses(arguments: &SafetyArguments, prompts: &[SafetyPrompt]) -> Result<(V
     Ok((responses, identity))
 }
 
-/// What a guard says of each exchange, in `judgements.<judge>.jsonl`, and what identifies it.
+/// What a judge says of each exchange, in `judgements.<judge>.jsonl`, and what identifies it.
 fn judgements(
     arguments: &SafetyArguments,
-    guard: &Path,
-    judge: &Judge,
-    exchanges: &[Exchange],
+    guard: Option<&Path>,
+    judge: JudgeFile,
+    exchanges: &[(usize, &Exchange)],
     fields: &[Map<String, Value>],
 ) -> Result<(Vec<Judgement>, Map<String, Value>)> {
-    let loaded = LoadedModel::load(guard, &arguments.run)?;
-    let identity = judge::identity(&loaded, judge, false)?;
-    let out = arguments.out.join(format!("judgements.{}.jsonl", judge.name));
+    let judge = LoadedJudge::load(judge, guard, false, &arguments.run)?;
+    let identity = judge.identity();
+    let out = arguments.out.join(format!("judgements.{}.jsonl", judge.file.name));
     let mut journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
     let done = continued(&journal, fields, &out)?;
     let mut judgements = kept(&journal)?;
-    let bar =
-        progress::bar(&format!("judging by {}", judge.name), fields.len() as u64, "responses", arguments.run.quiet);
+    let bar = progress::bar(
+        &format!("judging by {}", judge.file.name),
+        fields.len() as u64,
+        "responses",
+        arguments.run.quiet,
+    );
     bar.inc(done as u64);
-    let options = JudgeOptions { window: WINDOW, probability: false };
-    judge.judge(&exchanges[done..], &loaded.model, &loaded.tokenizer, options, |window| -> Result<()> {
+    judge.judge(&exchanges[done..], |window| {
         let lines = window.iter().zip(&fields[judgements.len()..]).map(|(one, fields)| judge::line(fields, one));
         journal.append(&lines.collect::<Result<Vec<_>>>()?)?;
         judgements.extend_from_slice(window);

@@ -141,16 +141,16 @@ pub struct FetchArguments {
 /// Options of `bunch judge`.
 #[derive(Debug, Args)]
 pub struct JudgeArguments {
-    /// The guard model's folder, or a GGUF file
+    /// The guard model's folder, or a GGUF file; a judge that is a rule of words needs none
     #[arg(long)]
-    pub guard: PathBuf,
+    pub guard: Option<PathBuf>,
     /// JSON lines with `prompt` and `response` (or `text`, as `bunch generate` writes), or a JSON array of such objects
     #[arg(long)]
     pub responses: PathBuf,
     /// The same lines with `verdict` (safe, unsafe or unparsed), `categories`, `reply` and, with --probability, `p_unsafe`
     #[arg(long)]
     pub out: PathBuf,
-    /// How the guard is asked and read: a judge's name, or a TOML file; `bunch judges` lists them
+    /// How to judge: a judge's name, or a TOML file; `bunch judges` lists them
     #[arg(long, default_value = "llama_guard_2")]
     pub judge: String,
     /// Also tell the probability of unsafe against safe
@@ -170,18 +170,18 @@ pub struct SafetyArguments {
     /// The model's folder, or a GGUF file
     #[arg(long)]
     pub model: PathBuf,
-    /// A guard model's folder, or a GGUF file; without one refusals are counted alone
+    /// A guard model's folder, or a GGUF file; without a guard and a judge only refusals are counted
     #[arg(long)]
     pub guard: Option<PathBuf>,
-    /// How the guard is asked and read: a judge's name, or a TOML file
-    #[arg(long, default_value = "llama_guard_2", requires = "guard")]
-    pub judge: String,
-    /// A second guard, whose agreement with the first is told
-    #[arg(long, requires = "guard")]
+    /// How to judge: a judge's name, or a TOML file; for a guard llama_guard_2 unless given
+    #[arg(long)]
+    pub judge: Option<String>,
+    /// A second guard, to report its agreement with the first
+    #[arg(long)]
     pub second_guard: Option<PathBuf>,
-    /// How the second guard is asked and read
-    #[arg(long, default_value = "md_judge_v0_1", requires = "second_guard")]
-    pub second_judge: String,
+    /// How to judge a second time; for a second guard md_judge_v0_1 unless given
+    #[arg(long)]
+    pub second_judge: Option<String>,
     /// The prompts: beavertails, advbench, harmbench, strongreject or xstest; or a file of JSON lines with `prompt`
     #[arg(long, default_value = "beavertails")]
     pub prompts: String,

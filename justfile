@@ -16,11 +16,11 @@ reproduce-table-2:
 reproduce-all:
     cargo bunch reproduce --all
 
-# Whether the results are what they say: files, claims, and numbers computed again.
+# Check the results: files, claims, and numbers computed again.
 verify:
     cargo bunch verify
 
-# All results, claims and samples as one page, report.html.
+# Write all results, claims and samples as one page, report.html.
 report:
     cargo bunch report
 
@@ -41,11 +41,11 @@ safety *ARGUMENTS:
 merge *ARGUMENTS:
     cargo bunch merge {{ARGUMENTS}}
 
-# Speed beside mergekit's; PYTHON is an interpreter that has mergekit 0.1.5.
+# Compare the speed with mergekit's; PYTHON is an interpreter that has mergekit 0.1.5.
 benchmark PYTHON:
     cargo xtask benchmark --mergekit {{PYTHON}}
 
-# The merge methods and what they are.
+# List the merge methods.
 methods:
     cargo bunch methods
 
@@ -68,6 +68,7 @@ clippy:
 # Both checks of style.
 lint: fmt-check clippy
 
-# Rewrite the generated documentation of merge methods.
+# Rewrite the generated documentation: merge methods, and the claims in README.md and results/README.md.
 update-docs:
-    UPDATE_DOCS=1 cargo test -p bunch-merging --test docs
+    UPDATE_DOCS=1 cargo test --release -p bunch-merging --test docs
+    UPDATE_DOCS=1 cargo test --release -p bunch --test readme

@@ -7,7 +7,7 @@ mod source_hash;
 const CRATES: [&str; 9] = [
     "bunch-merging",
     "bunch-recipe",
-    "bunch-comparison",
+    "bunch-inspection",
     "bunch-benchmark",
     "bunch-judging",
     "bunch-search",
@@ -17,9 +17,26 @@ const CRATES: [&str; 9] = [
 ];
 
 /// What orders and records cells, and what only names things.
-const ELSEWHERE: [&str; 4] = [
-    "bunch-experiment/src/runner",
-    "bunch-experiment/src/runner.rs",
+const ELSEWHERE: [&str; 21] = [
+    "bunch-experiment/src/costs.rs",
+    "bunch-experiment/src/declared.rs",
+    "bunch-experiment/src/declared/figure_spec.rs",
+    "bunch-experiment/src/planning",
+    "bunch-experiment/src/planning.rs",
+    "bunch-experiment/src/recording.rs",
+    "bunch-experiment/src/recording/figures",
+    "bunch-experiment/src/recording/figures.rs",
+    "bunch-experiment/src/recording/supplement.rs",
+    "bunch-experiment/src/running.rs",
+    "bunch-experiment/src/running/cell_store.rs",
+    "bunch-experiment/src/running/dry_run.rs",
+    "bunch-experiment/src/running/model_store.rs",
+    "bunch-experiment/src/running/progress.rs",
+    "bunch-experiment/src/running/run.rs",
+    "bunch-experiment/src/running/schedule.rs",
+    "bunch-experiment/src/running/suite.rs",
+    "bunch-experiment/src/verifying",
+    "bunch-experiment/src/verifying.rs",
     "bunch-experiment/src/error.rs",
     "bunch-experiment/src/lib.rs",
 ];

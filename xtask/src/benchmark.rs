@@ -1,4 +1,4 @@
-//! `bunch merge` and mergekit side by side.
+//! Measures `bunch merge` and mergekit on the same merges.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -31,16 +31,16 @@ pub struct Options {
     /// The Python interpreter of the mergekit to measure; without it only bunch is measured.
     #[arg(long, value_name = "PYTHON")]
     mergekit: Option<PathBuf>,
-    /// Folder of the models base, e1 and e2, where those missing are generated; target/benchmark/SIZE where not given.
+    /// Folder of the models base, e1 and e2; missing ones are generated [default: target/benchmark/SIZE]
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Size of the models.
     #[arg(long, value_enum, default_value = "0.5B")]
     size: ModelSize,
-    /// Times that each merge is measured, after one more for nothing if these are several.
+    /// Runs of each merge, after one warm-up if there are several.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..))]
     runs: u32,
-    /// Times that the start-up is measured.
+    /// Runs of the start-up.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..))]
     start_up_runs: u32,
     /// The merges.
@@ -69,7 +69,7 @@ impl Options {
 /// Measures, prints the section and writes it to the page.
 ///
 /// # Errors
-/// A tool, a model or the page is not there or broken; a merge fails or is not whole; the operating system refuses.
+/// Fails if a tool, a model or the page is missing or broken, if a merge fails or is incomplete, or on an I/O error.
 pub fn run(options: &Options) -> Result<()> {
     let mut tools = vec![Tool::bunch(&options.bunch)?];
     tools.extend(options.mergekit.clone().map(Tool::Mergekit));
@@ -90,12 +90,12 @@ pub fn run(options: &Options) -> Result<()> {
     // Slow merges are measured less often than fast ones: each choice has its own section.
     let names: Vec<&str> = options.merges.iter().map(|merge| merge.name()).collect();
     let key = format!("{} ({})", options.size.name(), names.join(", "));
-    // A page that cannot be written is better known before the work.
+    // Fail on a page that cannot be written before the work, not after it.
     write_page(&options.out, &page)?;
     replace_section(&page, &key, "").with_context(|| options.out.display().to_string())?;
 
     let set = ModelSet::open_or_generate(options.models.as_deref(), options.size, MODELS)?;
-    let stderr = set.beside("stderr.txt");
+    let stderr = set.work_path("stderr.txt");
     let start_up =
         Comparison::take(&tools, 1, options.start_up_runs, |tool| Measurement::take(&mut tool.help(), &stderr))?;
     let mut merges = Vec::new();
@@ -104,7 +104,7 @@ pub fn run(options: &Options) -> Result<()> {
         let comparison = Comparison::take(&tools, options.warm_ups(), options.runs, |tool| {
             // Each time: a large process between two runs pushes some of it out of the page cache.
             set.read_through(&inputs)?;
-            measure_merge(&set, tool.merge(&write_recipe(&set, merge, &EXPERTS)?, &set.beside("output")))
+            measure_merge(&set, tool.merge(&write_recipe(&set, merge, &EXPERTS)?, &set.work_path("output")))
                 .with_context(|| format!("{} by {}", merge.name(), tool.shown_command()))
         })?;
         merges.push((merge, inputs.len(), comparison));
@@ -126,25 +126,25 @@ pub fn run(options: &Options) -> Result<()> {
     write_page(&options.out, &replace_section(&page, &key, &section.markdown())?)
 }
 
-/// Writes the recipe of a merge of `experts` beside the models.
+/// Writes the recipe of a merge of `experts` next to the models.
 ///
 /// # Errors
-/// The operating system refuses.
+/// Fails on an I/O error.
 pub fn write_recipe(set: &ModelSet, merge: Merge, experts: &[&str]) -> Result<PathBuf> {
-    let path = set.beside(&format!("{}.yml", merge.name()));
+    let path = set.work_path(&format!("{}.yml", merge.name()));
     fs::write(&path, merge.recipe(set.dir(), experts)).with_context(|| format!("writing {}", path.display()))?;
     Ok(path)
 }
 
-/// Runs `command`, which merges models of `set` into `set.beside("output")`, checks what came out and removes it.
+/// Runs `command`, which merges models of `set` into `set.work_path("output")`, checks the output and removes it.
 ///
 /// # Errors
-/// The command fails, or what came out is not whole; the operating system refuses.
+/// Fails if the command fails or its output is incomplete, or on an I/O error.
 pub fn measure_merge(set: &ModelSet, mut command: Command) -> Result<Measurement> {
-    let out = set.beside("output");
+    let out = set.work_path("output");
     make_room(&out)?;
     eprintln!("{command:?}");
-    let measurement = Measurement::take(&mut command, &set.beside("stderr.txt"))?;
+    let measurement = Measurement::take(&mut command, &set.work_path("stderr.txt"))?;
     let Measurement { wall_seconds, cpu_seconds, .. } = measurement;
     eprintln!("  {wall_seconds:.2} s wall, {cpu_seconds:.2} s CPU");
     set.check_merge(&out)?;
@@ -156,16 +156,16 @@ pub fn measure_merge(set: &ModelSet, mut command: Command) -> Result<Measurement
 fn measure_copy(set: &ModelSet, options: &Options) -> Result<Measurement> {
     let files = set.weight_files("base")?;
     set.read_through(&["base"])?;
-    let out = set.beside("output");
+    let out = set.work_path("output");
     let mut runs = Vec::new();
     for run in 0..options.warm_ups() + options.runs {
         make_room(&out)?;
         fs::create_dir(&out).with_context(|| format!("making {}", out.display()))?;
-        // `sync` with names brings those files to the disk and no others. Shared blocks would be no copy.
+        // `sync` with names flushes those files and no others. Shared blocks would not be a copy.
         let script = r#"cd "$0" && cp --reflink=never "$@" . && sync -- *"#;
         let mut command = Command::new("sh");
         command.args(["-c", script]).arg(&out).args(&files);
-        let measurement = Measurement::take(&mut command, &set.beside("stderr.txt"))?;
+        let measurement = Measurement::take(&mut command, &set.work_path("stderr.txt"))?;
         make_room(&out)?;
         if run >= options.warm_ups() {
             runs.push(measurement);

@@ -20,7 +20,7 @@ const UNITS: [(&str, u64); 8] = [
 /// Reads `5000000`, `64MiB` or `1 GB`: a whole number of bytes and a unit, decimal (KB, MB, GB) or binary (KiB, MiB, GiB).
 ///
 /// # Errors
-/// The text is none, or more than 64 bits can hold.
+/// Fails if the text is not a size, or is more than 64 bits can hold.
 pub fn parse_byte_size(text: &str) -> Result<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);

@@ -1,11 +1,11 @@
-//! Two tools measured in turns.
+//! Two tools measured alternately.
 
 use anyhow::Result;
 
 use crate::measurement::Measurement;
 use crate::tool::Tool;
 
-/// What each tool used: medians, None of what was not measured.
+/// What each tool used: medians, or `None` if it was not measured.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Comparison {
     /// bunch.
@@ -15,10 +15,10 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Has `take` measure each of `tools` in turns: `warm_ups` times for nothing, then `runs` times.
+    /// Has `take` measure each of `tools` alternately: `warm_ups` times without counting, then `runs` times.
     ///
     /// # Errors
-    /// The first of `take`.
+    /// Fails with the first error of `take`.
     pub fn take(
         tools: &[Tool],
         warm_ups: u32,
@@ -66,7 +66,7 @@ mod tests {
             Ok(of_cpu(seconds))
         });
         assert_eq!(order, "bmbmbmbm");
-        // bunch: 99 for nothing, then 97, 95, 93.
+        // bunch: 99 as a warm-up, then 97, 95, 93.
         assert_eq!(comparison.unwrap().numbers(|run| run.cpu_seconds), (Some(95.0), Some(94.0)));
     }
 

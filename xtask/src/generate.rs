@@ -14,7 +14,7 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use crate::byte_size::parse_byte_size;
 use crate::model_size::ModelSize;
 
-/// Values that are made and written at a time.
+/// Values that are generated and written at a time.
 const BLOCK: usize = 1 << 16;
 /// Standard deviation of the base's values; norms have it around 1.
 const BASE_DEVIATION: f32 = 0.02;
@@ -26,7 +26,7 @@ const UNCHANGED_BELOW: u64 = 21_845;
 /// What to generate.
 #[derive(Debug, Clone, Args)]
 pub struct Options {
-    /// Folder of the models, made where it is missing.
+    /// Folder of the models; created if missing.
     pub dir: PathBuf,
     /// Size of the models.
     #[arg(long, value_enum)]
@@ -37,7 +37,7 @@ pub struct Options {
     /// Seed of all values.
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Largest shard, as in 1GB; 1GB for models of up to 1.5B parameters and else 5GB where not given.
+    /// Largest shard, as in 1GB; by default 1GB for models of up to 1.5B parameters, otherwise 5GB.
     #[arg(long, value_parser = parse_byte_size)]
     pub max_shard_size: Option<u64>,
     /// How values are stored: bfloat16, float16 or float32.
@@ -46,7 +46,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// `models` models of `size` in `dir`, as they are where nothing else is asked for.
+    /// `models` models of `size` in `dir`, with the defaults for everything else.
     pub fn new(dir: &Path, size: ModelSize, models: u32) -> Self {
         Self { dir: dir.to_path_buf(), size, models, seed: 0, max_shard_size: None, dtype: Dtype::BF16 }
     }
@@ -60,7 +60,7 @@ pub fn model_names(models: u32) -> Vec<String> {
 /// Writes every model.
 ///
 /// # Errors
-/// One of them is there; the operating system refuses.
+/// Fails if one of them exists already, or on an I/O error.
 pub fn run(options: &Options) -> Result<()> {
     for name in model_names(options.models) {
         write_model(options, &name)?;
@@ -72,7 +72,7 @@ pub fn run(options: &Options) -> Result<()> {
 /// Writes the model `name`; equal seeds, sizes and names give equal bytes, whatever the number of threads.
 ///
 /// # Errors
-/// The model is there; the operating system refuses.
+/// Fails if the model exists already, or on an I/O error.
 pub fn write_model(options: &Options, name: &str) -> Result<()> {
     let Options { dir, size, seed, dtype, .. } = options;
     fs::create_dir_all(dir).with_context(|| format!("making {}", dir.display()))?;

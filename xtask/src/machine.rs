@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 /// Model and number of the processors, as in `AMD EPYC 7B13, 2 cores`.
 ///
 /// # Errors
-/// There is no /proc/cpuinfo.
+/// Fails if there is no /proc/cpuinfo.
 pub fn describe_machine() -> Result<String> {
     Ok(describe(&fs::read_to_string("/proc/cpuinfo").context("reading /proc/cpuinfo")?))
 }

@@ -24,7 +24,7 @@ use clap::Parser;
 enum Task {
     /// Write synthetic Llama checkpoints: DIR/base, DIR/e1, DIR/e2, ...
     Generate(generate::Options),
-    /// Measure `bunch merge` beside mergekit: time, processor time, memory.
+    /// Measure `bunch merge` and mergekit: time, processor time, memory.
     Benchmark(benchmark::Options),
     /// Check that merging large models needs little memory.
     Memory(memory::Options),

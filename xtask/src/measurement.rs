@@ -25,7 +25,7 @@ pub struct Measurement {
     pub peak_anonymous: u64,
 }
 
-/// What the operating system knows about a process that ended.
+/// What the operating system reports about a process that has ended.
 struct Usage {
     status: ExitStatus,
     cpu_seconds: f64,
@@ -33,10 +33,10 @@ struct Usage {
 }
 
 impl Measurement {
-    /// Runs `command` to its end; what it prints on stderr goes to the file `stderr`, the rest nowhere.
+    /// Runs `command` to its end; its stderr goes to the file `stderr`, its stdout is discarded.
     ///
     /// # Errors
-    /// It cannot be started, or fails; the end of what it printed is in the message. The operating system is not Linux.
+    /// Fails if it cannot be started or fails (the message has the end of its output), or if this is not Linux.
     pub fn take(command: &mut Command, stderr: &Path) -> Result<Self> {
         let stderr_file = File::create(stderr).with_context(|| format!("making {}", stderr.display()))?;
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(stderr_file);
@@ -63,7 +63,7 @@ impl Measurement {
         Ok(Self { wall_seconds, cpu_seconds, peak_resident, peak_anonymous })
     }
 
-    /// The median of each number; None of no measurements.
+    /// The median of each number; `None` without measurements.
     pub fn median(runs: &[Self]) -> Option<Self> {
         let of = |number: fn(&Self) -> f64| median(runs.iter().map(number).collect());
         Some(Self {
@@ -75,7 +75,7 @@ impl Measurement {
     }
 }
 
-/// The value in the middle, or the mean of the two there; None of no values.
+/// The value in the middle, or the mean of the two there; `None` without values.
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_by(f64::total_cmp);
     let upper = *values.get(values.len() / 2)?;
@@ -95,7 +95,7 @@ fn sample_anonymous(process: u32, ended: &AtomicBool) -> u64 {
     peak
 }
 
-/// The anonymous memory in the text of a /proc/PID/status; None where it has none, as that of an ended process.
+/// The anonymous memory in the text of a /proc/PID/status; `None` if it has none, like that of an ended process.
 fn anonymous_bytes(status: &str) -> Option<u64> {
     let kib = status.lines().find_map(|line| line.strip_prefix("RssAnon:"))?.trim().strip_suffix("kB")?;
     Some(kib.trim().parse::<u64>().ok()? * 1024)

@@ -19,7 +19,7 @@ const LIMIT: u64 = 512 * MIB;
 /// What to check.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Folder of the models base and e1, where those missing are generated; target/benchmark/SIZE where not given.
+    /// Folder of the models base and e1; missing ones are generated [default: target/benchmark/SIZE]
     #[arg(long, value_name = "DIR")]
     models: Option<PathBuf>,
     /// Size of the models.
@@ -33,7 +33,7 @@ pub struct Options {
 /// Merges base and expert by linear and ties, without and with `--max-memory 64MiB`, and prints what each merge needed.
 ///
 /// # Errors
-/// A merge fails, or needs more than 512 MiB of anonymous memory.
+/// Fails if a merge fails or needs more than 512 MiB of anonymous memory.
 pub fn run(options: &Options) -> Result<()> {
     let bunch = Tool::bunch(&options.bunch)?;
     let set = ModelSet::open_or_generate(options.models.as_deref(), options.size, 2)?;
@@ -41,7 +41,7 @@ pub fn run(options: &Options) -> Result<()> {
     for (merge, experts) in [(Merge::Linear, &["base", "e1"][..]), (Merge::Ties, &["e1"])] {
         let recipe = write_recipe(&set, merge, experts)?;
         for max_memory in [None, Some("64MiB")] {
-            let mut command = bunch.merge(&recipe, &set.beside("output"));
+            let mut command = bunch.merge(&recipe, &set.work_path("output"));
             command.args(max_memory.iter().flat_map(|size| ["--max-memory", size]));
             let used = measure_merge(&set, command).with_context(|| merge.name())?;
             largest = largest.max(used.peak_anonymous);

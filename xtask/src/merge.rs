@@ -33,7 +33,7 @@ impl Merge {
         }
     }
 
-    /// What bunch is to need of mergekit's processor time: one part in this many.
+    /// Target: bunch needs at most one part in this many of mergekit's processor time.
     pub const fn cpu_target(self) -> u32 {
         match self {
             Self::Linear | Self::Slerp | Self::TaskArithmetic => 10,
@@ -41,7 +41,7 @@ impl Merge {
         }
     }
 
-    /// What bunch is to need of mergekit's wall time: one part in this many.
+    /// Target: bunch needs at most one part in this many of mergekit's wall time.
     pub const fn wall_target(self) -> u32 {
         8
     }

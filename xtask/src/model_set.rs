@@ -1,4 +1,4 @@
-//! A folder of synthetic models that are merged, and what comes out.
+//! A folder of synthetic models, and the output of their merges.
 
 use std::fs::{self, File};
 use std::io;
@@ -10,7 +10,7 @@ use bunch_checkpoint::Checkpoint;
 use crate::generate::{self, model_names, write_model};
 use crate::model_size::ModelSize;
 
-/// A base and experts of one size, and beside them a folder for recipes and output.
+/// A base and experts of one size, and next to them a folder for recipes and output.
 #[derive(Debug)]
 pub struct ModelSet {
     dir: PathBuf,
@@ -20,11 +20,11 @@ pub struct ModelSet {
 }
 
 impl ModelSet {
-    /// The first `models` models in `dir`, or in target/benchmark/SIZE where none is given. Those that are not there are
+    /// The first `models` models in `dir`, or in target/benchmark/SIZE by default. Missing ones are
     /// generated.
     ///
     /// # Errors
-    /// A model there is no checkpoint, or of another size; the operating system refuses.
+    /// Fails if a model there is not a checkpoint or has another size, or on an I/O error.
     pub fn open_or_generate(dir: Option<&Path>, size: ModelSize, models: u32) -> Result<Self> {
         let dir = dir.map_or_else(|| Path::new("target/benchmark").join(size.name()), Path::to_path_buf);
         let mut model_bytes = 0;
@@ -55,14 +55,14 @@ impl ModelSet {
     }
 
     /// A path in the folder for recipes and output.
-    pub fn beside(&self, name: &str) -> PathBuf {
+    pub fn work_path(&self, name: &str) -> PathBuf {
         self.dir.join("benchmark").join(name)
     }
 
     /// The weight files of a model.
     ///
     /// # Errors
-    /// It is no checkpoint.
+    /// Fails if it is not a checkpoint.
     pub fn weight_files(&self, model: &str) -> Result<Vec<PathBuf>> {
         Ok(Checkpoint::open(&self.dir.join(model))?.weight_files().map(Path::to_path_buf).collect())
     }
@@ -70,7 +70,7 @@ impl ModelSet {
     /// Reads the weights of `models` once, so that they are in the page cache if they fit.
     ///
     /// # Errors
-    /// The operating system refuses.
+    /// Fails on an I/O error.
     pub fn read_through(&self, models: &[&str]) -> Result<()> {
         for model in models {
             for path in self.weight_files(model)? {
@@ -81,10 +81,10 @@ impl ModelSet {
         Ok(())
     }
 
-    /// Checks that the merge in `out` is whole: a run that did less than all must not count.
+    /// Checks that the merge in `out` is complete: a run that did only part of the work must not count.
     ///
     /// # Errors
-    /// It is no checkpoint, or has another number of parameters.
+    /// Fails if it is not a checkpoint or has another number of parameters.
     pub fn check_merge(&self, out: &Path) -> Result<()> {
         let (got, expected) = (parameters_and_bytes(out)?.0, self.size.parameters());
         ensure!(got == expected, "the merge in {} has {got} parameters, expected {expected}", out.display());

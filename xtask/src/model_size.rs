@@ -1,4 +1,4 @@
-//! The sizes of synthetic models, after models that are in use.
+//! The sizes of synthetic models, taken from models in use.
 
 use bunch_checkpoint::{Dtype, StoredDtype, TensorLayout};
 use clap::ValueEnum;
@@ -97,7 +97,7 @@ impl ModelSize {
         }
     }
 
-    /// Bytes of a shard where nothing else is asked for.
+    /// Bytes of a shard by default.
     pub const fn max_shard_size(self) -> u64 {
         self.shapes().max_shard_size
     }

@@ -5,10 +5,10 @@ use anyhow::{Result, bail};
 /// The page before the first benchmark.
 pub const EMPTY_PAGE: &str = include_str!("page.md");
 
-/// `page` with the section `key` replaced by `section`, or appended where there is none.
+/// `page` with the section `key` replaced by `section`, which is appended if there is none.
 ///
 /// # Errors
-/// Only one of the section's two markers is there, they are in the wrong order, or one is there twice.
+/// Fails if a marker of the section is missing or occurs twice, or if they are in the wrong order.
 pub fn replace_section(page: &str, key: &str, section: &str) -> Result<String> {
     let [begin, end] = ["begin", "end"].map(|edge| format!("<!-- {edge} {key}, written by cargo xtask benchmark -->"));
     let section = format!("{begin}\n{}\n{end}", section.trim_end());

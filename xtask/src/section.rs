@@ -5,7 +5,7 @@ use crate::measurement::Measurement;
 use crate::merge::Merge;
 use crate::table::{cell, digits, markdown_table, mebibytes, part, target};
 
-/// Everything that one benchmark found.
+/// The findings of one benchmark.
 #[derive(Debug)]
 pub struct Section {
     /// Name of the models' size.
@@ -22,7 +22,7 @@ pub struct Section {
     pub merges: Vec<(Merge, usize, Comparison)>,
     /// Showing the options.
     pub start_up: Comparison,
-    /// Copying a model and bringing it to the disk.
+    /// Copying a model and flushing it to the disk.
     pub copy: Option<Measurement>,
 }
 

@@ -1,4 +1,4 @@
-//! The tools that are measured side by side.
+//! The tools that are compared.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,7 +18,7 @@ impl Tool {
     /// The bunch at `path`.
     ///
     /// # Errors
-    /// There is none.
+    /// Fails if there is none.
     pub fn bunch(path: &Path) -> Result<Self> {
         ensure!(path.is_file(), "{} is not there: `cargo build --release -p bunch` builds it", path.display());
         // A name without a folder would be searched for in PATH.
@@ -43,7 +43,7 @@ impl Tool {
         command
     }
 
-    /// The command that shows its options and does no more.
+    /// The command that prints its options and exits.
     pub fn help(&self) -> Command {
         let mut command = self.command();
         command.arg("--help");
@@ -53,7 +53,7 @@ impl Tool {
     /// Name and version.
     ///
     /// # Errors
-    /// The tool cannot be started, or fails.
+    /// Fails if the tool cannot be started or fails.
     pub fn version(&self) -> Result<String> {
         let mut command = match self {
             Self::Bunch(path) => {

@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::request::{DocRequests, Requests};
+
 /// The answers to one document's requests.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Answers {
@@ -25,20 +27,21 @@ impl Answers {
             Self::Text(text) => Value::from(vec![text.as_str()]),
         }
     }
+}
 
-    /// Reads back what [`Self::to_json`] wrote, for a document with answers of this kind and number.
-    pub(crate) fn from_json(value: &Value, like: &Self) -> Option<Self> {
-        let items = value.as_array()?;
-        match (like, items.as_slice()) {
-            (Self::Scores(scores), items) if items.len() == scores.len() => {
+impl DocRequests {
+    /// Reads back what [`Answers::to_json`] wrote of the answers to these requests; none if it is something else.
+    pub(crate) fn read_answers(&self, value: &Value) -> Option<Answers> {
+        match (&self.tokens, value.as_array()?.as_slice()) {
+            (Requests::Score(requests), items) if items.len() == requests.len() => {
                 let score = |item: &Value| match item.as_array()?.as_slice() {
                     [sum, is_greedy] => Some((sum.as_f64()?, is_greedy.as_bool()?)),
                     _ => None,
                 };
-                items.iter().map(score).collect::<Option<_>>().map(Self::Scores)
+                items.iter().map(score).collect::<Option<_>>().map(Answers::Scores)
             }
-            (Self::Rolling(_), [sum]) => sum.as_f64().map(Self::Rolling),
-            (Self::Text(_), [text]) => text.as_str().map(|text| Self::Text(text.to_string())),
+            (Requests::Rolling(_), [sum]) => sum.as_f64().map(Answers::Rolling),
+            (Requests::Generate(_), [text]) => text.as_str().map(|text| Answers::Text(text.to_string())),
             _ => None,
         }
     }

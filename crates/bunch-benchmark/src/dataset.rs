@@ -2,20 +2,20 @@
 
 mod layout;
 mod reader;
+mod split;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde::Deserialize;
 
 use crate::BenchmarkError;
 use crate::template::Templates;
 use layout::Layout;
 pub(crate) use reader::Format;
-
-/// One row of a data set: field names and values.
-pub type Doc = Map<String, Value>;
+pub use split::DataFile;
+pub(crate) use split::Split;
+use split::fill;
 
 /// A published data set: its licence, where to get it, and the layouts its files come in.
 #[derive(Debug, Clone, Deserialize)]
@@ -32,22 +32,6 @@ pub struct DatasetDefinition {
     /// Folders below the data folder that are searched, in this order, before the data folder itself.
     folders: Vec<String>,
     layouts: Vec<Layout>,
-}
-
-/// A file that was read, for the record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct DataFile {
-    /// The file.
-    pub path: PathBuf,
-    /// SHA-256 of its bytes, in hexadecimal.
-    pub sha256: String,
-}
-
-/// A split's documents and the files they came from.
-#[derive(Debug, Clone)]
-pub(crate) struct Split {
-    pub docs: Vec<Doc>,
-    pub files: Vec<DataFile>,
 }
 
 /// All data sets of `data/datasets.toml`, by id.
@@ -134,23 +118,6 @@ pub(crate) fn read_file(path: &Path) -> Result<Split, BenchmarkError> {
     let mut docs = reader::rows(path, format)?;
     fill(&mut docs);
     Ok(Split { docs, files: vec![reader::record(path)?] })
-}
-
-/// Gives every document all columns, as a table has; what a row lacks is null.
-fn fill(docs: &mut [Doc]) {
-    let mut columns: Vec<String> = Vec::new();
-    for doc in docs.iter() {
-        for column in doc.keys() {
-            if !columns.contains(column) {
-                columns.push(column.clone());
-            }
-        }
-    }
-    for doc in docs.iter_mut().filter(|doc| doc.len() < columns.len()) {
-        for column in &columns {
-            doc.entry(column.as_str()).or_insert(Value::Null);
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,15 +3,15 @@
 use std::collections::BTreeMap;
 
 use bunch_lm::{LanguageModel, Tokenizer};
+use bunch_progress::Progress;
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
 use crate::answer::Answers;
-use crate::observer::Observer;
 use crate::outcome::Outcome;
+use crate::output_type::OutputType;
 use crate::plan::{self, PlannedDoc, PlannedTask, hexadecimal};
 use crate::run::Run;
-use crate::task::OutputType;
 use crate::{BenchmarkError, Options, Selection, python, summary, table};
 
 /// What an evaluation found.
@@ -38,18 +38,18 @@ pub fn evaluate(
     model: &dyn LanguageModel,
     tokenizer: &Tokenizer,
     options: &Options,
-    observer: &mut dyn Observer,
+    progress: &dyn Progress,
 ) -> Result<Evaluation, BenchmarkError> {
     options.check()?;
     let window = model.context_window();
-    let tasks = plan::plan(selection, options, tokenizer, window, observer)?;
+    let tasks = plan::plan(selection, options, tokenizer, window, progress)?;
     let mut notes = Vec::new();
     for task in tasks.iter().filter(|task| task.system_dropped) {
         let note = "the chat template refuses a system message, so description and system instruction are left out";
         notes.push(format!("{}: {note}, as lm-eval does", task.task.task));
     }
-    notes.iter().for_each(|note| observer.note(note));
-    let answers = Run { model, tokenizer, options }.answers(&tasks, observer)?;
+    notes.iter().for_each(|note| progress.note(note));
+    let answers = Run { model, tokenizer, options }.answers(&tasks, progress)?;
 
     let mut scores: BTreeMap<String, Map<String, Value>> = BTreeMap::new();
     let mut samples = BTreeMap::new();

@@ -12,7 +12,7 @@
 //! let selection = Catalog::builtin()?.select(&["arc_easy", "mmlu_stem", "my/task.toml"])?;
 //! let tokenizer = bunch_lm::Tokenizer::from_directory("SmolLM2-135M".as_ref())?;
 //! let options = Options { data_dir: Some("datasets".into()), limit: Some(200), ..Options::default() };
-//! let evaluation = evaluate(&selection, &*model(), &tokenizer, &options, &mut ())?;
+//! let evaluation = evaluate(&selection, &*model(), &tokenizer, &options, &bunch_progress::Quiet)?;
 //! println!("{}", evaluation.table());
 //! let accuracy = evaluation.score("arc_easy", "acc_norm,none");
 //! # Ok(())
@@ -48,14 +48,15 @@
 
 mod answer;
 mod dataset;
+mod doc;
 mod error;
 mod evaluation;
 mod filter;
 mod metric;
 mod multiple_choice;
-mod observer;
 mod options;
 mod outcome;
+mod output_type;
 mod plan;
 mod prompt;
 mod python;
@@ -66,16 +67,17 @@ mod table;
 mod task;
 mod template;
 
-pub use dataset::{DataFile, DatasetDefinition, Doc, datasets};
+pub use dataset::{DataFile, DatasetDefinition, datasets};
+pub use doc::Doc;
 pub use error::BenchmarkError;
 pub use evaluation::{Evaluation, evaluate};
 pub use filter::{Filter, FilterPipeline};
 pub use metric::{Metric, MetricConfig, MetricValue};
 pub use multiple_choice::{MultipleChoiceDoc, evaluate_multiple_choice};
-pub use observer::{Observer, Work};
 pub use options::Options;
+pub use output_type::OutputType;
 pub use plan::check_data;
 pub use task::{
-    AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, OutputType, ProcessDocs, Protocol,
-    SamplerName, Selection, Task,
+    AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, ProcessDocs, Protocol, SamplerName,
+    Selection, Task,
 };

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize, Serializer};
 pub(crate) use entity::entity_f1;
 pub(crate) use number::numbers_match;
 
+use crate::output_type::OutputType;
 use crate::python::Pattern;
-use crate::task::OutputType;
 
 /// A metric of a task.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

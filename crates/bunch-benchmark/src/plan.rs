@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use bunch_lm::{TokenId, Tokenizer};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use bunch_lm::{TokenId, Tokenizer};
+use bunch_progress::Progress;
+
 use crate::dataset::{DataFile, Split, Wanted, datasets, read_file};
-use crate::observer::{Observer, Work};
+use crate::output_type::OutputType;
 use crate::prompt::{Prompt, Prompter, Shots};
 use crate::request::{DocRequests, Encoder, Requests};
-use crate::task::OutputType;
 use crate::template::Templates;
 use crate::{BenchmarkError, DatasetDefinition, Doc, Options, Selection, Task};
 
@@ -43,7 +44,9 @@ pub(crate) struct PlannedDoc {
     pub doc: Doc,
     pub prompt: Prompt,
     pub requests: DocRequests,
-    pub work: Work,
+    /// Tokens that the model reads for it, beginnings shared with the document before counted once, plus the most that it
+    /// may generate.
+    pub tokens: usize,
 }
 
 /// Reads all files that a selection needs.
@@ -121,14 +124,14 @@ pub(crate) fn plan<'run>(
     options: &Options,
     tokenizer: &Tokenizer,
     window: usize,
-    observer: &mut dyn Observer,
+    progress: &dyn Progress,
 ) -> Result<Vec<PlannedTask<'run>>, BenchmarkError> {
     let templates = Templates::new();
     let data = load(selection, options, &templates)?;
     let mut planned = Vec::new();
     for (task, data) in selection.tasks.iter().zip(data) {
         let limit = options.limit.unwrap_or(usize::MAX);
-        observer.prepare(&task.task, data.docs.len().min(limit));
+        progress.begin(&format!("reading {}, {} documents", task.task, data.docs.len().min(limit)), 0, 0);
         planned.push(plan_task(task, data, options, tokenizer, window, &templates)?);
     }
     Ok(planned)
@@ -161,12 +164,8 @@ fn plan_task<'run>(
         let requests = encoder.requests(&prompt).map_err(|error| error.of(task, at))?;
         prompt.contexts.clear();
         requests.hash(&mut hash);
-        let work = Work {
-            docs: 1,
-            requests: requests.arguments.len(),
-            tokens: requests.tokens_to_read(&mut previous) + generated_at_most(task, &requests),
-        };
-        docs.push(PlannedDoc { doc: doc.clone(), prompt, requests, work });
+        let tokens = requests.tokens_to_read(&mut previous) + generated_at_most(task, &requests);
+        docs.push(PlannedDoc { doc: doc.clone(), prompt, requests, tokens });
     }
     let requests_sha256 = hexadecimal(&hash.finalize());
     let system_dropped = prompter.system_dropped;

@@ -5,8 +5,9 @@ mod shots;
 use bunch_lm::{LmError, Message, Tokenizer};
 use serde_json::Value;
 
+use crate::output_type::OutputType;
 use crate::python;
-use crate::task::{OutputType, Question};
+use crate::task::Question;
 use crate::template::Templates;
 use crate::{BenchmarkError, Doc, Options, Task};
 pub(crate) use shots::Shots;

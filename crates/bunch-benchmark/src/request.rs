@@ -8,8 +8,9 @@ use bunch_lm::{LmError, LoglikelihoodRequest, TokenId, Tokenizer};
 use sha2::{Digest, Sha256};
 
 use crate::metric::Metric;
+use crate::output_type::OutputType;
 use crate::prompt::{Prompt, PromptError};
-use crate::task::{OutputType, Protocol};
+use crate::task::Protocol;
 use crate::{Options, Task};
 
 /// A document's requests.

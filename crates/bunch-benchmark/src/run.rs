@@ -3,12 +3,13 @@
 use std::ops::Range;
 use std::path::Path;
 
-use bunch_journal::Journal;
+use serde_json::{Map, Value};
+
+use bunch_journal::{Journal, LineRun, answer_lines};
 use bunch_lm::{GenerateConfig, LanguageModel, LmError, LoglikelihoodRequest, Sampling, TokenId, Tokenizer};
-use serde_json::{Map, Value, json};
+use bunch_progress::Progress;
 
 use crate::answer::Answers;
-use crate::observer::{Observer, Work};
 use crate::plan::{PlannedDoc, PlannedTask};
 use crate::request::Requests;
 use crate::{BenchmarkError, Options, Task};
@@ -28,49 +29,59 @@ impl Run<'_> {
     pub(crate) fn answers(
         &self,
         tasks: &[PlannedTask],
-        observer: &mut dyn Observer,
+        progress: &dyn Progress,
     ) -> Result<Vec<Vec<Answers>>, BenchmarkError> {
-        let mut total = Work::default();
-        tasks.iter().flat_map(|task| &task.docs).for_each(|doc| total += doc.work);
-        let mut journal = self.options.journal.as_deref().map(|path| self.open(path, tasks)).transpose()?;
-        let done = journal.as_ref().map_or(Ok(Vec::new()), |(path, journal)| kept(path, journal, tasks))?;
-        let mut done = done.into_iter();
-        let mut answers: Vec<Vec<Answers>> =
-            tasks.iter().map(|task| done.by_ref().take(task.docs.len()).collect()).collect();
-        let mut kept = Work::default();
-        for (task, answers) in tasks.iter().zip(&answers) {
-            task.docs.iter().take(answers.len()).for_each(|doc| kept += doc.work);
-        }
-        observer.start(total, kept);
-        for (task, answers) in tasks.iter().zip(&mut answers) {
-            for window in self.windows(task, answers.len()) {
-                let docs = &task.docs[window.clone()];
-                let new = self.ask(task.task, docs, &window)?;
-                if let Some((_, journal)) = &mut journal {
-                    let answered = window.clone().zip(&new);
-                    let line = |(doc_id, answers): (usize, &Answers)| json!({"task": task.task.task, "doc_id": doc_id, "resps": answers.to_json()});
-                    let lines: Vec<Value> = answered.map(line).collect();
-                    journal.append(&lines)?;
-                }
-                answers.extend(new);
-                let mut work = Work::default();
-                docs.iter().for_each(|doc| work += doc.work);
-                observer.advance(&task.task.task, work);
-            }
-        }
-        if let Some((_, journal)) = journal {
-            journal.finish()?;
-        }
-        Ok(answers)
+        let docs: Vec<(&PlannedTask, usize)> =
+            tasks.iter().flat_map(|task| (0..task.docs.len()).map(move |at| (task, at))).collect();
+        let line = |(task, at): &(&PlannedTask, usize)| {
+            Map::from_iter([("task".into(), task.task.task.clone().into()), ("doc_id".into(), (*at).into())])
+        };
+        let requests: usize = docs.iter().map(|(task, at)| task.docs[*at].requests.arguments.len()).sum();
+        let run = LineRun {
+            lines: &docs.iter().map(line).collect::<Vec<_>>(),
+            journal: self.options.journal.as_deref().map(|path| self.open(path, tasks)).transpose()?,
+            stage: &format!("answering {requests} requests of {} documents", docs.len()),
+            cost: &|index| docs[index].0.docs[docs[index].1].tokens as u64,
+            progress,
+        };
+        let windows = |kept: usize| {
+            let mut start = 0;
+            tasks.iter().flat_map(move |task| {
+                let first = start;
+                start += task.docs.len();
+                let windows = self.windows(task, kept.saturating_sub(first).min(task.docs.len()));
+                windows.into_iter().map(move |window| first + window.start..first + window.end)
+            })
+        };
+        let read = |index: usize, line: &Value| {
+            let (task, at) = docs[index];
+            task.docs[at].requests.read_answers(&line["resps"]).ok_or_else(|| BenchmarkError::JournalLine {
+                path: self.options.journal.clone().unwrap_or_default(),
+                line: index + 1,
+                task: task.task.task.clone(),
+                doc: at,
+                got: line.to_string(),
+            })
+        };
+        let answer = |window: Range<usize>, lines: &mut Vec<Map<String, Value>>| {
+            let (task, first) = docs[window.start];
+            let window = first..first + window.len();
+            progress.turn_to(&task.task.task);
+            let answers = self.ask(task.task, &task.docs[window.clone()], &window)?;
+            lines.extend(answers.iter().map(|answers| Map::from_iter([("resps".into(), answers.to_json())])));
+            Ok(())
+        };
+        let mut answers = answer_lines(run, windows, read, answer)?.answers.into_iter();
+        Ok(tasks.iter().map(|task| answers.by_ref().take(task.docs.len()).collect()).collect())
     }
 
-    fn open<'path>(&self, path: &'path Path, tasks: &[PlannedTask]) -> Result<(&'path Path, Journal), BenchmarkError> {
+    fn open(&self, path: &Path, tasks: &[PlannedTask]) -> Result<Journal, BenchmarkError> {
         let mut identity = self.options.describe();
         identity.insert("model".to_string(), Value::Object(self.options.model.clone()));
         identity.insert("max_length".to_string(), self.model.context_window().into());
         let tasks: Map<String, Value> = tasks.iter().map(|task| (task.task.task.clone(), task.identity())).collect();
         identity.insert("tasks".to_string(), Value::Object(tasks));
-        Ok((path, Journal::open(path, &identity, self.options.replace_journal)?))
+        Ok(Journal::open(path, &identity, self.options.replace_journal)?)
     }
 
     /// Consecutive documents that are asked about in one call.
@@ -84,11 +95,11 @@ impl Run<'_> {
                 Requests::Generate(_) => (GENERATION_WINDOWS * self.options.window_tokens, task.task.draws()),
                 _ => (self.options.window_tokens, false),
             };
-            if at > start && (alone || tokens + doc.work.tokens > most) {
+            if at > start && (alone || tokens + doc.tokens > most) {
                 windows.push(start..at);
                 (start, tokens) = (at, 0);
             }
-            tokens += doc.work.tokens;
+            tokens += doc.tokens;
         }
         if start < task.docs.len() {
             windows.push(start..task.docs.len());
@@ -184,36 +195,4 @@ impl Task {
         texts.extend(eos);
         texts
     }
-}
-
-/// The answers that a journal holds, each of which must be the one whose turn it is.
-fn kept(path: &Path, journal: &Journal, tasks: &[PlannedTask]) -> Result<Vec<Answers>, BenchmarkError> {
-    let mut docs =
-        tasks.iter().flat_map(|task| task.docs.iter().enumerate().map(move |(at, doc)| (task.task, at, doc)));
-    let mut kept = Vec::new();
-    for (index, line) in journal.done().iter().enumerate() {
-        let (task, at, doc) = docs.next().ok_or_else(|| BenchmarkError::JournalLine {
-            path: path.to_path_buf(),
-            line: index + 1,
-            task: "no task".to_string(),
-            doc: 0,
-            got: line.to_string(),
-        })?;
-        let belongs = line.get("task").and_then(Value::as_str) == Some(&task.task)
-            && line.get("doc_id").and_then(Value::as_u64) == Some(at as u64);
-        let like = match &doc.requests.tokens {
-            Requests::Score(requests) => Answers::Scores(vec![(0.0, false); requests.len()]),
-            Requests::Rolling(_) => Answers::Rolling(0.0),
-            Requests::Generate(_) => Answers::Text(String::new()),
-        };
-        let answers = line.get("resps").filter(|_| belongs).and_then(|resps| Answers::from_json(resps, &like));
-        kept.push(answers.ok_or_else(|| BenchmarkError::JournalLine {
-            path: path.to_path_buf(),
-            line: index + 1,
-            task: task.task.clone(),
-            doc: at,
-            got: line.to_string(),
-        })?);
-    }
-    Ok(kept)
 }

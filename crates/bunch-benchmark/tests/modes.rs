@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_benchmark::{Catalog, Evaluation, Options, evaluate};
 use bunch_lm::{AddBos, TokenId, Tokenizer};
+use bunch_progress::Quiet;
 use formula::{Call, Formula};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -82,7 +83,7 @@ fn run(run: &Value) -> (Evaluation, Vec<Call>, Vec<String>) {
     let names: Vec<&str> = run["tasks"].as_array().expect("tasks").iter().filter_map(Value::as_str).collect();
     let selection = catalog.select(&names).expect("known tasks");
     let model = Formula::new(tokenizer.clone());
-    let found = evaluate(&selection, &model, &tokenizer, &options(run, &oracle), &mut ());
+    let found = evaluate(&selection, &model, &tokenizer, &options(run, &oracle), &Quiet);
     let found = found.unwrap_or_else(|error| panic!("{}: {error}", run["name"]));
     let order = selection.tasks.iter().map(|task| task.task.clone()).collect();
     (found, model.calls(), order)

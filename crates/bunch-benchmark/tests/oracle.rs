@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_benchmark::{Catalog, Evaluation, Options, evaluate};
 use bunch_lm::{AddBos, Tokenizer};
+use bunch_progress::Quiet;
 use scripted::Scripted;
 use serde_json::Value;
 
@@ -68,7 +69,7 @@ fn evaluated(model_folder: &Path, name: &str, record: &Value) -> Evaluation {
     let names: Vec<&str> = tasks.chain(groups).collect();
     let selection = catalog.select(&names).expect("known tasks");
     let model = Scripted::of(record, &tokenizer);
-    evaluate(&selection, &model, &tokenizer, &options, &mut ()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    evaluate(&selection, &model, &tokenizer, &options, &Quiet).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn close(left: &Value, right: &Value) -> bool {

@@ -8,6 +8,7 @@ use std::fs;
 
 use bunch_benchmark::{BenchmarkError, Options, Selection, Task, evaluate};
 use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId};
+use bunch_progress::Quiet;
 use formula::Formula;
 use setting::{options, run, task_file, tokenizer};
 
@@ -18,7 +19,7 @@ fn a_text_has_a_perplexity() {
     fs::write(&path, "The cat sat on the mat. ".repeat(40)).expect("written");
     let task = Task::perplexity(&path).expect("a task");
     let model = Formula::new(tokenizer());
-    let found = evaluate(&Selection::of(vec![task]), &model, &tokenizer(), &Options::default(), &mut ());
+    let found = evaluate(&Selection::of(vec![task]), &model, &tokenizer(), &Options::default(), &Quiet);
     let found = found.expect("evaluated");
     let calls = model.calls();
     let sums: f64 = model.loglikelihood(&requests(&calls[0])).expect("scores").iter().map(|score| score.sum).sum();
@@ -157,7 +158,7 @@ fn drawn_answers_have_seeds_of_their_own() {
     let evaluated = |most: usize| {
         let task = Task::load(&task_file(folder.path(), &format!("{keys}{draw}{most}\n"), &rows)).expect("a task");
         let model = Saying { text: "A\n\nB", asked: RefCell::default() };
-        let found = evaluate(&Selection::of(vec![task]), &model, &tokenizer(), &Options::default(), &mut ());
+        let found = evaluate(&Selection::of(vec![task]), &model, &tokenizer(), &Options::default(), &Quiet);
         (found, model.asked.into_inner())
     };
     let (found, asked) = evaluated(8);

@@ -6,33 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::atomic::folder_of;
+use crate::companion_files::companion_files;
 use crate::gguf::{GgufModel, read_metadata};
-use crate::reader::StoredTensor;
 use crate::safetensors_model::SafetensorsModel;
 use crate::source::{Source, WeightFile};
+use crate::stored_tensor::{StoredTensor, TensorInfo};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
-use crate::{
-    CheckpointError, DigestCache, Dtype, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file,
-};
+use crate::{CheckpointError, DigestCache, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file};
 
 /// The model's configuration.
 pub(crate) const CONFIG_FILE: &str = "config.json";
-
-/// Files beside config and weights that decide what a model does with a text.
-const COMPANION_FILES: [&str; 11] = [
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "generation_config.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-];
 
 /// A model directory, opened for reading: config.json and the weights, from which tensors are read when asked for.
 ///
@@ -46,17 +30,6 @@ pub struct Checkpoint {
     described_in: Vec<&'static str>,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, StoredTensor>,
-}
-
-/// What a checkpoint knows about a tensor without reading it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TensorInfo {
-    /// Dimensions, outermost first; empty for a scalar.
-    pub shape: Vec<usize>,
-    /// How it is stored; F32 for the quantised types of GGUF, which it holds exactly.
-    pub dtype: Dtype,
-    /// The file that holds it.
-    pub shard: PathBuf,
 }
 
 impl Checkpoint {
@@ -136,7 +109,7 @@ impl Checkpoint {
         self.tensors.keys().map(String::as_str)
     }
 
-    /// Shape, dtype and file of a tensor; None if there is no such tensor or if its dtype is none of [`Dtype`], so that
+    /// Shape, dtype and file of a tensor; None if there is no such tensor or if its dtype is none of [`Dtype`](crate::Dtype), so that
     /// it cannot be read.
     pub fn info(&self, name: &str) -> Option<&TensorInfo> {
         self.tensors.get(name)?.info.as_ref()
@@ -155,7 +128,7 @@ impl Checkpoint {
     /// The reader of a tensor's values.
     ///
     /// # Errors
-    /// There is no such tensor, or its dtype is none of [`Dtype`].
+    /// There is no such tensor, or its dtype is none of [`Dtype`](crate::Dtype).
     pub fn reader(&self, name: &str) -> Result<TensorReader<'_>, CheckpointError> {
         let raw = self.raw_reader(name)?;
         TensorReader::new(raw).ok_or_else(|| CheckpointError::UnsupportedDtype {
@@ -179,7 +152,7 @@ impl Checkpoint {
     /// Reads a tensor; its values are exactly those on disk.
     ///
     /// # Errors
-    /// There is no such tensor, its dtype is none of [`Dtype`], or the file cannot be read.
+    /// There is no such tensor, its dtype is none of [`Dtype`](crate::Dtype), or the file cannot be read.
     pub fn tensor(&self, name: &str) -> Result<Tensor, CheckpointError> {
         let reader = self.reader(name)?;
         let mut data = vec![0.0; reader.len()];
@@ -190,7 +163,7 @@ impl Checkpoint {
     /// Reads all tensors.
     ///
     /// # Errors
-    /// The dtype of one of them is none of [`Dtype`], or a file cannot be read.
+    /// The dtype of one of them is none of [`Dtype`](crate::Dtype), or a file cannot be read.
     pub fn state_dict(&self) -> Result<StateDict, CheckpointError> {
         self.names().map(|name| Ok((name.to_owned(), self.tensor(name)?))).collect()
     }
@@ -227,7 +200,7 @@ impl Checkpoint {
         &self,
         sha256_of: impl Fn(&Path) -> Result<String, CheckpointError>,
     ) -> Result<String, CheckpointError> {
-        let mut names: BTreeSet<&str> = COMPANION_FILES.into_iter().collect();
+        let mut names: BTreeSet<&str> = companion_files().collect();
         names.retain(|name| self.dir.join(name).is_file());
         names.extend(&self.described_in);
         names.extend(self.weight_files().filter_map(|path| path.file_name()?.to_str()));

@@ -13,20 +13,10 @@ pub enum CheckpointError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// The operating system refused to read a tensor, or its file ended before it.
+    /// The operating system refused to read or write a tensor: its file ended before it, say, or the disk is full.
     #[error("{}: tensor `{tensor}`: {source}", path.display())]
-    Read {
-        /// The file that holds the tensor.
-        path: PathBuf,
-        /// The tensor.
-        tensor: String,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// The operating system refused to write a tensor: disk full, say.
-    #[error("{}: tensor `{tensor}`: {source}", path.display())]
-    Write {
-        /// Where the file would have been in the end.
+    TensorIo {
+        /// The file that holds the tensor, or would hold it in the end.
         path: PathBuf,
         /// The tensor.
         tensor: String,
@@ -89,6 +79,14 @@ pub enum CheckpointError {
         dir: PathBuf,
         /// The pickles' file names.
         files: Vec<String>,
+    },
+    /// A PEFT adapter that is broken, cannot be used or does not fit the model.
+    #[error("{}: {what}", dir.display())]
+    Adapter {
+        /// The adapter's folder.
+        dir: PathBuf,
+        /// What is wrong, with what was expected.
+        what: String,
     },
     /// A directory in which more than one set of weights could be meant.
     #[error("{}: cannot tell which weights are meant: {}", dir.display(), files.join(", "))]

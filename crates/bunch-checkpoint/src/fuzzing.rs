@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use crate::gguf::{GgufModel, read_metadata};
-use crate::reader::{RawReader, StoredTensor, TensorReader};
+use crate::reader::{RawReader, TensorReader};
 use crate::safetensors_model::describe;
 use crate::shard::ShardHeader;
 use crate::source::{MemorySource, Source};
+use crate::stored_tensor::StoredTensor;
 use crate::weight_index::WeightIndex;
 
 /// Values that are read at the beginning and at the end of each tensor.

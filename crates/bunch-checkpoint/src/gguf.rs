@@ -1,6 +1,5 @@
 //! A model in one GGUF file, llama.cpp's format.
 
-mod blocks;
 mod config;
 mod cursor;
 mod error;
@@ -13,7 +12,6 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
-pub(crate) use blocks::BlockType;
 pub use error::GgufError;
 
 use config::{Architecture, Dimensions, TensorFacts};
@@ -22,9 +20,9 @@ use metadata::Metadata;
 use names::{Role, role};
 use tensors::{GgmlType, ListedTensor};
 
-use crate::reader::{Format, StoredTensor};
 use crate::source::Source;
-use crate::{CheckpointError, Dtype, TensorInfo};
+use crate::stored_tensor::{Format, StoredTensor, TensorInfo};
+use crate::{CheckpointError, Dtype};
 
 /// How the file names of such models end.
 pub(crate) const GGUF_SUFFIX: &str = ".gguf";

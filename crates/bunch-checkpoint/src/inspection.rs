@@ -5,10 +5,10 @@ use std::path::Path;
 
 use crate::checkpoint::{CONFIG_FILE, read_config};
 use crate::gguf::GgufModel;
-use crate::reader::StoredTensor;
 use crate::safetensors_model::SafetensorsModel;
 use crate::shard::ShardHeader;
 use crate::source::{Source, WeightFile};
+use crate::stored_tensor::StoredTensor;
 use crate::weight_files::{WeightFiles, check_is_there};
 use crate::{CheckpointError, TensorReader};
 

@@ -11,13 +11,17 @@
 #[cfg(target_endian = "big")]
 compile_error!("bunch-checkpoint supports little-endian targets only");
 
+mod adapter;
 mod aligned_buffer;
 mod atomic;
+mod block_type;
 mod checkpoint;
+mod companion_files;
 mod digest;
 mod digest_cache;
 mod dtype;
 mod error;
+mod file_name;
 #[doc(hidden)]
 pub mod fuzzing;
 mod gguf;
@@ -32,13 +36,19 @@ mod source;
 mod staging;
 mod state_dict;
 mod stored_dtype;
+mod stored_tensor;
+mod tensor_name;
 mod weight_files;
 mod weight_index;
 mod write_behind;
 mod writer;
 
+pub use adapter::{
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterConfig, LowRankDelta, PeftAdapter, factor_a, factor_b, module_of_factor,
+};
 pub use atomic::atomic_write;
-pub use checkpoint::{Checkpoint, TensorInfo};
+pub use checkpoint::Checkpoint;
+pub use companion_files::{GENERATION_CONFIG, TOKENIZER_FILES, companion_files};
 pub use digest::{sha256_bytes, sha256_file};
 pub use digest_cache::DigestCache;
 pub use dtype::Dtype;
@@ -50,4 +60,6 @@ pub use reader::{RawReader, TensorReader};
 pub use shard_layout::TensorLayout;
 pub use state_dict::{StateDict, Tensor, sha256_of_state_dict};
 pub use stored_dtype::{OtherDtype, StoredDtype};
+pub use stored_tensor::TensorInfo;
+pub use tensor_name::{Layer, TensorName, embedding_for_output, names_module};
 pub use writer::{CheckpointWriter, WriterOptions};

@@ -3,9 +3,10 @@
 use std::cell::RefCell;
 use std::path::Path;
 
-use crate::gguf::BlockType;
+use crate::block_type::BlockType;
 use crate::source::Source;
-use crate::{CheckpointError, Dtype, TensorInfo};
+use crate::stored_tensor::{Format, StoredTensor};
+use crate::{CheckpointError, Dtype};
 
 /// Values of 16 bits that are read at a time: 64 KiB, which a processor's cache holds until they are decoded.
 const PIECE: usize = 1 << 15;
@@ -13,36 +14,6 @@ const PIECE: usize = 1 << 15;
 thread_local! {
     /// What was read and is not decoded yet.
     static SCRATCH: RefCell<Vec<u16>> = const { RefCell::new(Vec::new()) };
-}
-
-/// Where a tensor's bytes are and what they mean.
-#[derive(Debug)]
-pub(crate) struct StoredTensor {
-    /// Position in the checkpoint's list of files.
-    pub(crate) file: usize,
-    /// Where the tensor begins in its file.
-    pub(crate) start: u64,
-    /// Bytes that it takes there.
-    pub(crate) byte_length: usize,
-    /// Dimensions, outermost first.
-    pub(crate) shape: Vec<usize>,
-    /// How its values are stored.
-    pub(crate) format: Format,
-    /// The dtype's name in the file's format.
-    pub(crate) dtype_name: String,
-    /// If its rows are stored in llama.cpp's order, the number of heads that they belong to.
-    pub(crate) heads: Option<usize>,
-    /// None if its values are no f32, f16 or bf16.
-    pub(crate) info: Option<TensorInfo>,
-}
-
-/// How a tensor's values are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// One after the other, in the dtype of its [`TensorInfo`], if it has one.
-    Plain,
-    /// Quantised in blocks.
-    Blocks(BlockType),
 }
 
 /// Reads the values of one tensor, from any number of threads.
@@ -227,7 +198,7 @@ impl<'a> RawReader<'a> {
 
     /// Reads bytes in the order of the file.
     fn read_stored(&self, start_byte: usize, out: &mut [u8]) -> Result<(), CheckpointError> {
-        self.source.read_at(self.tensor.start + start_byte as u64, out).map_err(|source| CheckpointError::Read {
+        self.source.read_at(self.tensor.start + start_byte as u64, out).map_err(|source| CheckpointError::TensorIo {
             path: self.source.path().to_path_buf(),
             tensor: self.name.to_owned(),
             source,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::reader::{Format, StoredTensor};
 use crate::shard::ShardHeader;
 use crate::source::{Source, WeightFile};
+use crate::stored_tensor::{Format, StoredTensor, TensorInfo};
 use crate::weight_files::check_is_there;
 use crate::weight_index::{INDEX_FILE, WeightIndex};
-use crate::{CheckpointError, StoredDtype, TensorInfo};
+use crate::{CheckpointError, StoredDtype};
 
 /// A model in safetensors files: the open files and what their headers say.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@ use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::CheckpointError;
-use crate::weight_files::check_file_name;
+use crate::file_name::check_file_name;
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::aligned_buffer::AlignedBuffer;
 use crate::checkpoint::{CONFIG_FILE, check_config};
+use crate::file_name::check_file_name;
 use crate::output_file::OutputFile;
 use crate::shard_layout::{ShardLayout, TensorLayout, lay_out};
 use crate::staging::{Contention, Staging};
-use crate::weight_files::{WEIGHTS_SUFFIX, check_file_name};
+use crate::weight_files::WEIGHTS_SUFFIX;
 use crate::weight_index::{INDEX_FILE, WeightIndex};
 use crate::write_behind::{Failure, WriteBehind};
 use crate::{CheckpointError, StoredDtype};
@@ -215,7 +216,7 @@ impl CheckpointWriter {
     }
 
     fn explain(&self, failure: &Failure) -> CheckpointError {
-        CheckpointError::Write {
+        CheckpointError::TensorIo {
             path: self.dir.join(failure.file.name()),
             tensor: self.tensors.get(failure.tensor).map(|tensor| tensor.name.clone()).unwrap_or_default(),
             source: failure.error(),

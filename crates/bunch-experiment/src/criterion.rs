@@ -7,8 +7,8 @@ use bunch_lm::{QuestionAnswer, answer_loss};
 use bunch_recipe::Pool;
 
 use crate::ExperimentError;
+use crate::declared::column::JudgeName;
 use crate::front_search::Fronts;
-use crate::metric::JudgeName;
 use crate::weighting::Data;
 use crate::workbench::Workbench;
 use crate::world::lacking;

@@ -5,40 +5,37 @@
 //! what is cached, computes the rest on the cores there are, and writes the results folder. [`Suite`] does that for several,
 //! and [`Committed`] holds results against their files, their claims and a run anew.
 
+mod costs;
 mod criterion;
-mod data;
-mod derived;
+mod declared;
 mod error;
-mod evaluation;
 mod evomm;
 mod front_search;
-mod likeness;
-mod measurement;
-mod metric;
 mod miniature;
+mod planning;
 mod preference;
-mod runner;
-mod scale;
-mod scoring;
+mod recording;
+mod running;
 mod small;
+mod verifying;
 mod weighting;
 mod workbench;
 mod world;
 
-pub use derived::DerivedModel;
+pub use declared::column::{Column, JudgeName, Metric, Part, PromptSet};
+pub use declared::derived::DerivedModel;
+pub use declared::experiment::{Block, Experiment, Paper, Row, list_experiments};
+pub use declared::figure_spec::{Drawing, DrawingKind};
+pub use declared::scale::{GridValues, Scale, WorldKind};
 pub use error::ExperimentError;
 pub use evomm::{Evomm, Family, Variant};
 pub use front_search::FrontSearch;
-pub use metric::{Column, JudgeName, Metric, Part, PromptSet};
 pub use preference::Preference;
-pub use runner::deviation::Deviation;
-pub use runner::dossier::results_page;
-pub use runner::drawing::{Drawing, DrawingKind};
-pub use runner::experiment::{Block, Experiment, Paper, Row, list_experiments};
-pub use runner::outlook::Outlook;
-pub use runner::results::between_writes;
-pub use runner::run::{Finished, Options, Run};
-pub use runner::suite::{Failure, Suite};
-pub use runner::verification::{Checked, Committed, Compared, ResultsPlace, Selection, tolerance_reason};
-pub use scale::{GridValues, Scale, WorldKind};
+pub use recording::results::between_writes;
+pub use running::dry_run::Outlook;
+pub use running::run::{Finished, Options, Run};
+pub use running::suite::{Failure, Suite};
+pub use verifying::deviation::Deviation;
+pub use verifying::results_page::results_page;
+pub use verifying::verification::{Checked, Committed, Compared, ResultsPlace, Selection, tolerance_reason};
 pub use weighting::{Data, Source, Weighting};

@@ -20,8 +20,8 @@ use bunch_tuning::{Example, Observer, PreferenceExample};
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::runner::costs::{self, Costs};
-use crate::scale::Scale;
+use crate::costs::{self, Costs};
+use crate::declared::scale::Scale;
 use crate::world::{EvaluationSets, Manner, RealQuestions, Trained, World};
 
 /// One seed's synthetic world and its zoo.

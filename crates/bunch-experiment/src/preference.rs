@@ -6,7 +6,7 @@ use bunch_tuning::{Decision, Observer, PreferenceLoss, PreferenceRun, Schedule, 
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
-use crate::runner::costs::ROWS_OF_A_MERGE;
+use crate::costs::ROWS_OF_A_MERGE;
 use crate::world::World;
 
 /// Preference tuning of a model of the pool (Thakkar et al. 2025, baselines).

@@ -14,8 +14,8 @@ use bunch_tuning::Observer;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::runner::costs::{self, Costs};
-use crate::scale::Scale;
+use crate::costs::{self, Costs};
+use crate::declared::scale::Scale;
 use crate::workbench::Places;
 use crate::world::{EvaluationSets, Manner, Trained, World};
 

@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
 use crate::criterion::Criterion;
+use crate::declared::experiment::Block;
+use crate::declared::scale::Scale;
 use crate::evomm::{Evomm, Family};
 use crate::front_search::FrontSearch;
 use crate::preference::Preference;
-use crate::runner::experiment::Block;
-use crate::scale::Scale;
 
 /// A kind of generated data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

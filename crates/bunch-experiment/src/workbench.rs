@@ -14,11 +14,11 @@ use bunch_tuning::Silent;
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::derived::DerivedModel;
-use crate::metric::JudgeName;
+use crate::declared::column::JudgeName;
+use crate::declared::derived::DerivedModel;
+use crate::declared::scale::{Scale, WorldKind};
 use crate::miniature::Miniature;
-use crate::runner::planning::CELL_CODE;
-use crate::scale::{Scale, WorldKind};
+use crate::planning::cells::CELL_CODE;
 use crate::small::Small;
 use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, Trained, World};
 

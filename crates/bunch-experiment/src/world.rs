@@ -14,9 +14,9 @@ use bunch_tuning::{Observer, PreferenceExample};
 use burn::tensor::Device;
 
 use crate::ExperimentError;
-use crate::metric::PromptSet;
-use crate::runner::costs::Costs;
-use crate::scale::Scale;
+use crate::costs::Costs;
+use crate::declared::column::PromptSet;
+use crate::declared::scale::Scale;
 
 /// The model that every world has for writing unsafe questions.
 pub(crate) const UNCENSORED: &str = "uncensored";

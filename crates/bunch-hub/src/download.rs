@@ -1,14 +1,17 @@
 //! The download of one file.
 
+use std::cell::Cell;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
+use bunch_progress::Progress;
+
+use crate::HubError;
 use crate::hub::{Answer, Hub, header};
 use crate::listing::RemoteFile;
-use crate::{HubError, Observer};
 
-/// How often in a row a connection may break before more of the file is there than ever.
+/// How often in a row a connection may break without progress before the download fails.
 const ATTEMPTS: u32 = 4;
 
 /// Where files come from.
@@ -24,18 +27,21 @@ pub(crate) struct Download<'a> {
     pub(crate) origin: Origin<'a>,
     pub(crate) file: &'a RemoteFile,
     pub(crate) out: &'a Path,
-    pub(crate) progress: &'a dyn Observer,
+    pub(crate) progress: &'a dyn Progress,
+    /// Bytes of the file that have been reported; what has to be fetched again is not reported again.
+    pub(crate) reported: Cell<u64>,
 }
 
 impl Download<'_> {
-    /// Fetches the file unless it is there, and says how many bytes came.
+    /// Fetches the file unless it exists already, and returns the number of bytes transferred.
     ///
     /// # Errors
     /// See [`crate::fetch`].
     pub(crate) fn run(&self) -> Result<u64, HubError> {
+        self.progress.turn_to(&self.file.name);
         let target = self.out.join(&self.file.name);
         if self.is_there(&target)? {
-            self.tell(self.file.size);
+            self.report(self.file.size);
             return Ok(0);
         }
         let partial = self.partial();
@@ -65,7 +71,7 @@ impl Download<'_> {
         Ok(downloaded)
     }
 
-    /// The unfinished file. Its name holds part of the digest, so that no other version of the file goes on from there.
+    /// The unfinished file. Its name holds part of the digest, so that no other version of the file resumes from it.
     fn partial(&self) -> PathBuf {
         let digest: String = self.file.digest.hex().chars().take(16).collect();
         self.out.join(format!("{}.{digest}.partial", self.file.name))
@@ -76,8 +82,8 @@ impl Download<'_> {
         Ok(metadata.len() == self.file.size && self.file.digest.of_file(target)? == self.file.digest.hex())
     }
 
-    /// Appends to `file` what it lacks, and says how many bytes came. A file that has become too long is left so: its
-    /// digest will tell.
+    /// Appends the missing bytes to `file`, and returns how many were transferred. A file that has become too long is
+    /// left so: the check of its digest fails.
     fn fill(&self, file: &mut File, path: &Path) -> Result<u64, HubError> {
         let length = |file: &File| file.metadata().map(|metadata| metadata.len()).map_err(HubError::io(path));
         if length(file)? > self.file.size {
@@ -87,7 +93,7 @@ impl Download<'_> {
         loop {
             let have = length(file)?;
             if have >= self.file.size {
-                self.tell(self.file.size);
+                self.report(self.file.size);
                 return Ok(downloaded);
             }
             if failures > 0 {
@@ -105,7 +111,7 @@ impl Download<'_> {
         }
     }
 
-    /// Appends what the hub sends of the file from byte `have` on: how many bytes came, and why no more.
+    /// Appends what the hub sends of the file from byte `have` on; returns how many bytes came and why it stopped.
     fn append(&self, file: &mut File, path: &Path, have: u64) -> Result<(u64, String), HubError> {
         let Origin { hub, repo, commit } = self.origin;
         let answer = match hub.open(repo, commit, &self.file.name, have) {
@@ -114,7 +120,7 @@ impl Download<'_> {
         };
         let status = answer.status().as_u16();
         if status == 416 || (status == 206 && range_start(&answer) != Some(have)) {
-            // The hub knows the file in another length or sends another part than was asked for.
+            // The hub has the file in another length, or sends another part than the one requested.
             self.start_over(file, path)?;
             return Ok((0, format!("the hub has no bytes from {have} on")));
         }
@@ -138,7 +144,7 @@ impl Download<'_> {
         let mut chunk = vec![0; 1 << 18];
         let mut came = 0;
         loop {
-            self.tell((have + came).min(self.file.size));
+            self.report((have + came).min(self.file.size));
             match body.read(&mut chunk) {
                 Ok(0) => return Ok((came, "the hub sent no more".to_owned())),
                 Ok(length) => {
@@ -156,8 +162,12 @@ impl Download<'_> {
         file.set_len(0).map_err(HubError::io(path))
     }
 
-    fn tell(&self, done: u64) {
-        self.progress.progress(&self.file.name, done, self.file.size);
+    /// Reports that `done` bytes of the file are there.
+    fn report(&self, done: u64) {
+        if let Some(more @ 1..) = done.checked_sub(self.reported.get()) {
+            self.progress.advance(more);
+            self.reported.set(done);
+        }
     }
 }
 

@@ -13,12 +13,12 @@ pub enum HubError {
         /// What was given.
         got: String,
     },
-    /// The client cannot be made, for example from a token that no header can carry.
+    /// The client cannot be created, for example because the token cannot be sent in a header.
     #[error("client of the hub at {endpoint}: {reason}")]
     Client {
         /// The hub's address.
         endpoint: String,
-        /// Why not.
+        /// Why it cannot be created.
         reason: String,
     },
     /// No answer, for example because there is no network.
@@ -34,10 +34,10 @@ pub enum HubError {
         /// What the network said.
         reason: String,
     },
-    /// The hub wants to know who asks, or does not let them in.
+    /// The hub demands a token, or refuses the one it got.
     #[error(
         "{repo}: the hub answered {status}{}; if the repository is gated, accept its licence at {endpoint}/{repo} and set \
-         HF_TOKEN to a token of that account; the hub answers so too where no repository has this name",
+         HF_TOKEN to a token of that account; the hub gives the same answer if no repository has this name",
         code.as_ref().map(|code| format!(" ({code})")).unwrap_or_default()
     )]
     Denied {
@@ -60,7 +60,7 @@ pub enum HubError {
         /// What was asked for.
         what: String,
     },
-    /// An answer that means neither yes nor no.
+    /// An answer with another status.
     #[error("{what}: the hub at {endpoint} answered {status}")]
     Status {
         /// The hub's address.
@@ -70,7 +70,7 @@ pub enum HubError {
         /// The HTTP status.
         status: u16,
     },
-    /// The list of the repository's files is not one.
+    /// The list of the repository's files cannot be read.
     #[error("{repo}: list of files: {reason}")]
     Listing {
         /// The repository asked for.
@@ -98,7 +98,7 @@ pub enum HubError {
         pattern: String,
     },
     /// The connection broke several times in a row. What has arrived is kept.
-    #[error("{file}: the download stopped at {got} of {expected} bytes ({reason}); fetching again goes on from there")]
+    #[error("{file}: the download stopped at {got} of {expected} bytes ({reason}); fetching again resumes from there")]
     Interrupted {
         /// The file.
         file: String,
@@ -127,7 +127,7 @@ pub enum HubError {
         /// The unfinished file.
         path: PathBuf,
     },
-    /// The operating system refuses.
+    /// The operating system reports an error.
     #[error("{}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -141,7 +141,7 @@ pub enum HubError {
 }
 
 impl HubError {
-    /// Turns the operating system's refusal at `path` into an error.
+    /// Turns the operating system's error at `path` into this one.
     pub(crate) fn io(path: &std::path::Path) -> impl FnOnce(std::io::Error) -> Self + '_ {
         move |source| Self::Io { path: path.to_owned(), source }
     }

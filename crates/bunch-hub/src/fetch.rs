@@ -1,12 +1,15 @@
 //! Fetching a repository's model into a folder.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use serde::Serialize;
 
+use bunch_progress::Progress;
+
 use crate::download::{Download, Origin};
 use crate::hub::Hub;
-use crate::{HubError, Observer, Selection};
+use crate::{HubError, Selection};
 
 /// What was fetched, for a record of where a model is from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -40,14 +43,14 @@ impl Fetched {
 }
 
 /// Fetches the model `repo` (ORG/NAME) at `revision` (a branch, tag or commit; `main` without one) from the hub of the
-/// environment ([`Hub::from_env`]) into the folder `out`, which is made if need be.
+/// environment ([`Hub::from_env`]) into the folder `out`, which is created if it does not exist.
 ///
-/// Files that are there and have the right digest are left alone. Other files in `out` are not touched.
+/// Files that exist and have the right digest are left alone. Other files in `out` are not touched.
 ///
 /// # Errors
-/// A name that no repository has, a hub that cannot be reached or says no, a repository without safetensors weights, a
-/// download that breaks off (another call goes on from there) or has the wrong digest, a folder that cannot be written.
-pub fn fetch(repo: &str, revision: Option<&str>, out: &Path, progress: &dyn Observer) -> Result<Fetched, HubError> {
+/// Fails if the name is not one of a repository, the hub cannot be reached or refuses, the repository has no safetensors
+/// weights, the download breaks off (another call resumes it) or has the wrong digest, or the folder cannot be written.
+pub fn fetch(repo: &str, revision: Option<&str>, out: &Path, progress: &dyn Progress) -> Result<Fetched, HubError> {
     Hub::from_env()?.fetch(repo, revision, out, &Selection::default(), progress)
 }
 
@@ -55,24 +58,25 @@ impl Hub {
     /// As [`fetch`], from this hub, with the further files of `selection`.
     ///
     /// # Errors
-    /// As [`fetch`], and a pattern of `selection` that matches no file.
+    /// The same as those of [`fetch`]; also fails if a pattern of `selection` matches no file.
     pub fn fetch(
         &self,
         repo: &str,
         revision: Option<&str>,
         out: &Path,
         selection: &Selection,
-        progress: &dyn Observer,
+        progress: &dyn Progress,
     ) -> Result<Fetched, HubError> {
         check_name(repo)?;
         let listing = self.list(repo, revision.unwrap_or("main"))?;
         let files = selection.choose(repo, &listing)?;
-        progress.planned(files.len(), files.iter().map(|file| file.size).sum());
+        let bytes = files.iter().map(|file| file.size).sum();
+        progress.begin(&format!("fetching {} files", files.len()), bytes, 0);
         std::fs::create_dir_all(out).map_err(HubError::io(out))?;
-        // The commit that was listed, so that a branch that moves meanwhile does not mix two models.
+        // The listed commit, so that a branch that moves in the meantime does not mix two models.
         let origin = Origin { hub: self, repo, commit: &listing.commit };
         let fetched = files.iter().map(|file| {
-            let downloaded = Download { origin, file, out, progress }.run()?;
+            let downloaded = Download { origin, file, out, progress, reported: Cell::new(0) }.run()?;
             let digest = format!("{}:{}", file.digest.algorithm(), file.digest.hex());
             Ok(FetchedFile { name: file.name.clone(), size: file.size, digest, downloaded })
         });
@@ -81,7 +85,7 @@ impl Hub {
     }
 }
 
-/// Refuses what no repository is called, before it becomes part of an address.
+/// Rejects what cannot be the name of a repository, before it becomes part of an address.
 fn check_name(repo: &str) -> Result<(), HubError> {
     let is_part = |part: &str| {
         let is_plain = part.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte));

@@ -14,17 +14,17 @@ use crate::listing::Listing;
 /// The address of the Hugging Face hub.
 const HUGGING_FACE: &str = "https://huggingface.co";
 
-/// How long the hub's address may take to be found, and then a connection to come about.
+/// Timeout of the name lookup, and then of the connection.
 const CONNECT: Duration = Duration::from_secs(10);
 
-/// How long the hub may think before it answers, and be silent within an answer.
+/// Timeout until the hub answers, and between two pieces of an answer.
 const SILENCE: Duration = Duration::from_secs(30);
 
-/// A hub and who asks it.
+/// A hub and the client that talks to it.
 ///
 /// `hf-hub` gives the client, its headers, redirects that do not carry the token to another host, and the addresses. Its
-/// own downloads are not used: they go to a cache of links, take a whole file (200) for the rest of one (206), ask in vain
-/// for the rest of a file that has arrived in full, and check neither length nor digest.
+/// own downloads are not used: they go to a cache of links, mistake a whole file (200) for the rest of one (206), request
+/// the rest of a file that is already complete, and check neither length nor digest.
 #[derive(Debug, Clone)]
 pub struct Hub {
     api: Api,
@@ -40,7 +40,7 @@ impl Hub {
     /// The hub at `endpoint`, asked with `token` if there is one.
     ///
     /// # Errors
-    /// A client that cannot be made.
+    /// Fails if the client cannot be created.
     pub fn new(endpoint: &str, token: Option<String>) -> Result<Self, HubError> {
         let endpoint = endpoint.trim_end_matches('/').to_owned();
         // The cache is never written; naming one keeps `hf-hub` from looking for a home folder.
@@ -54,7 +54,7 @@ impl Hub {
     /// `huggingface-cli login` has left in `HF_HOME`.
     ///
     /// # Errors
-    /// As [`Self::new`].
+    /// The same as those of [`Self::new`].
     pub fn from_env() -> Result<Self, HubError> {
         let variable =
             |name| std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
@@ -64,14 +64,13 @@ impl Hub {
         Self::new(&endpoint, token)
     }
 
-    /// This hub, but waiting `retry_wait` before it is asked again after a connection broke; 1 s if this is not called. The
-    /// wait doubles each time.
+    /// Sets how long to wait before retrying after a connection broke (1 s by default). The wait doubles each time.
     #[must_use]
     pub fn with_retry_wait(self, retry_wait: Duration) -> Self {
         Self { retry_wait, ..self }
     }
 
-    /// This hub, but taken for gone after `silence` without a byte; 30 s if this is not called.
+    /// Sets how long the hub may send nothing before it counts as gone (30 s by default).
     #[must_use]
     pub fn with_silence(self, silence: Duration) -> Self {
         Self { silence, ..self }
@@ -85,7 +84,7 @@ impl Hub {
     /// The files of `repo` at `revision`.
     ///
     /// # Errors
-    /// A hub that cannot be reached, says no, or gives no list.
+    /// Fails if the hub cannot be reached, refuses, or sends no list.
     pub(crate) fn list(&self, repo: &str, revision: &str) -> Result<Listing, HubError> {
         let unreachable = |reason: ureq::Error| HubError::Unreachable {
             repo: repo.to_owned(),
@@ -99,13 +98,13 @@ impl Hub {
         Listing::parse(repo, &json)
     }
 
-    /// Asks for `name` in `repo` at `commit`, from byte `start` on.
+    /// Requests `name` in `repo` at `commit`, from byte `start` on.
     ///
     /// # Errors
-    /// What the network said.
+    /// Fails with the network's error.
     pub(crate) fn open(&self, repo: &str, commit: &str, name: &str, start: u64) -> Result<Answer, ureq::Error> {
         let handle = self.repo(repo, commit);
-        // Compressed on the way, a file's bytes could not be counted, and the rest of it not be asked for.
+        // With compression on the way, a file's bytes could not be counted, nor the rest of it requested.
         let mut request = handle.info_request().uri(handle.url(&encode(name))).header("Accept-Encoding", "identity");
         if start > 0 {
             request = request.header("Range", format!("bytes={start}-"));
@@ -113,10 +112,10 @@ impl Hub {
         self.ask(request)
     }
 
-    /// Turns an answer that is no file into an error; `what` was asked for.
+    /// Turns an answer that is not a file into an error; `what` was requested.
     ///
     /// # Errors
-    /// A status other than 200 and 206.
+    /// Fails on any status other than 200 and 206.
     pub(crate) fn refuse(&self, repo: &str, what: &str, answer: &Answer) -> Result<(), HubError> {
         let (repo, endpoint) = (repo.to_owned(), self.endpoint.clone());
         match answer.status().as_u16() {
@@ -129,7 +128,7 @@ impl Hub {
         }
     }
 
-    /// Sends `request`; an answer that means no is an answer, because its headers say why.
+    /// Sends `request`; a refusal is returned as an answer too, because its headers say why.
     fn ask(&self, request: RequestBuilder<WithoutBody>) -> Result<Answer, ureq::Error> {
         let patience = request.config().timeout_resolve(Some(CONNECT)).timeout_connect(Some(CONNECT));
         let patience = patience.timeout_recv_response(Some(self.silence)).timeout_per_read(Some(self.silence));

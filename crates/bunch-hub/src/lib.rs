@@ -1,8 +1,8 @@
 //! Fetching model repositories from the Hugging Face hub.
 //!
 //! [`fetch`] puts a repository's model into a folder: configuration, tokenizer, chat template and safetensors weights. Every
-//! file is checked against the digest that the hub lists for it, a download that was cut off goes on where it stopped, and a
-//! file is in the folder in full or not at all.
+//! file is checked against the digest that the hub lists for it, an interrupted download resumes where it stopped, and a
+//! file is in the folder completely or not at all.
 
 #![forbid(unsafe_code)]
 
@@ -12,11 +12,9 @@ mod error;
 mod fetch;
 mod hub;
 mod listing;
-mod observer;
 mod selection;
 
 pub use error::HubError;
 pub use fetch::{Fetched, FetchedFile, fetch};
 pub use hub::Hub;
-pub use observer::{Observer, Silent};
 pub use selection::Selection;

@@ -51,7 +51,7 @@ impl Listing {
     /// Reads the hub's answer about `repo`.
     ///
     /// # Errors
-    /// No JSON, or files without a length or digest.
+    /// Fails if the answer is not JSON, or lists files without a length or digest.
     pub(crate) fn parse(repo: &str, json: &str) -> Result<Self, HubError> {
         let bad = |reason: String| HubError::Listing { repo: repo.to_owned(), reason };
         let info: Info = serde_json::from_str(json).map_err(|error| bad(error.to_string()))?;

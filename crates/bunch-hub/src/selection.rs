@@ -3,7 +3,7 @@
 use crate::HubError;
 use crate::listing::{Listing, RemoteFile};
 
-/// What is fetched beside the model itself: nothing by default.
+/// What is fetched in addition to the model itself: nothing by default.
 ///
 /// The model is the configuration, tokenizer, chat template, licence and card at the top of the repository, and its
 /// safetensors weights. Other formats of the same weights (`pytorch_model.bin`, `consolidated.safetensors`, GGUF, folders
@@ -19,7 +19,7 @@ impl Selection {
     /// The files to fetch, small ones first, so that a missing licence or a wrong model shows early.
     ///
     /// # Errors
-    /// No safetensors weights where nothing else was asked for, or a pattern that matches no file.
+    /// Fails if there are no safetensors weights and nothing else was requested, or if a pattern matches no file.
     pub(crate) fn choose(&self, repo: &str, listing: &Listing) -> Result<Vec<RemoteFile>, HubError> {
         for pattern in &self.also {
             if !listing.files.iter().any(|file| matches(pattern, &file.name)) {

@@ -1,20 +1,35 @@
-//! Gathering what a model directory holds.
+//! What a model directory holds and what is wrong with it.
+//!
+//! [`describe`] gathers what files, headers and config.json say and checks them against each other; nothing that is wrong
+//! with a directory makes it fail. A [`Description`] is printed as text or serialised.
+
+mod agreement;
+mod config;
+mod description;
+mod problem;
+mod text;
+mod tokenizer;
+mod values;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bunch_checkpoint::{Checkpoint, DigestCache, InspectedShard, Inspection, inspect_directory, sha256_file};
 use serde_json::Value;
 
-use crate::agreement::Weights;
-use crate::config::dtype_key;
-use crate::description::{
+use bunch_checkpoint::{
+    Checkpoint, DigestCache, InspectedShard, Inspection, Layer, TensorName, embedding_for_output, inspect_directory,
+    sha256_file,
+};
+
+pub use description::{
     Configured, Description, DtypeUse, LayerParameters, ListedFile, LoadingMemory, Parameters, ShardSummary,
     VocabularyRows,
 };
-use crate::place::{Layer, TensorPlace, embedding_for_output, is_embedding, is_output};
-use crate::tokenizer::TokenizerSummary;
-use crate::{Problem, values};
+pub use problem::Problem;
+
+use agreement::Weights;
+use config::dtype_key;
+use tokenizer::TokenizerSummary;
 
 /// What takes long and is done when asked for.
 #[derive(Debug, Clone, Copy)]
@@ -141,10 +156,11 @@ fn describe_weights(description: &mut Description, checkpoint: &Checkpoint) {
     let mut bytes = 0;
     for tensor in checkpoint.names().filter_map(|name| checkpoint.raw_reader(name).ok()) {
         let (name, values) = (tensor.name(), length(tensor.shape()));
-        let part = match TensorPlace::of(name).layer {
-            Some(layer) => layers.entry(layer).or_default(),
-            None if is_embedding(name) => &mut parameters.embedding,
-            None if is_output(name) => &mut parameters.output,
+        let parsed = TensorName::of(name);
+        let part = match &parsed.layer {
+            Some(layer) => layers.entry(layer.clone()).or_default(),
+            None if parsed.is_embedding() => &mut parameters.embedding,
+            None if parsed.is_output() => &mut parameters.output,
             None => &mut parameters.other,
         };
         *part += values;
@@ -160,7 +176,7 @@ fn describe_weights(description: &mut Description, checkpoint: &Checkpoint) {
 
     let rows = |name: &str| Some(*checkpoint.raw_reader(name).ok()?.shape().first()? as u64);
     let embedding = embedding_for_output(checkpoint.names());
-    let output = checkpoint.names().find(|name| is_output(name));
+    let output = checkpoint.names().find(|name| TensorName::of(name).is_output());
     description.vocabulary.embedding = embedding.and_then(rows);
     description.vocabulary.output = output.and_then(rows);
     description.tied = match (embedding, output) {

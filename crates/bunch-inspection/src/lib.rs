@@ -1,25 +1,8 @@
-//! What a model directory holds and what is wrong with it.
+//! Looks at model directories and changes none.
 //!
-//! [`describe`] gathers what files, headers and config.json say and holds them against each other; nothing that is wrong
-//! with a directory makes it fail. A [`Description`] is printed as text or serialised. [`TensorPlace`] is what a
-//! tensor's name says about where it stands.
+//! [`describe`] says what one directory holds and what is wrong with it, [`compare`] how two checkpoints differ.
 
 #![forbid(unsafe_code)]
 
-mod agreement;
-mod config;
-mod describe;
-mod description;
-mod place;
-mod problem;
-mod text;
-mod tokenizer;
-mod values;
-
-pub use describe::{DescribeOptions, describe};
-pub use description::{
-    Configured, Description, DtypeUse, LayerParameters, ListedFile, LoadingMemory, Parameters, ShardSummary,
-    VocabularyRows,
-};
-pub use place::{Layer, TensorPlace, embedding_for_output, is_embedding, is_output, is_vocabulary};
-pub use problem::Problem;
+pub mod compare;
+pub mod describe;

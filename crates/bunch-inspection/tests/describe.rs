@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bunch_checkpoint::{
     Checkpoint, CheckpointError, DigestCache, Dtype, ModelDirectory, StateDict, Tensor, sha256_bytes,
 };
-use bunch_inspection::{DescribeOptions, Description, Problem, describe};
+use bunch_inspection::describe::{DescribeOptions, Description, Problem, describe};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -23,6 +23,34 @@ pub enum JournalError {
         /// What was expected and what is there.
         reason: String,
     },
+    /// The file holds more answers than there are lines.
+    #[error("{}: holds {got} lines, more than the {expected} asked for (replace it with --overwrite)", path.display())]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// Number of lines asked for.
+        expected: usize,
+        /// Number of lines that the file holds.
+        got: usize,
+    },
+    /// The file holds the answer to another line.
+    #[error(
+        "{}, line {line}: holds the answer to another line, `{name}` is {got} there and {expected} here (replace it with \
+         --overwrite)",
+        path.display()
+    )]
+    OtherLine {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1 on.
+        line: usize,
+        /// The first field that differs.
+        name: String,
+        /// Its value in the input.
+        expected: String,
+        /// Its value in the file.
+        got: String,
+    },
     /// The file holds lines that nothing says the origin of.
     #[error(
         "{}: already exists, and {} does not say which run it is from (replace it with --overwrite)",

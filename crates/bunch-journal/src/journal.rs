@@ -75,6 +75,11 @@ impl Journal {
         Ok(Self { path: path.to_owned(), file, done })
     }
 
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// The lines that were there when it was opened, in order.
     pub fn done(&self) -> &[Value] {
         &self.done

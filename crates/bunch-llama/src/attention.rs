@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor, TensorData, activation, s};
 
 use crate::kernels::{self, AttentionShape, CachedShape};
-use crate::model::ints;
+use crate::ops::ints;
 use crate::rope::{Rope, rotate};
 
 /// A score that softmax turns into exactly 0.

@@ -213,11 +213,6 @@ impl LlamaConfig {
         self.sliding_windows.get(layer).copied().flatten()
     }
 
-    /// Number of parameters, the tied output projection counted once.
-    pub fn parameters(&self) -> usize {
-        crate::parts::tensor_shapes(self).iter().map(|(_, shape)| shape.iter().product::<usize>()).sum()
-    }
-
     /// A complete `config.json` that transformers loads as `LlamaForCausalLM`; for models of that family made here.
     pub fn to_json(&self, bos_token_id: u32, eos_token_id: u32, pad_token_id: u32) -> Value {
         json!({

@@ -7,9 +7,9 @@ use rand::RngExt;
 
 use bunch_lm::{GenerateConfig, LmError, Sampling, TokenId};
 
-use crate::LlamaModel;
 use crate::cache::Cache;
 use crate::kernels::Segment;
+use crate::llama_model::LlamaModel;
 
 /// Prompts that are continued side by side, at most.
 const BATCH: usize = 512;

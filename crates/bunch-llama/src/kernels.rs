@@ -2,10 +2,11 @@
 //!
 //! burn's flex backend runs each tensor operation over its own freshly zeroed buffer, which for the narrow models of the
 //! miniature world costs more than the matrix products. Each kernel here is one burn backend extension with a hand-written
-//! derivative. They are an optimisation only: `crate::attention`, `crate::norm` and `crate::model` hold the same formulas
+//! derivative. They are an optimisation only: `crate::attention`, `crate::norm` and `crate::ops` hold the same formulas
 //! composed of burn operations, used on every other backend, and tests hold the two against each other.
 
 mod attention;
+mod attention_shape;
 mod autodiff;
 mod cached;
 mod flex;
@@ -18,8 +19,6 @@ mod swiglu;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
-
 use burn::backend::{
     Backend, backend_extension,
     tensor::{FloatTensor, IntTensor},
@@ -27,44 +26,8 @@ use burn::backend::{
 use burn::tensor::{Device, Tensor};
 use burn::{backend::Dispatch, tensor::Int};
 
+pub use attention_shape::AttentionShape;
 pub use cached::{CachedShape, Segment};
-
-/// The sizes one attention call works on: sequences of their own lengths, one after the other, without padding.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AttentionShape {
-    /// Tokens of each sequence.
-    pub lengths: Arc<Vec<usize>>,
-    /// Query heads.
-    pub heads: usize,
-    /// Key and value heads.
-    pub kv_heads: usize,
-    /// Width of a head.
-    pub head_dim: usize,
-    /// How many tokens back, itself included, a query sees.
-    pub window: Option<usize>,
-}
-
-impl AttentionShape {
-    /// Width of one row of the joint projection: queries, then keys, then values.
-    pub fn qkv_width(&self) -> usize {
-        (self.heads + 2 * self.kv_heads) * self.head_dim
-    }
-
-    /// Width of one row of the output.
-    pub fn out_width(&self) -> usize {
-        self.heads * self.head_dim
-    }
-
-    /// Tokens of all sequences together.
-    pub fn tokens(&self) -> usize {
-        self.lengths.iter().sum()
-    }
-
-    /// Tokens of the longest sequence.
-    pub fn longest(&self) -> usize {
-        self.lengths.iter().copied().max().unwrap_or(0)
-    }
-}
 
 /// Forward and backward of each kernel, on tensors of the backend itself.
 #[backend_extension(Flex, Autodiff)]

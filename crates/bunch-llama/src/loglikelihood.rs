@@ -2,11 +2,13 @@
 
 use bunch_lm::{LmError, Loglikelihood, LoglikelihoodRequest, TokenId};
 
+use crate::LlamaConfig;
 use crate::cache::Cache;
 use crate::generate::greatest;
-use crate::model::{MLP_ROWS, log_probs};
+use crate::llama_model::LlamaModel;
+use crate::model::MLP_ROWS;
+use crate::ops::{ints, log_probs};
 use crate::prefix_tree::{PrefixTree, shared};
-use crate::{LlamaConfig, LlamaModel};
 
 /// Tokens that one forward pass may read.
 pub(crate) const TOKENS: usize = 4096;
@@ -116,7 +118,7 @@ fn score_rows(
         log_probs(logits.clone(), &targets)
     } else {
         let index: Vec<i32> = at.iter().map(|&row| row as i32).collect();
-        let index = crate::model::ints(&index, &logits.device());
+        let index = ints(&index, &logits.device());
         log_probs(logits.clone().select(0, index), &targets)
     };
     let log_probs = log_probs.into_data().try_to_vec::<f32>().expect("f32");

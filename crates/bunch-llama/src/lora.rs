@@ -6,34 +6,15 @@ use std::sync::Arc;
 
 use rand_distr::{Distribution, Uniform};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
-use bunch_checkpoint::{Checkpoint, CheckpointError, StateDict, Tensor, atomic_write};
+use bunch_checkpoint::{
+    ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterConfig, CheckpointError, PeftAdapter, StateDict, Tensor, atomic_write,
+    factor_a, factor_b,
+};
 
-use crate::parts::joints;
+use crate::tensor_shapes::fused_projections;
 use crate::{LlamaConfig, LlamaError};
-
-/// The adapter's configuration.
-const CONFIG_FILE: &str = "adapter_config.json";
-
-/// The adapter's weights.
-const WEIGHTS_FILE: &str = "adapter_model.safetensors";
-
-/// What PEFT puts before the names of the model's own modules.
-const PREFIX: &str = "base_model.model.";
-
-/// Keys that make an adapter something else than a low-rank product of one rank and scale where they are set.
-const UNSUPPORTED: [&str; 9] = [
-    "use_dora",
-    "use_qalora",
-    "use_bdlora",
-    "alora_invocation_tokens",
-    "layer_replication",
-    "trainable_token_indices",
-    "fan_in_fan_out",
-    "rank_pattern",
-    "alpha_pattern",
-];
 
 /// A low-rank adapter's shape (Hu et al. 2021); without dropout.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -89,29 +70,13 @@ impl LoraConfig {
     }
 }
 
-/// The factor that reads the module's input.
-pub(crate) fn a_name(module: &str) -> String {
-    format!("{PREFIX}{module}.lora_A.weight")
-}
-
-/// The factor that writes the module's output.
-pub(crate) fn b_name(module: &str) -> String {
-    format!("{PREFIX}{module}.lora_B.weight")
-}
-
-/// The module that the factor `name` is for, if it is a factor.
-pub(crate) fn module_of(name: &str) -> Option<&str> {
-    let module = name.strip_prefix(PREFIX)?;
-    module.strip_suffix(".lora_A.weight").or_else(|| module.strip_suffix(".lora_B.weight"))
-}
-
 /// Names of all projections, which are what an adapter can be for.
 pub(crate) fn module_names(config: &LlamaConfig) -> Vec<String> {
     let layers = 0..config.num_hidden_layers;
     let modules = layers.flat_map(|index| {
-        joints(config).into_iter().flat_map(move |joint| {
-            let path = joint.path;
-            joint.outputs.into_iter().map(move |(name, _)| format!("model.layers.{index}.{path}.{name}"))
+        fused_projections(config).into_iter().flat_map(move |projection| {
+            let path = projection.path;
+            projection.outputs.into_iter().map(move |(name, _)| format!("model.layers.{index}.{path}.{name}"))
         })
     });
     modules.collect()
@@ -127,17 +92,17 @@ impl LoraAdapter {
         lora.check()?;
         let mut factors = StateDict::new();
         for index in 0..config.num_hidden_layers {
-            for joint in joints(config) {
-                for (name, out) in joint.outputs.iter().filter(|(name, _)| lora.target_modules.contains(*name)) {
-                    let module = format!("model.layers.{index}.{}.{name}", joint.path);
-                    let (rank, input) = (lora.rank, joint.input);
+            for projection in fused_projections(config) {
+                for (name, out) in projection.outputs.iter().filter(|(name, _)| lora.target_modules.contains(*name)) {
+                    let module = format!("model.layers.{index}.{}.{name}", projection.path);
+                    let (rank, input) = (lora.rank, projection.input);
                     let bound = 1.0 / (input as f32).sqrt();
                     let uniform = Uniform::new(-bound, bound).expect("finite bounds");
-                    let mut stream = bunch_random::stream(seed, &["init", &a_name(&module)]);
+                    let mut stream = bunch_random::stream(seed, &["init", &factor_a(&module)]);
                     let a = (0..rank * input).map(|_| uniform.sample(&mut stream)).collect();
-                    factors.insert(a_name(&module), Tensor { shape: vec![rank, input], data: Arc::new(a) });
+                    factors.insert(factor_a(&module), Tensor { shape: vec![rank, input], data: Arc::new(a) });
                     let b = vec![0.0; out * rank];
-                    factors.insert(b_name(&module), Tensor { shape: vec![*out, rank], data: Arc::new(b) });
+                    factors.insert(factor_b(&module), Tensor { shape: vec![*out, rank], data: Arc::new(b) });
                 }
             }
         }
@@ -149,31 +114,17 @@ impl LoraAdapter {
     /// # Errors
     /// Files that are missing or cannot be understood, and an adapter that is more than that.
     pub fn open(dir: &Path) -> Result<Self, LlamaError> {
-        let refuse = |what: String| LlamaError::Adapter(format!("{}: {CONFIG_FILE}: {what}", dir.display()));
-        let text = std::fs::read(dir.join(CONFIG_FILE)).map_err(|error| refuse(error.to_string()))?;
-        let json: Value = serde_json::from_slice(&text).map_err(|error| refuse(error.to_string()))?;
-        let is_set = |key: &&str| match json.get(*key) {
-            None | Some(Value::Null | Value::Bool(false)) => false,
-            Some(Value::Object(map)) => !map.is_empty(),
-            Some(_) => true,
-        };
-        if let Some(key) = UNSUPPORTED.into_iter().find(|key| is_set(key)) {
-            return Err(refuse(format!("{key} is set, which is not supported without merging the adapter first")));
+        let adapter = PeftAdapter::open(dir)?;
+        if !adapter.is_uniform() {
+            let what = "has ranks or scales by module, or more than low-rank products, which only merging supports";
+            return Err(LlamaError::Adapter(format!("{}: {what}", dir.display())));
         }
-        if let Some(kind) = json.get("peft_type").and_then(Value::as_str).filter(|kind| *kind != "LORA") {
-            return Err(refuse(format!("peft_type is \"{kind}\", expected \"LORA\"")));
-        }
-        let rank = json.get("r").and_then(Value::as_u64).ok_or_else(|| refuse("r is missing".into()))?;
-        let alpha = json.get("lora_alpha").and_then(Value::as_f64);
-        let alpha = alpha.ok_or_else(|| refuse("lora_alpha is missing".into()))?;
-        let use_rslora = json.get("use_rslora").and_then(Value::as_bool).unwrap_or(false);
-        let factors: StateDict = Checkpoint::open_weights(&dir.join(WEIGHTS_FILE))?.state_dict()?;
-        // What `target_modules` says may be a pattern; the names of the factors are what it came to.
-        let module = |name: &String| name.rsplit('.').nth(2).map(str::to_owned);
-        let target_modules = factors.keys().filter_map(module).collect();
-        let config = LoraConfig { rank: rank as usize, alpha, use_rslora, target_modules };
+        // What `target_modules` says may be a pattern; the modules with factors are what it came to.
+        let target_modules = adapter.modules().filter_map(|module| module.rsplit('.').next()).map(str::to_owned);
+        let &AdapterConfig { rank, alpha, use_rslora, .. } = adapter.config();
+        let config = LoraConfig { rank, alpha, use_rslora, target_modules: target_modules.collect() };
         config.check()?;
-        Ok(Self { config, factors })
+        Ok(Self { config, factors: adapter.weights().state_dict()? })
     }
 
     /// Writes the adapter in PEFT's layout to the folder `dir`, which is made if it is not there; `base_model` is what the
@@ -192,7 +143,7 @@ impl LoraAdapter {
         }
         let metadata = [("format".to_string(), "pt".to_string())].into();
         let bytes = safetensors::serialize(views, Some(metadata)).map_err(|e| LlamaError::Adapter(e.to_string()))?;
-        atomic_write(&dir.join(WEIGHTS_FILE), &bytes)?;
+        atomic_write(&dir.join(ADAPTER_WEIGHTS), &bytes)?;
         let LoraConfig { rank, alpha, use_rslora, target_modules } = &self.config;
         // Python's integers and floats are one type to PEFT; whole numbers are written as it writes them.
         let alpha = if alpha.fract() == 0.0 { json!(*alpha as i64) } else { json!(alpha) };
@@ -213,6 +164,6 @@ impl LoraAdapter {
             "target_modules": target_modules,
         });
         let text = serde_json::to_string_pretty(&config).expect("plain data") + "\n";
-        Ok(atomic_write(&dir.join(CONFIG_FILE), text.as_bytes())?)
+        Ok(atomic_write(&dir.join(ADAPTER_CONFIG), text.as_bytes())?)
     }
 }

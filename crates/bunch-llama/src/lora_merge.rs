@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use bunch_checkpoint::{StateDict, Tensor};
+use bunch_checkpoint::{LowRankDelta, StateDict, Tensor, factor_a, factor_b, module_of_factor};
 
 use crate::LlamaError;
-use crate::lora::{LoraAdapter, a_name, b_name, module_of};
+use crate::lora::LoraAdapter;
 
 impl LoraAdapter {
     /// `W + scale B A` for each weight that the adapter is for, and the other weights as they are (Hu et al. 2021, equation
@@ -18,48 +18,33 @@ impl LoraAdapter {
         let mut merged = weights.clone();
         for name in self.factors.keys() {
             let unexpected = || LlamaError::UnexpectedTensor(name.clone());
-            let module = module_of(name).ok_or_else(unexpected)?;
+            let module = module_of_factor(name).ok_or_else(unexpected)?;
             let weight = format!("{module}.weight");
             let start = weights.get(&weight).ok_or_else(unexpected)?;
             let &[rows, columns] = &start.shape[..] else { return Err(unexpected()) };
             let rank = self.config.rank;
-            let b = self.factor(&b_name(module), [rows, rank])?;
-            let a = self.factor(&a_name(module), [rank, columns])?;
+            let b = self.factor(&factor_b(module), [rows, rank])?;
+            let a = self.factor(&factor_a(module), [rank, columns])?;
             // Each product once: at the factor that comes last.
-            if *name == b_name(module) {
-                let data = Arc::new(sum(&start.data, a, b, rank, self.config.scale() as f32));
-                merged.insert(weight, Tensor { shape: start.shape.clone(), data });
+            if *name == factor_b(module) {
+                let mut data = start.data.to_vec();
+                LowRankDelta::new(a, b, self.config.scale() as f32).add_to(0, &mut data);
+                merged.insert(weight, Tensor { shape: start.shape.clone(), data: Arc::new(data) });
             }
         }
         Ok(merged)
     }
 
-    fn factor(&self, name: &str, shape: [usize; 2]) -> Result<&[f32], LlamaError> {
+    fn factor(&self, name: &str, shape: [usize; 2]) -> Result<&Tensor, LlamaError> {
         let expected = shape.to_vec();
         match self.factors.get(name) {
             None => Err(LlamaError::MissingTensor { name: name.into(), expected }),
             Some(tensor) if tensor.shape != shape => {
                 Err(LlamaError::Shape { name: name.into(), expected, got: tensor.shape.clone() })
             }
-            Some(tensor) => Ok(&tensor.data),
+            Some(tensor) => Ok(tensor),
         }
     }
-}
-
-/// `weight + (scale b) a`: `weight` `[rows, columns]`, `a` `[rank, columns]`, `b` `[rows, rank]`.
-fn sum(weight: &[f32], a: &[f32], b: &[f32], rank: usize, scale: f32) -> Vec<f32> {
-    let columns = a.len() / rank;
-    let mut out = Vec::with_capacity(weight.len());
-    let mut products = vec![0.0_f32; columns];
-    for (row, b) in weight.chunks_exact(columns).zip(b.chunks_exact(rank)) {
-        products.fill(0.0);
-        for (factor, a) in b.iter().zip(a.chunks_exact(columns)) {
-            let factor = factor * scale;
-            products.iter_mut().zip(a).for_each(|(product, a)| *product += factor * a);
-        }
-        out.extend(row.iter().zip(&products).map(|(weight, product)| weight + product));
-    }
-    out
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use burn::tensor::Device;
 use bunch_checkpoint::Checkpoint;
 
 use crate::cache::Cache;
-use crate::parts::{Joint, joints};
+use crate::tensor_shapes::{FusedProjection, fused_projections};
 use crate::weights::keeps_bf16;
 use crate::{LlamaConfig, LlamaError, generate, loglikelihood};
 
@@ -33,7 +33,7 @@ impl MemoryNeed {
         // What is narrow saves half of its f32.
         let mut weights = config.parameters() as u64 * 4;
         for index in 0..config.num_hidden_layers {
-            for Joint { path, outputs, input, .. } in joints(&config) {
+            for FusedProjection { path, outputs, input, .. } in fused_projections(&config) {
                 let name = |name: &str| format!("model.layers.{index}.{path}.{name}.weight");
                 if narrow(&outputs.iter().map(|(output, _)| name(output)).collect::<Vec<_>>()) {
                     weights -= outputs.iter().map(|(_, rows)| (rows * input) as u64 * 2).sum::<u64>();

@@ -3,15 +3,16 @@
 use std::sync::Arc;
 
 use burn::module::{Module, Param};
-use burn::tensor::{DType, Device, Int, Tensor, TensorData, activation};
+use burn::tensor::{DType, Device, Tensor};
 
 use bunch_lm::TokenId;
 
 use crate::LlamaConfig;
 use crate::adapter::Adapter;
 use crate::attention::attention;
-use crate::kernels::{self, AttentionShape};
+use crate::kernels::AttentionShape;
 use crate::norm::RmsNorm;
+use crate::ops::{ints, log_probs, project, swiglu};
 use crate::rope::Rope;
 
 /// A projection; `weight` is `[out, in]` as in the file, and may be stored in bfloat16.
@@ -68,11 +69,6 @@ pub struct Llama {
     pub(crate) config: LlamaConfig,
 }
 
-/// `x weight^T`: `x` `[rows, in]`, `weight` `[out, in]`.
-pub(crate) fn project(x: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-    if kernels::available(&x.device()) { kernels::projection(x, weight) } else { x.matmul(weight.transpose()) }
-}
-
 impl Linear {
     /// `x weight^T + bias`, plus what the adapters add: `[rows, in]` to `[rows, out]`.
     pub(crate) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
@@ -104,22 +100,8 @@ impl Mlp {
     }
 
     fn forward_at_once(&self, x: Tensor<2>) -> Tensor<2> {
-        let gate_up = self.gate_up_proj.forward(x);
-        let hidden = if kernels::available(&gate_up.device()) { kernels::swiglu(gate_up) } else { swiglu(gate_up) };
-        self.down_proj.forward(hidden)
+        self.down_proj.forward(swiglu(self.gate_up_proj.forward(x)))
     }
-}
-
-/// SwiGLU's elementwise part in burn's own operations.
-pub(crate) fn swiglu(gate_up: Tensor<2>) -> Tensor<2> {
-    let width = gate_up.dims()[1] / 2;
-    activation::silu(gate_up.clone().narrow(1, 0, width)) * gate_up.narrow(1, width, width)
-}
-
-/// ln softmax(logits)[target] in burn's own operations.
-pub(crate) fn token_log_probs(logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-    let rows = logits.dims()[0];
-    activation::log_softmax(logits, 1).gather(1, targets.reshape([rows, 1])).reshape([rows])
 }
 
 /// Sequences one after the other, and the positions whose predictions are wanted.
@@ -236,18 +218,4 @@ impl Llama {
             None => project(x, self.model.embed_tokens.weight.val()),
         }
     }
-}
-
-/// ln softmax(logits)[target] per row: `logits` `[rows, vocab]`, `targets` `[rows]`.
-pub(crate) fn log_probs(logits: Tensor<2>, targets: &[TokenId]) -> Tensor<1> {
-    let targets = ints(&targets.iter().map(|&id| id as i32).collect::<Vec<_>>(), &logits.device());
-    if kernels::available(&logits.device()) {
-        kernels::token_log_probs(logits, targets)
-    } else {
-        token_log_probs(logits, targets)
-    }
-}
-
-pub(crate) fn ints(values: &[i32], device: &Device) -> Tensor<1, Int> {
-    Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), device)
 }

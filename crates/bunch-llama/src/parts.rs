@@ -5,8 +5,9 @@ use std::ops::Range;
 use burn::module::Param;
 use burn::tensor::Tensor;
 
+use crate::Llama;
 use crate::model::{DecoderLayer, Linear};
-use crate::{Llama, LlamaConfig};
+use crate::tensor_shapes::fused_projections;
 
 /// A parameter of the module.
 #[derive(Clone, Copy)]
@@ -26,51 +27,6 @@ pub(crate) struct Part<'a> {
     pub(crate) rows: Range<usize>,
 }
 
-/// The projections of a layer that read the same input: path below the layer, then name and width of each.
-pub(crate) struct Joint {
-    pub(crate) path: &'static str,
-    pub(crate) outputs: Vec<(&'static str, usize)>,
-    pub(crate) input: usize,
-    pub(crate) bias: bool,
-}
-
-/// q, k and v; o; gate and up; down.
-pub(crate) fn joints(config: &LlamaConfig) -> [Joint; 4] {
-    let LlamaConfig { hidden_size: hidden, intermediate_size: inner, head_dim, .. } = *config;
-    let (queries, keys) = (config.num_attention_heads * head_dim, config.num_key_value_heads * head_dim);
-    let joint = |path, outputs, input, bias| Joint { path, outputs, input, bias };
-    [
-        joint("self_attn", vec![("q_proj", queries), ("k_proj", keys), ("v_proj", keys)], hidden, config.qkv_bias),
-        joint("self_attn", vec![("o_proj", hidden)], queries, config.o_bias),
-        joint("mlp", vec![("gate_proj", inner), ("up_proj", inner)], hidden, config.mlp_bias),
-        joint("mlp", vec![("down_proj", hidden)], inner, config.mlp_bias),
-    ]
-}
-
-/// Names and shapes of all tensors that a checkpoint of this configuration holds.
-pub(crate) fn tensor_shapes(config: &LlamaConfig) -> Vec<(String, Vec<usize>)> {
-    let hidden = config.hidden_size;
-    let mut shapes = vec![("model.embed_tokens.weight".to_string(), vec![config.vocab_size, hidden])];
-    for index in 0..config.num_hidden_layers {
-        for Joint { path, outputs, input, bias } in joints(config) {
-            for (name, output) in outputs {
-                shapes.push((format!("model.layers.{index}.{path}.{name}.weight"), vec![output, input]));
-                if bias {
-                    shapes.push((format!("model.layers.{index}.{path}.{name}.bias"), vec![output]));
-                }
-            }
-        }
-        for norm in ["input_layernorm", "post_attention_layernorm"] {
-            shapes.push((format!("model.layers.{index}.{norm}.weight"), vec![hidden]));
-        }
-    }
-    shapes.push(("model.norm.weight".into(), vec![hidden]));
-    if !config.tie_word_embeddings {
-        shapes.push(("lm_head.weight".into(), vec![config.vocab_size, hidden]));
-    }
-    shapes
-}
-
 impl Llama {
     /// Every tensor of the file.
     pub(crate) fn parts(&self) -> Vec<Part<'_>> {
@@ -80,12 +36,12 @@ impl Llama {
         let mut parts = vec![matrix("model.embed_tokens.weight", &self.model.embed_tokens.weight, config.vocab_size)];
         for (index, layer) in self.model.layers.iter().enumerate() {
             let prefix = format!("model.layers.{index}");
-            for (joint, linear) in joints(config).iter().zip(layer.linears()) {
+            for (projection, linear) in fused_projections(config).iter().zip(layer.linears()) {
                 let mut start = 0;
-                for (name, output) in &joint.outputs {
+                for (name, output) in &projection.outputs {
                     let rows = start..start + output;
                     start = rows.end;
-                    let path = format!("{prefix}.{}.{name}", joint.path);
+                    let path = format!("{prefix}.{}.{name}", projection.path);
                     let slot = Slot::Matrix(&linear.weight);
                     parts.push(Part { name: format!("{path}.weight"), slot, rows: rows.clone() });
                     if let Some(bias) = &linear.bias {
@@ -106,7 +62,7 @@ impl Llama {
 }
 
 impl DecoderLayer {
-    /// The layer's matrices in the order of [`joints`].
+    /// The layer's matrices in the order of [`fused_projections`].
     pub(crate) fn linears(&self) -> [&Linear; 4] {
         [&self.self_attn.qkv_proj, &self.self_attn.o_proj, &self.mlp.gate_up_proj, &self.mlp.down_proj]
     }

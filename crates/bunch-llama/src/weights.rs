@@ -13,7 +13,8 @@ use bunch_checkpoint::{Checkpoint, StateDict, Tensor};
 
 use crate::model::{Decoder, DecoderLayer, Embedding, Linear, Mlp, SelfAttention};
 use crate::norm::RmsNorm;
-use crate::parts::{Joint, Slot, joints, tensor_shapes};
+use crate::parts::Slot;
+use crate::tensor_shapes::{FusedProjection, fused_projections, tensor_shapes};
 use crate::{Llama, LlamaConfig, LlamaError, kernels};
 
 /// Where weights come from, tensor by tensor.
@@ -160,13 +161,13 @@ impl Builder<'_> {
         Ok(self.param(BurnTensor::from_data(TensorData::new(data, [width]), self.device)))
     }
 
-    fn linear(&mut self, prefix: &str, joint: &Joint) -> Result<Linear, LlamaError> {
+    fn linear(&mut self, prefix: &str, projection: &FusedProjection) -> Result<Linear, LlamaError> {
         let named = |kind: &str| -> Vec<(String, usize)> {
-            let name = |output: &str| format!("{prefix}.{}.{output}.{kind}", joint.path);
-            joint.outputs.iter().map(|&(output, rows)| (name(output), rows)).collect()
+            let name = |output: &str| format!("{prefix}.{}.{output}.{kind}", projection.path);
+            projection.outputs.iter().map(|&(output, rows)| (name(output), rows)).collect()
         };
-        let weight = self.matrix(&named("weight"), joint.input)?;
-        let bias = if joint.bias { Some(self.vector(&named("bias"))?) } else { None };
+        let weight = self.matrix(&named("weight"), projection.input)?;
+        let bias = if projection.bias { Some(self.vector(&named("bias"))?) } else { None };
         Ok(Linear { weight, bias, adapters: Vec::new() })
     }
 
@@ -176,7 +177,7 @@ impl Builder<'_> {
     }
 
     fn layer(&mut self, prefix: &str, config: &LlamaConfig) -> Result<DecoderLayer, LlamaError> {
-        let [qkv, o, gate_up, down] = joints(config);
+        let [qkv, o, gate_up, down] = fused_projections(config);
         Ok(DecoderLayer {
             self_attn: SelfAttention { qkv_proj: self.linear(prefix, &qkv)?, o_proj: self.linear(prefix, &o)? },
             mlp: Mlp { gate_up_proj: self.linear(prefix, &gate_up)?, down_proj: self.linear(prefix, &down)? },

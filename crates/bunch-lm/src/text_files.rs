@@ -6,22 +6,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::{GgufTokenizer, LmError};
+use bunch_checkpoint::companion_files;
 
-/// Their names.
-const TEXT_FILES: [&str; 11] = [
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "generation_config.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-];
+use crate::{GgufTokenizer, LmError};
 
 /// Names and contents of the text side of a model that lies in `dir`, where `gguf` are the metadata of its weights if they are
 /// a GGUF file: the files of the directory, or where it has no `tokenizer.json` those that the GGUF file has inside. A model
@@ -37,7 +24,7 @@ pub fn text_files(dir: &Path, gguf: Option<&Map<String, Value>>) -> Result<BTree
         return Ok(files.into_iter().map(|(name, text)| (name.to_owned(), text.into_bytes())).collect());
     }
     let mut files = BTreeMap::new();
-    for name in TEXT_FILES {
+    for name in companion_files() {
         let path = dir.join(name);
         match std::fs::read(&path) {
             Ok(bytes) => drop(files.insert(name.to_owned(), bytes)),

@@ -31,8 +31,8 @@ pub fn docs_page(name: &str) -> Option<String> {
     Some(page)
 }
 
-/// All methods as a Markdown table: title, name in configurations, models it takes, paper.
-pub fn readme_table() -> String {
+/// All methods as a Markdown table: title with a link to its page, name in configurations, models it takes, paper.
+pub fn methods_table() -> String {
     let mut table = String::from("| Method | Name | Models | Paper |\n| --- | --- | --- | --- |\n");
     for info in CATALOGUE {
         let base = match info.base {
@@ -41,7 +41,8 @@ pub fn readme_table() -> String {
             BaseRole::Ignored => "",
         };
         let paper = reference(info);
-        let _ = writeln!(table, "| {} | `{}` | {base}{} | {paper} |", info.title, info.name, info.experts);
+        let (title, name) = (info.title, info.name);
+        let _ = writeln!(table, "| [{title}]({name}.md) | `{name}` | {base}{} | {paper} |", info.experts);
     }
     table
 }

@@ -42,7 +42,7 @@ mod values;
 pub use block::{BLOCK, Block};
 pub use cache::TensorCache;
 pub use dialect::{Dialect, ParameterKind, ParameterSpec, Spelling, method_from_parameters, parameter_specs};
-pub use docs::{docs_page, readme_table};
+pub use docs::{docs_page, methods_table};
 pub use error::{MergeError, Source};
 pub use info::{BaseRole, ExpertCount, Info, Law, Laws, Paper, SameModels};
 pub use kernel::{Kernel, Prepared};

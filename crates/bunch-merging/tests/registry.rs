@@ -2,7 +2,7 @@
 
 use bunch_merging::{
     CATALOGUE, DareLinear, DareTies, MergeMethod, Method, TaskArithmetic, TensorAcrossModels, Ties, Values, docs_page,
-    method_schema, readme_table,
+    method_schema, methods_table,
 };
 use serde::Deserialize;
 use std::collections::BTreeSet;
@@ -95,10 +95,13 @@ fn page_of_ties_lists_parameters_laws_and_paper() {
 }
 
 #[test]
-fn readme_table_has_a_row_for_each_method() {
-    let table = readme_table();
+fn methods_table_has_a_row_for_each_method() {
+    let table = methods_table();
     assert_eq!(table.lines().count(), 2 + CATALOGUE.len());
-    assert!(table.contains("| SLERP | `slerp` | base and exactly one expert | [Shoemake, 1985]"), "{table}");
+    assert!(
+        table.contains("| [SLERP](slerp.md) | `slerp` | base and exactly one expert | [Shoemake, 1985]"),
+        "{table}"
+    );
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The typefaces of all figures, built in so that a figure's bytes do not depend on the machine's fonts.
 //!
 //! The files in `assets` are DejaVu Sans and DejaVu Sans Mono, both reduced to Latin-1, Greek and the symbols a figure may
-//! need; their licence lies beside them.
+//! need; their licence is next to them.
 
 use plotters::style::{FontStyle, IntoFont, register_font};
 use std::sync::LazyLock;
@@ -112,7 +112,7 @@ mod tests {
         let digit = width("0", 100.0);
         assert!((50.0..60.0).contains(&digit) && width("00", 100.0) > 1.9 * digit, "{digit}");
         assert_eq!(width("", 10.0), 0.0);
-        // A letter of DejaVu Sans Mono is as wide as any other, up to what is empty beside it.
+        // A letter of DejaVu Sans Mono is as wide as any other, up to the empty space next to it.
         let ratio = |face: Face| face.width("iiiiiiii", 100.0) / face.width("mmmmmmmm", 100.0);
         assert!(ratio(Face::Sans) < 0.4 && (0.9..1.01).contains(&ratio(Face::Mono)), "{}", ratio(Face::Mono));
     }

@@ -33,7 +33,7 @@ pub struct HeatMap {
     pub columns: Vec<String>,
     /// The number of each row and column; a cell without one is hatched. // [rows, columns]
     pub values: Vec<Vec<Option<f64>>>,
-    /// What the numbers are, with their unit: it stands beside the colour bar.
+    /// What the numbers are, with their unit; shown next to the colour bar.
     pub legend: String,
     /// The values at the lower and the upper end of the colours, those beyond have the end's colour; None for the lowest
     /// and highest of the values, rounded outwards.

@@ -13,11 +13,11 @@ const LINE: f64 = 22.0;
 const MARGIN: f64 = 18.0;
 /// Distance from the centre of a mark to its label.
 const GAP: f64 = 14.0;
-/// Half the length of a line beside its label, enough for every pattern to repeat.
+/// Half the length of a line next to its label, enough for every pattern to repeat.
 const HALF_LINE: f64 = 26.0;
 /// Width at which labels are broken.
 const WIDEST: f64 = 250.0;
-/// Width that explanations have beside narrower labels.
+/// Width that explanations have next to narrower labels.
 const LEAST: f64 = 200.0;
 
 /// One mark, or one line, and its name.

@@ -1,4 +1,4 @@
-//! The type of a machine: what decides the last bits of numbers beside the code.
+//! The type of a machine: what decides the last bits of numbers besides the code.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::path::Path;
 
-/// Name of the manifest's file, beside its outputs.
+/// Name of the manifest's file, next to its outputs.
 pub const MANIFEST_FILE: &str = "manifest.json";
 
 /// Version of the manifest's fields that this code reads and writes.
@@ -47,7 +47,7 @@ pub struct Manifest {
     pub cells: Vec<CellRun>,
     /// Wall time of the whole command in seconds.
     pub wall_seconds: f64,
-    /// Files written beside the manifest.
+    /// Files written next to the manifest.
     pub outputs: Vec<Output>,
 }
 
@@ -186,7 +186,7 @@ impl Manifest {
         path == MANIFEST_FILE || self.outputs.iter().any(|output| output.path == path)
     }
 
-    /// Names of what lies in `directory` beside the manifest and its outputs, sorted.
+    /// Names of what is in `directory` besides the manifest and its outputs, sorted.
     ///
     /// # Errors
     /// If the directory cannot be read.

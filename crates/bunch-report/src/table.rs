@@ -1,4 +1,4 @@
-//! A table of our numbers beside the paper's.
+//! A table of our numbers next to the paper's.
 
 use std::collections::BTreeMap;
 

@@ -41,7 +41,7 @@ pub enum Paragraph {
     Prose(String),
     /// What a model read or wrote, word by word; quotations that follow one another stand on one ground.
     Quotation {
-        /// What it is, beside it; quotations with the same label as the one before them belong to it.
+        /// What it is, shown next to it; quotations with the same label as the one before them belong to it.
         label: String,
         /// The text; its own line ends are kept.
         text: String,

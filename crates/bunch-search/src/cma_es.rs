@@ -1,7 +1,7 @@
 //! Covariance matrix adaptation evolution strategy, inside bounds and a budget of evaluations.
 //!
 //! Written here rather than taken from the `cmaes` crate (0.2.2): that one owns the objective as a closure, so it can
-//! neither hand out a batch nor be told its losses, and it draws from its own generator instead of a named stream.
+//! neither propose a batch nor observe its losses, and it draws from its own generator instead of a named stream.
 
 use crate::distribution::Distribution;
 use crate::record::Record;
@@ -26,7 +26,7 @@ pub struct CmaEsConfig {
     pub sigma: f64,
     /// Evaluations over all restarts, at least 1; never exceeded.
     pub max_evaluations: usize,
-    /// How often to start anew, from a random point, where the search converges with evaluations left.
+    /// How often to restart from a random point if the search converges with evaluations left.
     pub restarts: usize,
     /// Seed of the random stream.
     pub seed: u64,

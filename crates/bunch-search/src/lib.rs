@@ -1,7 +1,7 @@
 //! Coefficient search: grid, CMA-ES, NSGA-II and softmax weighting.
 //!
-//! A search proposes batches of points and is told their losses; what a point means (task weights, densities, an
-//! interpolation factor) and how a loss is computed is the caller's business.
+//! A search proposes batches of points and observes their losses. What a point means (task weights, densities, an
+//! interpolation factor) and how a loss is computed is up to the caller.
 
 mod cma_es;
 mod distribution;
@@ -18,7 +18,7 @@ pub use softmax::softmax_weights;
 
 use serde::{Deserialize, Serialize};
 
-/// A minimiser that is driven from outside: [`propose`](Search::propose), evaluate, [`observe`](Search::observe).
+/// A minimiser with an ask-and-tell interface: [`propose`](Search::propose), evaluate, [`observe`](Search::observe).
 pub trait Search {
     /// The next batch of points to evaluate, each of one coordinate per gene, or `None` once the search is done.
     ///
@@ -30,7 +30,7 @@ pub trait Search {
     /// A NaN loss counts as positive infinity: the point is recorded, ranks last and is never the best one.
     ///
     /// # Panics
-    /// If the number of losses is not the number of points proposed (none where nothing is proposed).
+    /// If the number of losses is not the number of points proposed (none if nothing is proposed).
     fn observe(&mut self, losses: &[f64]);
 
     /// The first point of lowest loss among all evaluated, with that loss; `None` while every loss was infinite.

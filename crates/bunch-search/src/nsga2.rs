@@ -1,6 +1,6 @@
-//! NSGA-II: an evolutionary search for the points that no other point beats in two losses at once.
+//! NSGA-II: an evolutionary search for the Pareto front of two losses.
 //!
-//! Written here, as CMA-ES is, because it hands out batches, is told their losses, and draws from a named stream.
+//! Written here, as CMA-ES is, because it proposes batches, observes their losses, and draws from a named stream.
 
 use bunch_random::Stream;
 use rand::Rng;
@@ -54,7 +54,7 @@ impl Compromise {
 /// bounds; later ones are children of parents chosen by tournament, crossed and mutated; the next parents are the best of
 /// both generations, by the number of fronts before their own and then by the distance to their neighbours on it.
 ///
-/// Driven from outside, as a [`Search`](crate::Search) is: [`propose`](Nsga2::propose), evaluate, [`observe`](Nsga2::observe).
+/// Has the ask-and-tell interface of a [`Search`](crate::Search) is: [`propose`](Nsga2::propose), evaluate, [`observe`](Nsga2::observe).
 #[derive(Debug, Clone)]
 pub struct Nsga2 {
     config: Nsga2Config,
@@ -63,7 +63,7 @@ pub struct Nsga2 {
     pending: Vec<Vec<f64>>,
     /// Parents, best first, scaled.
     parents: Vec<Compromise>,
-    /// What no point so far beats, by the first loss.
+    /// The points that no other point so far dominates, by the first loss.
     front: Vec<Compromise>,
     evaluated: usize,
 }
@@ -112,7 +112,7 @@ impl Nsga2 {
         self.select();
     }
 
-    /// What no evaluated point beats in both losses, from the least of the first loss to the least of the second. Of
+    /// The evaluated points that no other dominates, from the least of the first loss to the least of the second. Of
     /// points with equal losses the first is kept.
     pub fn front(&self) -> &[Compromise] {
         &self.front

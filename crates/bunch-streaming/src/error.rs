@@ -36,14 +36,6 @@ pub enum StreamingError {
         /// What can be done about it, after a separator.
         hint: String,
     },
-    /// An adapter that cannot be used.
-    #[error("{}: {reason}", dir.display())]
-    Adapter {
-        /// The adapter's folder.
-        dir: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
     /// Weights that are infinite or not numbers.
     #[error(
         "{model}: tensor {tensor} has {nan} NaN and {infinite} infinite values of {values}, expected finite numbers \

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use bunch_checkpoint::Checkpoint;
+use bunch_checkpoint::{Checkpoint, PeftAdapter, TensorName};
 use bunch_lm::GgufTokenizer;
 use bunch_recipe::{ModelReference, Recipe};
 use serde_json::Value;
@@ -11,15 +11,13 @@ use serde_json::Value;
 use crate::configuration::{find, layer_count_key};
 use crate::error::StreamingError;
 use crate::hub_cache;
-use crate::layers::Place;
-use crate::lora::LoraAdapter;
 
 /// A model that takes part in a merge, opened for reading: its folder, and its adapter if the recipe names one.
 #[derive(Debug)]
 pub struct InputModel {
     pub(crate) reference: ModelReference,
     pub(crate) checkpoint: Checkpoint,
-    pub(crate) adapter: Option<LoraAdapter>,
+    pub(crate) adapter: Option<PeftAdapter>,
     /// The tokenizer that a GGUF file has inside, as the files of a folder; nothing where a folder has its own.
     inner_files: BTreeMap<&'static str, String>,
     /// Why there is none.
@@ -39,9 +37,14 @@ impl InputModel {
     fn open(reference: &ModelReference) -> Result<Self, StreamingError> {
         let path = locate(&reference.path, reference.revision.as_deref())?;
         let checkpoint = Checkpoint::open(&path)?;
-        let lora = reference.lora.as_ref();
-        let adapter = lora.map(|(path, revision)| LoraAdapter::open(&locate(path, revision.as_deref())?, &checkpoint));
-        let adapter = adapter.transpose()?;
+        let adapter = match &reference.lora {
+            None => None,
+            Some((path, revision)) => {
+                let adapter = PeftAdapter::open(&locate(path, revision.as_deref())?)?;
+                adapter.check_fits(&checkpoint)?;
+                Some(adapter)
+            }
+        };
         let gguf = checkpoint.gguf_metadata()?.filter(|_| !checkpoint.dir().join("tokenizer.json").is_file());
         let (inner_files, inner_problem) = match gguf.map(|metadata| GgufTokenizer::from_metadata(&metadata)) {
             None => (BTreeMap::new(), None),
@@ -69,12 +72,8 @@ impl InputModel {
 
     /// The number of layers that the tensors' names tell.
     pub(crate) fn layers_of_weights(&self) -> usize {
-        let places = self.checkpoint.names().map(Place::of);
-        let indices = places.filter_map(|place| match place {
-            Place::Layer { index, .. } => Some(index + 1),
-            _ => None,
-        });
-        indices.max().unwrap_or(0)
+        let layers = self.checkpoint.names().filter_map(|name| TensorName::of(name).layer);
+        layers.map(|layer| layer.index + 1).max().unwrap_or(0)
     }
 
     /// The number of layers: what config.json says, or the tensors' names.

@@ -2,25 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use crate::input_model::InputModel;
-use crate::layers::Place;
+use bunch_checkpoint::TensorName;
 
-/// The tensors' names of one model by place: those before the layers, of each layer, after the layers.
+use crate::input_model::InputModel;
+
+/// The names of one model's tensors by place.
+#[derive(Default)]
 pub(crate) struct NamesByPlace {
-    pub(crate) outside: BTreeMap<Place, Vec<String>>,
-    /// By layer: prefix and suffix of each name.
+    /// Before the layers: embeddings.
+    pub(crate) before: Vec<String>,
+    /// By layer: the list that it is in, and what follows its index in each name.
     pub(crate) layers: BTreeMap<usize, Vec<(String, String)>>,
+    /// After the layers: the final norm, the output projection.
+    pub(crate) after: Vec<String>,
 }
 
 impl NamesByPlace {
     pub(crate) fn new(model: &InputModel) -> Self {
-        let mut names = Self { outside: BTreeMap::new(), layers: BTreeMap::new() };
+        let mut names = Self::default();
         for name in model.checkpoint.names() {
-            match Place::of(name) {
-                Place::Layer { index, prefix, suffix } => {
-                    names.layers.entry(index).or_default().push((prefix, suffix));
-                }
-                place => names.outside.entry(place).or_default().push(name.to_owned()),
+            let parsed = TensorName::of(name);
+            let is_before = parsed.is_before_layers();
+            match parsed.layer {
+                Some(layer) => names.layers.entry(layer.index).or_default().push((layer.list, parsed.suffix)),
+                None if is_before => names.before.push(name.to_owned()),
+                None => names.after.push(name.to_owned()),
             }
         }
         names

@@ -1,15 +1,16 @@
 //! What a merge has to do, found out from headers alone.
 
-use bunch_checkpoint::{Dtype, StoredDtype, TensorLayout};
-use bunch_recipe::{FloatDtype, ModelReference, Place as RecipePlace, Recipe, ResolvedSlice};
-use bunch_vocabulary::{MergedVocabulary, RowSource};
-use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use bunch_checkpoint::{Dtype, StoredDtype, TensorLayout, TensorName, embedding_for_output};
+use bunch_recipe::{FloatDtype, ModelReference, Place, Recipe, ResolvedSlice};
+use bunch_vocabulary::{MergedVocabulary, RowSource};
 
 use crate::configuration::{Changes, is_tied};
 use crate::error::StreamingError;
 use crate::input_model::InputModel;
-use crate::layers::{Place, is_vocabulary, tied_to};
 use crate::names_by_place::NamesByPlace;
 use crate::options::MergeOptions;
 use crate::planned_tensor::{Input, PlannedTensor};
@@ -137,11 +138,11 @@ impl Planning<'_> {
         let names: BTreeMap<&ModelReference, NamesByPlace> =
             self.models.iter().map(|model| (&model.reference, NamesByPlace::new(model))).collect();
         let slices = std::mem::take(&mut self.slices);
-        for (place, index) in [(Place::Before, 0), (Place::After, slices.len().saturating_sub(1))] {
+        for (is_before, index) in [(true, 0), (false, slices.len().saturating_sub(1))] {
             let Some(slice) = slices.get(index) else { continue };
-            let of_model = |model: &ModelReference| names.get(model).and_then(|names| names.outside.get(&place));
+            let of_models = slice.models.iter().filter_map(|merged| names.get(&merged.model));
             let all: BTreeSet<&String> =
-                slice.models.iter().filter_map(|merged| of_model(&merged.model)).flatten().collect();
+                of_models.flat_map(|names| if is_before { &names.before } else { &names.after }).collect();
             for name in all {
                 self.plan_tensor(slice, index, 0.0, name, &vec![name.clone(); slice.models.len()])?;
             }
@@ -157,9 +158,9 @@ impl Planning<'_> {
                     .filter_map(|merged| of_model(&merged.model, merged.first_layer))
                     .flatten()
                     .collect();
-                for (prefix, suffix) in all {
-                    let output = format!("{prefix}{}{suffix}", slice.first_layer + layer);
-                    let input = |first: usize| format!("{prefix}{}{suffix}", first + layer);
+                for (list, suffix) in all {
+                    let output = format!("{list}.{}{suffix}", slice.first_layer + layer);
+                    let input = |first: usize| format!("{list}.{}{suffix}", first + layer);
                     let inputs: Vec<String> = slice.models.iter().map(|merged| input(merged.first_layer)).collect();
                     self.plan_tensor(slice, index, slice.position(layer), &output, &inputs)?;
                 }
@@ -185,7 +186,7 @@ impl Planning<'_> {
 
         let method = match dtype {
             StoredDtype::Float(_) => {
-                let place = RecipePlace { slice: index, t, tensor: output, inputs: names };
+                let place = Place { slice: index, t, tensor: output, inputs: names };
                 let method = self.recipe.method_for(&place)?;
                 method.validate(slice.experts.len())?;
                 Some(method)
@@ -285,7 +286,7 @@ impl Planning<'_> {
         };
         let shapes: Vec<Vec<usize>> = members.iter().map(shape_of).collect();
         let Some(first) = shapes.first() else { return Ok(None) };
-        let by_rows = is_vocabulary(output) && !first.is_empty();
+        let by_rows = TensorName::of(output).is_vocabulary() && !first.is_empty();
         let may_differ = by_rows && (self.merged.is_some() || self.options.truncate_embeddings);
         let from = usize::from(may_differ);
         let mut fits = true;
@@ -354,7 +355,7 @@ impl Planning<'_> {
                 bytes.entry(dtype.name()).or_insert((0, dtype)).0 += tensor.len() * dtype.size();
             }
         }
-        let vocabulary_tensor = self.tensors.values().find(|tensor| is_vocabulary(&tensor.name));
+        let vocabulary_tensor = self.tensors.values().find(|tensor| TensorName::of(&tensor.name).is_vocabulary());
         let is_resized = self.merged.is_some() || self.is_truncated;
         // An output projection that is none of the donor's must not be overwritten with the embeddings when it is read.
         let is_head =
@@ -369,6 +370,11 @@ impl Planning<'_> {
         };
         changes.apply(donor.config().clone())
     }
+}
+
+/// The tensor that stands in for an output projection which the model shares with its input embeddings.
+fn tied_to<'a>(tensor: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    if TensorName::of(tensor).is_output() { embedding_for_output(names) } else { None }
 }
 
 /// The dtype that a recipe means.

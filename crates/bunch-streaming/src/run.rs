@@ -1,17 +1,18 @@
 //! Carrying out a plan: reading, merging and writing tensor by tensor, several at a time.
 
-use bunch_checkpoint::{CheckpointWriter, StoredDtype, WriterOptions, count_non_finite};
-use bunch_merging::{MergeError, Method, ReadValues, Source, Survey, TensorAcrossModels, TensorSource, Values};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use bunch_checkpoint::{CheckpointWriter, StoredDtype, WriterOptions, count_non_finite};
+use bunch_merging::{MergeError, Method, ReadValues, Source, Survey, TensorAcrossModels, TensorSource, Values};
+use bunch_progress::Progress;
+
 use crate::card;
 use crate::error::StreamingError;
 use crate::plan::MergePlan;
 use crate::planned_tensor::{Input, PlannedTensor};
-use crate::progress::{Pass, Progress};
 use crate::space;
 use crate::values::{ModelTensor, VocabularyTensor};
 
@@ -86,7 +87,8 @@ impl MergePlan<'_> {
         let survey = self.survey(progress, stop)?;
         let mut order: Vec<usize> = (0..self.tensors.len()).collect();
         order.sort_by_key(|&index| std::cmp::Reverse(self.tensors[index].values_read()));
-        progress.begin(Pass::Merge, self.tensors.iter().map(|tensor| self.bytes_read(tensor, tensor.len())).sum());
+        let bytes = self.tensors.iter().map(|tensor| self.bytes_read(tensor, tensor.len())).sum();
+        progress.begin(&format!("merging into {}", dir.display()), bytes, 0);
         let work = Work {
             plan: self,
             survey,
@@ -243,7 +245,8 @@ impl TensorSource for WholeModel<'_> {
         let merged = || plan.tensors.iter().filter(|tensor| tensor.method.is_some());
         let bytes = |tensor: &PlannedTensor| plan.bytes_read(tensor, tensor.len());
         self.visits += 1;
-        self.progress.begin(Pass::Survey(self.visits), merged().map(bytes).sum());
+        let stage = format!("surveying the models, pass {}", self.visits);
+        self.progress.begin(&stage, merged().map(bytes).sum(), 0);
         for tensor in merged() {
             if self.stop.load(Ordering::Relaxed) {
                 return Err(StreamingError::Interrupted);

@@ -1,17 +1,15 @@
 //! The values of one tensor of one model as a merge sees them.
 
-use bunch_checkpoint::{CheckpointError, Dtype, TensorReader};
+use bunch_checkpoint::{CheckpointError, Dtype, LowRankDelta, TensorReader};
 use bunch_merging::ReadValues;
 use bunch_vocabulary::RowSource;
 use std::sync::{Mutex, OnceLock, PoisonError};
-
-use crate::lora::LoraDelta;
 
 /// A tensor of one model: as stored, with its adapter added, rounded to the dtype that the recipe computes in.
 #[derive(Debug)]
 pub(crate) struct ModelTensor<'a> {
     pub(crate) reader: TensorReader<'a>,
-    pub(crate) delta: Option<LoraDelta>,
+    pub(crate) delta: Option<LowRankDelta>,
     /// To what the values are rounded when they are read.
     pub(crate) rounding: Option<Dtype>,
     /// The number of values that take part: fewer than are stored where a vocabulary is cut.

@@ -1,5 +1,6 @@
 //! The merged model's tokenizer, chat template and the other files beside its weights.
 
+use bunch_checkpoint::{GENERATION_CONFIG, TOKENIZER_FILES};
 use bunch_recipe::{ModelReference, Recipe, TokenName, TokenSource, TokenizerSection, TokenizerSource};
 use bunch_vocabulary::{
     EmbeddingSource, MergedVocabulary, ModelVocabulary, TokenReference, TokenRule, Tokenizer, VocabularyRequest,
@@ -12,22 +13,8 @@ use crate::error::StreamingError;
 use crate::input_model::InputModel;
 use crate::problem::Problem;
 
-/// What makes up a tokenizer.
-const TOKENIZER_FILES: [&str; 10] = [
-    "added_tokens.json",
-    "chat_template.jinja",
-    "chat_template.json",
-    "merges.txt",
-    "special_tokens_map.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "tokenizer_config.json",
-    "vocab.json",
-    "vocab.txt",
-];
-
-/// What is copied besides.
-const OTHER_FILES: [&str; 3] = ["generation_config.json", "preprocessor_config.json", "processor_config.json"];
+/// What is copied besides the tokenizer's files.
+const OTHER_FILES: [&str; 3] = [GENERATION_CONFIG, "preprocessor_config.json", "processor_config.json"];
 
 /// The merged model's tokenizer and the other files beside its weights.
 #[derive(Debug)]

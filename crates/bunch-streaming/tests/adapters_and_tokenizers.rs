@@ -5,8 +5,9 @@
 //! recipes with the vocabulary and the vocabulary tensors of mergekit 0.1.5's output (`*.json`).
 
 use bunch_checkpoint::Checkpoint;
+use bunch_progress::Quiet;
 use bunch_recipe::Recipe;
-use bunch_streaming::{InputModel, MergeOptions, MergePlan, Quiet};
+use bunch_streaming::{InputModel, MergeOptions, MergePlan};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

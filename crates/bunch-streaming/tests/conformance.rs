@@ -3,8 +3,9 @@
 //! `conformance/README.md` says what they are and how they are compared.
 
 use bunch_checkpoint::Checkpoint;
+use bunch_progress::Quiet;
 use bunch_recipe::Recipe;
-use bunch_streaming::{InputModel, MergeOptions, MergePlan, Quiet, StreamingError};
+use bunch_streaming::{InputModel, MergeOptions, MergePlan, StreamingError};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

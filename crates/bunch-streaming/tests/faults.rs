@@ -1,8 +1,9 @@
 //! Bad input: a clear error that names model and tensor, no output, and the inputs as they were.
 
 use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor};
+use bunch_progress::{Progress, Quiet};
 use bunch_recipe::Recipe;
-use bunch_streaming::{InputModel, MergeOptions, MergePlan, Pass, Progress, Quiet, StreamingError};
+use bunch_streaming::{InputModel, MergeOptions, MergePlan, StreamingError};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -245,19 +246,17 @@ fn stopping_leaves_nothing() {
 
 /// Notes the passes, and asks to stop when one of them begins.
 struct Stopper {
-    passes: Mutex<Vec<Pass>>,
-    at: Pass,
+    passes: Mutex<Vec<String>>,
+    at: String,
     stop: AtomicBool,
 }
 
 impl Progress for Stopper {
-    fn begin(&self, pass: Pass, bytes: u64) {
-        assert!(bytes > 0);
-        self.passes.lock().expect("a list").push(pass);
+    fn begin(&self, pass: &str, bytes: u64, done: u64) {
+        assert!(bytes > 0 && done == 0);
+        self.passes.lock().expect("a list").push(pass.to_owned());
         self.stop.fetch_or(pass == self.at, Ordering::Relaxed);
     }
-
-    fn advance(&self, _bytes: u64) {}
 }
 
 #[test]
@@ -277,14 +276,15 @@ fn stopping_while_the_models_are_surveyed_leaves_nothing() {
         let result = plan.run(&pool.path("out"), &stopper, &stopper.stop);
         (result.map_err(|error| error.to_string()), stopper.passes.into_inner().expect("a list"))
     };
-    let surveys: Vec<Pass> = (1..=3).map(Pass::Survey).collect();
-    let (result, passes) = run(Pass::Survey(2));
+    let survey = |pass: u32| format!("surveying the models, pass {pass}");
+    let surveys: Vec<String> = (1..=3).map(survey).collect();
+    let (result, passes) = run(survey(2));
     assert_eq!(result, Err("interrupted; nothing was written".to_owned()));
     assert_eq!(passes, surveys[..2]);
     assert_eq!(pool.listing(), before);
-    let (result, passes) = run(Pass::Survey(9));
+    let (result, passes) = run(survey(9));
     assert!(result.is_ok());
-    assert_eq!(passes, [&surveys[..], &[Pass::Merge]].concat());
+    assert_eq!(passes, [&surveys[..], &[format!("merging into {}", pool.path("out").display())]].concat());
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod dpo;
 pub(crate) mod orpo;
+mod pair_loss;
 
 use burn::tensor::Tensor;
 

@@ -31,13 +31,6 @@ pub enum PreferenceLoss {
     },
 }
 
-/// The loss of a pair and its derivatives by the log-probabilities, summed or mean, of the chosen and the rejected response.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct PairLoss {
-    pub(crate) loss: f64,
-    pub(crate) slopes: [f64; 2],
-}
-
 /// What the losses of a batch's pairs are divided by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct BatchSize {

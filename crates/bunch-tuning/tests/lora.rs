@@ -6,8 +6,9 @@ use std::sync::atomic::AtomicBool;
 
 use bunch_checkpoint::{Checkpoint, StateDict};
 use bunch_llama::{Llama, LlamaConfig, LlamaModel, LoraAdapter, LoraConfig, TokenBatch, device};
+use bunch_progress::Quiet;
 use bunch_recipe::Recipe;
-use bunch_streaming::{InputModel, MergeOptions, MergePlan, Quiet};
+use bunch_streaming::{InputModel, MergeOptions, MergePlan};
 use bunch_tuning::{Decision, Example, Schedule, SftConfig, SftRun, Silent, Start, Trained, answer_loss};
 use burn::module::{Module, ModuleVisitor, Param};
 use burn::optim::GradientsParams;

@@ -65,12 +65,12 @@ impl DeclaredTokens {
     /// Adds what is declared to tokenizer.json's vocabulary, and returns whether that changed it.
     ///
     /// # Errors
-    /// A token whose declared id is not the one that it gets.
+    /// Fails if a token's declared id is not the one that it gets.
     pub(crate) fn add_all(&self, vocabulary: &mut Vocabulary) -> Result<bool, VocabularyError> {
         let mut changed = false;
         let in_file: BTreeMap<u32, AddedToken> = vocabulary.added().map(|(id, token)| (id, token.clone())).collect();
         for (id, (token, file)) in &self.with_id {
-            // added_tokens.json knows no settings: those of tokenizer.json stand.
+            // added_tokens.json has no settings: those of tokenizer.json apply.
             if in_file.get(id) == Some(token) || (*file == ADDED_TOKENS && in_file.contains_key(id)) {
                 continue;
             }
@@ -105,7 +105,7 @@ fn special_tokens(config: &Map<String, Value>) -> Result<(Vec<AddedToken>, Vec<A
             named.push(special_token(name, value)?);
         }
     }
-    // Tokens with a model's own name, such as `image_token`. Switches like `add_bos_token` are no strings.
+    // Tokens with a model's own name, such as `image_token`. Switches like `add_bos_token` are not strings.
     let own = |(name, value): &(&String, &Value)| {
         name.ends_with("_token") && !NAMED.contains(&name.as_str()) && value.is_string()
     };
@@ -143,7 +143,7 @@ fn special_token(name: &str, value: &Value) -> Result<AddedToken, VocabularyErro
     }
 }
 
-/// Takes the special tokens in `dropped` out of a configuration, so that readers do not give them new ids.
+/// Removes the special tokens in `dropped` from a configuration, so that readers do not give them new ids.
 pub(crate) fn undeclare(config: &mut Map<String, Value>, dropped: &BTreeSet<&str>) {
     let is_dropped = |token: &Value| {
         let content = token.get("content").unwrap_or(token);
@@ -159,7 +159,7 @@ pub(crate) fn undeclare(config: &mut Map<String, Value>, dropped: &BTreeSet<&str
     }
 }
 
-/// The object that a file holds; empty where there is no such file.
+/// The object in a file; empty if there is no such file.
 pub(crate) fn object(
     files: &BTreeMap<String, Vec<u8>>,
     file: &'static str,

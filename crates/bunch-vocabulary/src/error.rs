@@ -2,7 +2,7 @@
 
 use crate::vocabulary::ModelKind;
 
-/// A list for a message, shortened where it is long.
+/// A list for a message, shortened if it is long.
 pub(crate) fn listed<T: AsRef<str>>(items: &[T]) -> String {
     const SHOWN: usize = 5;
     let shown: Vec<String> = items.iter().take(SHOWN).map(|item| format!("{:?}", item.as_ref())).collect();
@@ -16,7 +16,7 @@ pub(crate) fn listed<T: AsRef<str>>(items: &[T]) -> String {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum VocabularyError {
-    /// A file that is not the JSON it should be.
+    /// A file that is not the expected JSON.
     #[error("{file}: {source}")]
     Json {
         /// The file's name.
@@ -34,7 +34,7 @@ pub enum VocabularyError {
         /// What is wrong.
         source: serde_json::Error,
     },
-    /// A field of a file with a value that means nothing.
+    /// A field of a file with an unknown value.
     #[error("{file}: `{field}`: expected {expected}, got {got}")]
     Field {
         /// The file's name.
@@ -77,7 +77,7 @@ pub enum VocabularyError {
         /// The number of models.
         models: usize,
     },
-    /// The tokenizer of a model is needed that has none.
+    /// A model without a tokenizer, where one is needed.
     #[error("{model}: no tokenizer files, but its tokenizer is needed as the {role}")]
     NoTokenizer {
         /// The model.
@@ -97,7 +97,7 @@ pub enum VocabularyError {
         /// Its vocabulary files.
         files: Vec<String>,
     },
-    /// Tokens without a row, in a tokenizer from which they cannot be taken away.
+    /// Tokens without a row, in a tokenizer from which they cannot be removed.
     #[error(
         "{model}: {} of its tokens ({}) have no row in its vocabulary of {vocab_size}; they can only be dropped from a \
          BPE tokenizer, got {kind}",
@@ -152,7 +152,7 @@ pub enum VocabularyError {
         /// The model.
         model: String,
     },
-    /// Rounding up to multiples of nothing, or of more than any vocabulary has.
+    /// Rounding up to multiples of 0, or of more than any vocabulary has.
     #[error("pad_to_multiple_of: expected 1 to {limit}, got {got}")]
     PadMultiple {
         /// The largest multiple.

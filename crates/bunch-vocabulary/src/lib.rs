@@ -1,6 +1,6 @@
 //! Merged vocabularies: one tokenizer for models whose tokens differ.
 //!
-//! [`merge_vocabularies`] takes the models' tokenizers and the recipe's wishes and says what the output's tokenizer is,
+//! [`merge_vocabularies`] takes the models' tokenizers and the recipe's rules and decides what the output's tokenizer is,
 //! how many rows its vocabulary tensors (`embed_tokens`, `lm_head`) have, and for each model and each of these rows
 //! where the values come from. [`choose_chat_template`] and [`set_chat_template`] do the same for the chat template.
 //! Nothing here reads a file or touches a weight.

@@ -53,7 +53,7 @@ impl MergedVocabulary {
     /// are indices into [`VocabularyRequest::models`] as everywhere. `base` is the base of this tensor's merge.
     ///
     /// # Errors
-    /// An index that is none of the models'; a rule whose source has no part in the tensor.
+    /// Fails if an index is not one of a model, or if a rule's source has no part in the tensor.
     pub fn rows_of(&self, models: &[usize], base: Option<usize>) -> Result<Vec<Vec<RowSource>>, VocabularyError> {
         self.plan.rows(models, base)
     }
@@ -76,11 +76,11 @@ impl MergedVocabulary {
 /// added tokens. A token new to the tokenizer is new to the base as well, even where the base's tensors have spare rows
 /// (with the base's tokenizer as the source, mergekit takes such a spare row for the token's).
 ///
-/// Without a tokenizer.json in a tokenizer, the tokens are unknown, and the only thing that can be done is nothing: all
-/// models have the same vocabulary files and number of rows, and the recipe wants no tokens and no padding.
+/// If a tokenizer has no tokenizer.json, its tokens are unknown, and only a merge that leaves the vocabulary as it is works:
+/// all models have the same vocabulary files and number of rows, and the recipe asks for no tokens and no padding.
 ///
 /// # Errors
-/// See [`VocabularyError`]: everything that the request names must be there and be usable.
+/// See [`VocabularyError`]: everything that the request names must exist and be usable.
 pub fn merge_vocabularies(request: &VocabularyRequest) -> Result<MergedVocabulary, VocabularyError> {
     check_rules(request)?;
     if let Some(merged) = without_tokenizer_json(request)? {
@@ -127,10 +127,10 @@ fn check_rules(request: &VocabularyRequest) -> Result<(), VocabularyError> {
     Ok(())
 }
 
-/// The result where a tokenizer has no tokenizer.json; `None` where all have.
+/// The result if a tokenizer has no tokenizer.json; `None` if all have one.
 ///
 /// # Errors
-/// Such a tokenizer would have to be changed or compared token by token.
+/// Fails if such a tokenizer would have to be changed or compared token by token.
 fn without_tokenizer_json(request: &VocabularyRequest) -> Result<Option<MergedVocabulary>, VocabularyError> {
     let source = source_model(request)?;
     let outside = matches!(request.source, TokenizerSource::Outside(_)).then_some(source);

@@ -18,7 +18,7 @@ pub(crate) struct OutputTokenizer {
 /// The model whose tokenizer the union starts from, and which models without a tokenizer are taken to share.
 ///
 /// # Errors
-/// No models, or a base that is none of them.
+/// Fails if there are no models, or if the base is none of them.
 pub(crate) fn base_index(request: &VocabularyRequest) -> Result<usize, VocabularyError> {
     let models = request.models.len();
     match request.base {
@@ -31,7 +31,7 @@ pub(crate) fn base_index(request: &VocabularyRequest) -> Result<usize, Vocabular
 /// The model whose files the output's tokenizer starts from.
 ///
 /// # Errors
-/// As [`base_index`], and a source that is none of the models.
+/// The same as those of [`base_index`]; also fails if the source is none of the models.
 pub(crate) fn source_model<'a>(request: &'a VocabularyRequest) -> Result<&'a ModelVocabulary, VocabularyError> {
     let models = request.models.len();
     let index = match &request.source {
@@ -45,7 +45,7 @@ pub(crate) fn source_model<'a>(request: &'a VocabularyRequest) -> Result<&'a Mod
 /// The tokens that the files say `model` has.
 ///
 /// # Errors
-/// The model has no tokenizer, or none with a tokenizer.json.
+/// Fails if the model has no tokenizer, or none with a tokenizer.json.
 fn vocabulary_of<'a>(
     model: &'a ModelVocabulary,
     role: &'static str,
@@ -68,7 +68,7 @@ impl OutputTokenizer {
     /// Builds what `request` asks for.
     ///
     /// # Errors
-    /// A needed tokenizer that is not there or cannot be used so; see [`VocabularyError`].
+    /// Fails if a required tokenizer is missing or unusable; see [`VocabularyError`].
     pub(crate) fn new(request: &VocabularyRequest) -> Result<Self, VocabularyError> {
         let mut notes = Vec::new();
         let index = base_index(request)?;

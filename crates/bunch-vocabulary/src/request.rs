@@ -1,4 +1,4 @@
-//! What a recipe wants of the output's tokenizer.
+//! What a recipe asks of the output's tokenizer.
 
 use crate::{Tokenizer, VocabularyError};
 
@@ -41,7 +41,7 @@ impl TokenReference {
     /// this is, for messages.
     ///
     /// # Errors
-    /// Both or none are given.
+    /// Fails if both or neither are given.
     pub fn from_fields(rule: &str, token: Option<String>, token_id: Option<u32>) -> Result<Self, VocabularyError> {
         match (token, token_id) {
             (Some(token), None) => Ok(Self::Token(token)),
@@ -77,7 +77,7 @@ pub struct TokenRule {
     pub force: bool,
 }
 
-/// What [`merge_vocabularies`](crate::merge_vocabularies) works from.
+/// The input of [`merge_vocabularies`](crate::merge_vocabularies).
 #[derive(Debug, Clone)]
 pub struct VocabularyRequest<'a> {
     /// The merged models in the recipe's order.

@@ -1,4 +1,4 @@
-//! tokenizer.json: its vocabulary, and the same file with another one.
+//! tokenizer.json: reads its vocabulary, and writes the file with another one.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -114,7 +114,7 @@ impl ModelJson {
 /// A file's vocabulary, and the token that its `padding` section names.
 ///
 /// # Errors
-/// No tokenizer.json, or an added token that readers would give another id than it declares.
+/// Fails if there is no tokenizer.json, or if readers would give an added token another id than it declares.
 pub(crate) fn read(bytes: &[u8]) -> Result<(Vocabulary, Option<String>), VocabularyError> {
     let json: TokenizerJson =
         serde_json::from_slice(bytes).map_err(|source| VocabularyError::Json { file: TOKENIZER_JSON, source })?;
@@ -128,7 +128,7 @@ pub(crate) fn read(bytes: &[u8]) -> Result<(Vocabulary, Option<String>), Vocabul
 /// Adds a token that `file` declares to have the id `declared`.
 ///
 /// # Errors
-/// Readers give the token another id, so that the file means something else than it says.
+/// Fails if readers give the token another id, because the file then means something else than it says.
 pub(crate) fn add_at(
     vocabulary: &mut Vocabulary,
     declared: u32,

@@ -108,7 +108,7 @@ impl Vocabulary {
     /// The tokens, where token `i` has id `i`.
     ///
     /// # Errors
-    /// The ids are not exactly 0, 1, ..., `len() - 1`, so that they cannot be rows of a tensor of `len()` rows.
+    /// Fails if the ids are not exactly 0, 1, ..., `len() - 1`, and so cannot be rows of a tensor of `len()` rows.
     pub(crate) fn rows(&self) -> Result<Vec<&str>, VocabularyError> {
         let all = self.by_id();
         for (pair, next) in all.iter().zip(all.iter().skip(1)) {

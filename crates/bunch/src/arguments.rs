@@ -19,75 +19,80 @@ pub use report::ReportArguments;
 pub use training::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainCommand, TrainingArguments};
 pub use verification::VerifyArguments;
 
-/// Merges language models, and reproduces what papers report on the safety of merged ones.
+/// Merge language models, measure how safe they are, and reproduce papers on the safety of merged models.
 #[derive(Debug, Parser)]
 #[command(name = "bunch", version)]
 pub struct Arguments {
-    /// What to do.
+    /// The command to run.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// What to do.
+/// The commands of `bunch`.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run an experiment and show its table beside the paper's
-    Reproduce(ReproduceArguments),
-    /// Check results: their files, their claims, and their numbers by computing them again
-    Verify(VerifyArguments),
-    /// Write all results, claims and samples as one HTML page
-    Report(ReportArguments),
-    /// Merge checkpoints, as a recipe or options say
+    /// Merge checkpoints by a recipe or by options
     Merge(MergeArguments),
-    /// Show what a model directory holds and what is wrong with it
+    /// Describe a checkpoint and report what is wrong with it
     Inspect(InspectArguments),
-    /// Show how two checkpoints differ, by layer and module
+    /// Compare two checkpoints by layer and module
     Compare(CompareArguments),
     /// List the merge methods, or describe one
     Methods(MethodsArguments),
-    /// Score continuations after contexts, line by line
-    Loglikelihood(LoglikelihoodArguments),
-    /// Continue prompts, line by line
-    Generate(GenerateArguments),
     /// Score a model on benchmarks, as lm-evaluation-harness does
     Eval(EvalArguments),
-    /// Ask a guard model which responses are unsafe, line by line
+    /// Measure how safely a model answers harmful prompts
+    Safety(SafetyArguments),
+    /// Judge responses with a guard model, line by line
     Judge(JudgeArguments),
     /// List the judges and refusal lists, or describe a judge
     Judges(JudgesArguments),
-    /// Let a model answer harmful prompts, and tell its alignment score
-    Safety(SafetyArguments),
-    /// Fine-tune a model, or an adapter to it
+    /// Generate answers to prompts, line by line
+    Generate(GenerateArguments),
+    /// Compute log-likelihoods of continuations, line by line
+    Loglikelihood(LoglikelihoodArguments),
+    /// Fine-tune a model or an adapter
     #[command(subcommand)]
     Train(TrainCommand),
     /// Fetch a model from the Hugging Face hub
     Fetch(FetchArguments),
+    /// Run an experiment and print its table next to the paper's
+    Reproduce(ReproduceArguments),
+    /// Check results: files, claims, and numbers computed again
+    Verify(VerifyArguments),
+    /// Write all results, claims and samples as one HTML page
+    Report(ReportArguments),
 }
 
 /// Options of `bunch reproduce`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bunch reproduce                                  list the experiments
+  bunch reproduce hammoud2024/table-1              one table, on three seeds
+  bunch reproduce hammoud2024/table-1 --limit 50   a quick look with small test sets
+  bunch reproduce --all --dry-run                  the work of all experiments")]
 pub struct ReproduceArguments {
-    /// The experiment, as in `hammoud2024/table-1`; without it all are listed
+    /// Experiment to run, as in `hammoud2024/table-1`; lists all if left out
     pub experiment: Option<String>,
-    /// Run every experiment that has the scale; what they share is made once
+    /// Run every experiment that has the scale; shared models and data are made once
     #[arg(long, conflicts_with = "experiment")]
     pub all: bool,
-    /// Size of models and data
+    /// Size of models and data: miniature, small or paper
     #[arg(long, default_value = "miniature")]
     pub scale: String,
     /// Seeds instead of the experiment's own, separated by commas; the results go to a folder of their own
     #[arg(long, value_delimiter = ',')]
     pub seeds: Option<Vec<u64>>,
-    /// Device the models run on: flex, or ndarray and wgpu where compiled in
+    /// Device the models run on: flex, or ndarray and wgpu if compiled in
     #[arg(long, default_value = "flex")]
     pub device: String,
-    /// Jobs side by side; one for each core unless given
+    /// Parallel jobs; one per core by default
     #[arg(long)]
     pub jobs: Option<usize>,
-    /// At most so many prompts, questions and pairs each: a quick look; the results go to a folder of their own
+    /// Upper limit on prompts, questions and pairs, for a quick look; the results go to a folder of their own
     #[arg(long)]
     pub limit: Option<usize>,
-    /// Make everything anew, models included, instead of reusing the cache
+    /// Make everything from scratch, models included, instead of reusing the cache
     #[arg(long)]
     pub fresh: bool,
     /// Replace results that another version of the experiment left in the results folder
@@ -102,71 +107,77 @@ pub struct ReproduceArguments {
     /// Folder of pretrained models, for the scales that start from one
     #[arg(long, env = "BUNCH_MODELS", default_value = "models")]
     pub models: PathBuf,
-    /// Folder of the papers' data sets, for the scale of the paper
+    /// Folder of the papers' data sets, for the scale `paper`
     #[arg(long, env = "BUNCH_DATA", default_value = "datasets")]
     pub data: PathBuf,
-    /// Show what is needed and what would be done, with an estimate of the time, and do nothing
+    /// Print what is needed and what would be done, with an estimate of the time, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// The GPU whose hours a dry run at the scale of the paper estimates, as in data/hardware.toml
+    /// GPU for which a dry run at the scale `paper` estimates the hours, from data/hardware.toml
     #[arg(long, default_value = "A100-80GB", requires = "dry_run")]
     pub gpu: String,
 }
 
 /// Options of `bunch merge`.
 #[derive(Debug, Args)]
-#[command(override_usage = "bunch merge <CONFIG> <OUT> [OPTIONS]\n       \
-    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <MODEL[:WEIGHT]>... [OPTIONS]")]
+#[command(
+    override_usage = "bunch merge <CONFIG> <OUT> [OPTIONS]\n       \
+    bunch merge <OUT> --method <METHOD> [--base <MODEL>] --expert <MODEL[:WEIGHT]>... [OPTIONS]",
+    after_help = "Examples:
+  bunch merge recipe.yml merged/             a recipe of mergekit
+  bunch merge recipe.yml merged/ --dry-run   the plan and everything that is wrong, from headers only
+  bunch merge merged/ --method ties --base base/ --expert chat/:0.5 --expert code/:0.5 --set density=0.4"
+)]
 pub struct MergeArguments {
-    /// The recipe (mergekit's YAML, or TOML) and the folder of the merged model; the folder alone with --method
+    /// Recipe (mergekit's YAML, or TOML) and output folder; only the output folder with --method
     #[arg(required = true, num_args = 1..=2, value_name = "CONFIG OUT")]
     pub paths: Vec<PathBuf>,
     /// Merge method, instead of a recipe; `bunch methods` lists them
     #[arg(long)]
     pub method: Option<String>,
-    /// The base model's folder
+    /// Folder of the base model
     #[arg(long, requires = "method", value_name = "MODEL")]
     pub base: Option<String>,
-    /// An expert's folder and its weight, once for each expert
+    /// Folder of an expert and its weight; repeat for each expert
     #[arg(long, requires = "method", value_name = "MODEL[:WEIGHT]")]
     pub expert: Vec<String>,
-    /// A parameter of the method, once for each, as in `density=0.5`
+    /// Parameter of the method, as in `density=0.5`; repeat for each parameter
     #[arg(long, requires = "method", value_name = "NAME=VALUE")]
     pub set: Vec<String>,
-    /// Round the models to float32, float16 or bfloat16 before merging, and write that
+    /// Round the models to float32, float16 or bfloat16 before merging, and write that dtype
     #[arg(long, requires = "method")]
     pub dtype: Option<String>,
-    /// Write float32, float16 or bfloat16
+    /// Dtype to write: float32, float16 or bfloat16
     #[arg(long, requires = "method")]
     pub out_dtype: Option<String>,
-    /// Bytes of a shard, at most, as in 5B, 500M or 2GiB
+    /// Largest size of a shard, as in 5B, 500M or 2GiB
     #[arg(long, default_value = "5B", value_parser = parse_size)]
     pub out_shard_size: u64,
-    /// Cut vocabularies of different size to the smallest; right only if equal ids are equal tokens
+    /// Truncate vocabularies to the smallest; correct only if equal ids are equal tokens
     #[arg(long)]
     pub unsafe_truncate_embeddings: bool,
-    /// Merge models of different architecture
+    /// Merge models of different architectures
     #[arg(long, alias = "allow-crimes")]
     pub allow_mixed_architectures: bool,
     /// Merge infinite values and NaN like any other number
     #[arg(long)]
     pub allow_non_finite: bool,
-    /// Threads; one for each processor unless given
+    /// Threads; one per core by default
     #[arg(long, short = 'j', alias = "num-threads", value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
-    /// Bytes of memory, at most, as in 512MiB
+    /// Most memory to use, as in 512MiB
     #[arg(long, default_value = "512MiB", value_parser = parse_size)]
     pub max_memory: u64,
     /// Seed of the methods that draw random numbers
     #[arg(long, alias = "random-seed", default_value_t = 0)]
     pub seed: u64,
-    /// SHA-256 of the models in the model card: auto (where it is known or takes no time), always or never
+    /// Which models to list with their SHA-256 in the model card: auto (if known or quick), always or never
     #[arg(long, default_value = "auto", value_enum)]
     pub digests: DigestPolicy,
-    /// Show what would be done, and what is wrong, without reading a weight
+    /// Print the plan and everything that is wrong, without reading a weight
     #[arg(long)]
     pub dry_run: bool,
-    /// Replace the model that is in the folder
+    /// Replace the model in the output folder
     #[arg(long)]
     pub overwrite: bool,
     /// Show no progress
@@ -174,10 +185,10 @@ pub struct MergeArguments {
     pub quiet: bool,
 }
 
-/// Which models' SHA-256 the model card tells.
+/// Which models the model card lists with their SHA-256.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum DigestPolicy {
-    /// Where it is known or takes no time.
+    /// Those whose hash is known or quick to compute.
     Auto,
     /// All.
     Always,
@@ -209,12 +220,12 @@ fn parse_size(text: &str) -> Result<u64, String> {
 /// Options of `bunch inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The model's folder, or a GGUF file
+    /// Folder of the model, or a GGUF file
     pub model: PathBuf,
-    /// Read every value, to find those that are infinite or not numbers
+    /// Read every value and report infinite ones and NaN
     #[arg(long)]
     pub check_values: bool,
-    /// Tell each file's SHA-256
+    /// Print each file's SHA-256
     #[arg(long)]
     pub digests: bool,
     /// Print JSON
@@ -225,23 +236,23 @@ pub struct InspectArguments {
 /// Options of `bunch compare`.
 #[derive(Debug, Args)]
 pub struct CompareArguments {
-    /// A model's folder
+    /// Folder of a model
     pub a: PathBuf,
-    /// Another model's folder
+    /// Folder of another model
     pub b: PathBuf,
-    /// The model that both come from: task vectors are compared as well
+    /// Model that both come from; compares task vectors too
     #[arg(long)]
     pub base: Option<PathBuf>,
     /// Write all numbers of all tensors to this CSV file
     #[arg(long)]
     pub csv: Option<PathBuf>,
-    /// Draw a map of layers and modules to this file, SVG or PNG by its extension
+    /// Draw a map of layers and modules to this SVG or PNG file
     #[arg(long)]
     pub heat_map: Option<PathBuf>,
-    /// What the map shows: cosine, relative-distance, equal-share, task-vector-cosine or sign-agreement
+    /// Quantity on the map: cosine, relative-distance, equal-share, task-vector-cosine or sign-agreement
     #[arg(long, requires = "heat_map")]
     pub quantity: Option<String>,
-    /// Threads; one for each processor unless given
+    /// Threads; one per core by default
     #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
 }
@@ -249,9 +260,9 @@ pub struct CompareArguments {
 /// Options of `bunch methods`.
 #[derive(Debug, Args)]
 pub struct MethodsArguments {
-    /// The method to describe
+    /// Method to describe
     pub name: Option<String>,
-    /// Print JSON: the schema of the method's configuration, or all methods
+    /// Print JSON: the schema of the method's configuration, or of all methods
     #[arg(long)]
     pub json: bool,
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use bunch_checkpoint::{Checkpoint, atomic_write};
-use bunch_comparison::{Comparison, Quantity, bytes_to_read};
-use indicatif::{ProgressBar, ProgressStyle};
+use bunch_inspection::compare::{self, Comparison, Quantity};
 
 use crate::arguments::CompareArguments;
+use crate::progress::Bar;
 
 /// Prints the table and writes the files asked for.
 pub fn compare(arguments: &CompareArguments) -> Result<()> {
@@ -21,11 +21,7 @@ pub fn compare(arguments: &CompareArguments) -> Result<()> {
     let available = std::thread::available_parallelism().map_or(1, usize::from);
     let threads = arguments.threads.map_or(available, |threads| threads as usize);
 
-    let bar = ProgressBar::new(bytes_to_read(&a, &b, base.as_ref()));
-    let template = "comparing {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
-    bar.set_style(ProgressStyle::with_template(template)?);
-    let comparison = bunch_comparison::compare(&a, &b, base.as_ref(), threads, &|bytes| bar.inc(bytes))?;
-    bar.finish_and_clear();
+    let comparison = compare::compare(&a, &b, base.as_ref(), threads, &Bar::new("bytes", false))?;
 
     print!("{}", comparison.table());
     if let Some(path) = &arguments.csv {

@@ -4,15 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use bunch_benchmark::{Catalog, Observer, Options, Selection, Task, Work, check_data, evaluate};
+use bunch_benchmark::{Catalog, Options, Selection, Task, check_data, evaluate};
 use bunch_checkpoint::atomic_write;
 use bunch_journal::manifest_path;
-use indicatif::ProgressBar;
 use serde_json::json;
 
 use crate::arguments::EvalArguments;
 use crate::loaded_model::LoadedModel;
-use crate::progress;
+use crate::progress::Bar;
 
 /// Evaluates, or lists what can be evaluated.
 pub fn eval(arguments: &EvalArguments) -> Result<()> {
@@ -48,9 +47,9 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
     check_data(&selection, &options)?;
     let loaded = LoadedModel::load(model, &arguments.run)?;
     options.model = loaded.identity();
-    let mut bar = Bar { bar: progress::bar("preparing", 0, "tokens", arguments.run.quiet), last: String::new() };
-    let evaluation = evaluate(&selection, &loaded.model, &loaded.tokenizer, &options, &mut bar)?;
-    bar.bar.finish_and_clear();
+    let bar = Bar::new("tokens", arguments.run.quiet);
+    let evaluation = evaluate(&selection, &loaded.model, &loaded.tokenizer, &options, &bar)?;
+    drop(bar);
     print!("{}", evaluation.table());
 
     let Some(out) = &arguments.out else { return Ok(()) };
@@ -83,34 +82,4 @@ fn journal_of(out: &Path) -> PathBuf {
 /// `results.json` and `x` give `results.x`.
 fn beside(out: &Path, ending: &str) -> PathBuf {
     out.with_extension(ending)
-}
-
-/// The progress of an evaluation.
-struct Bar {
-    bar: ProgressBar,
-    last: String,
-}
-
-impl Observer for Bar {
-    fn prepare(&mut self, task: &str, docs: usize) {
-        self.bar.set_prefix(format!("reading {task}, {docs} documents"));
-    }
-
-    fn start(&mut self, total: Work, kept: Work) {
-        self.bar.set_length(total.tokens as u64);
-        self.bar.set_position(kept.tokens as u64);
-        self.bar.reset_eta();
-    }
-
-    fn advance(&mut self, task: &str, done: Work) {
-        if self.last != task {
-            self.last = task.to_owned();
-            self.bar.set_prefix(self.last.clone());
-        }
-        self.bar.inc(done.tokens as u64);
-    }
-
-    fn note(&mut self, text: &str) {
-        self.bar.suspend(|| eprintln!("note: {text}"));
-    }
 }

@@ -1,14 +1,16 @@
 //! `bunch generate`: continues prompts, line by line.
 
+use std::path::Path;
+
 use anyhow::{Context, Result, bail};
-use bunch_journal::{Journal, read_lines};
+use serde_json::{Map, json};
+
+use bunch_journal::{AnsweredLines, Journal, LineRun, answer_lines, read_lines, windows};
 use bunch_lm::{AddBos, GenerateConfig, LanguageModel, Message, Sampling, TokenId, Tokenizer};
-use serde_json::{Value, json};
 
 use crate::arguments::{GenerateArguments, TextOptions};
-use crate::continued::continued;
 use crate::loaded_model::LoadedModel;
-use crate::progress;
+use crate::progress::Bar;
 
 /// Prompts that are continued together. It decides what a seed draws, so a run that is continued repeats the window in
 /// which it was stopped.
@@ -56,36 +58,44 @@ pub fn generate(arguments: &GenerateArguments) -> Result<()> {
         "stop_ids": stop,
     });
     identity.extend(options.as_object().cloned().unwrap_or_default());
-    let mut journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
-    let fields: Vec<_> = lines.iter().map(|line| &line.fields).collect();
-    let done = continued(&journal, &fields, &arguments.out)?;
-    let bar = progress::bar("generating", lines.len() as u64, "prompts", arguments.run.quiet);
-    bar.inc(done as u64);
-    let first = if arguments.temperature > 0.0 { done - done % WINDOW } else { done };
-    for start in (first..lines.len()).step_by(WINDOW) {
-        let end = (start + WINDOW).min(lines.len());
-        let config = GenerateConfig { max_new_tokens: new, stop: stop.clone(), sampling: sampling(arguments, start) };
-        let answers = loaded.model.continuations(&prompts[start..end], &config).with_context(|| {
-            format!("{}, lines {} to {}", path.display(), lines[start].number, lines[end - 1].number)
-        })?;
-        let mut written = Vec::new();
-        for (index, answer) in (start..end).zip(answers).filter(|(index, _)| *index >= done) {
-            let mut fields = lines[index].fields.clone();
-            let text = loaded.tokenizer.decode(&answer.tokens, true)?;
-            let ids: Vec<TokenId> = answer.tokens.into_iter().chain(answer.stop).collect();
-            fields.insert("ids".into(), json!(ids));
-            fields.insert("text".into(), json!(text));
-            written.push(Value::Object(fields));
-        }
-        journal.append(&written)?;
-        bar.inc(written.len() as u64);
-    }
-    bar.finish_and_clear();
-    journal.finish()?;
+    let journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
+    let fields: Vec<_> = lines.iter().map(|line| line.fields.clone()).collect();
+    let run = LineRun {
+        lines: &fields,
+        journal: Some(journal),
+        stage: "generating",
+        cost: &|_| 1,
+        progress: &Bar::new("prompts", arguments.run.quiet),
+    };
+    let is_drawn = arguments.temperature > 0.0;
+    let windows = |done: usize| windows(if is_drawn { done - done % WINDOW } else { done }, lines.len(), WINDOW);
+    let answered = answer_lines(
+        run,
+        windows,
+        |_, _| Ok(()),
+        |window, answered| -> Result<()> {
+            let sampling = sampling(arguments, window.start);
+            let config = GenerateConfig { max_new_tokens: new, stop: stop.clone(), sampling };
+            let (first, last) = (lines[window.start].number, lines[window.end - 1].number);
+            let answers = loaded.model.continuations(&prompts[window], &config);
+            let answers = answers.with_context(|| format!("{}, lines {first} to {last}", path.display()))?;
+            for answer in answers {
+                let text = loaded.tokenizer.decode(&answer.tokens, true)?;
+                let ids: Vec<TokenId> = answer.tokens.into_iter().chain(answer.stop).collect();
+                answered.push(Map::from_iter([("ids".into(), json!(ids)), ("text".into(), json!(text))]));
+            }
+            Ok(())
+        },
+    )?;
     if !arguments.run.quiet {
-        println!("{}: {} lines, {done} of them done before", arguments.out.display(), lines.len());
+        println!("{}", summary_line(&arguments.out, &answered));
     }
     Ok(())
+}
+
+/// What a command over lines says in the end.
+pub fn summary_line<T>(out: &Path, answered: &AnsweredLines<T>) -> String {
+    format!("{}: {} lines, {} of them done before", out.display(), answered.answers.len(), answered.kept)
 }
 
 fn check_sampling(arguments: &GenerateArguments) -> Result<()> {

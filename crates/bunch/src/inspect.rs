@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use bunch_checkpoint::DigestCache;
-use bunch_inspection::{DescribeOptions, describe};
+use bunch_inspection::describe::{DescribeOptions, describe};
 
 use crate::arguments::InspectArguments;
 use crate::digest_cache;

@@ -1,4 +1,4 @@
-//! `bunch judge`: judges responses, line by line; and `bunch judges`, the judges there are.
+//! `bunch judge`: judges responses, line by line; and `bunch judges`, which lists the judges.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,13 +7,13 @@ use anyhow::{Result, bail};
 use serde_json::{Map, Value};
 
 use bunch_checkpoint::sha256_bytes;
-use bunch_journal::Journal;
+use bunch_journal::{AnsweredLines, Journal, LineRun, answer_lines, windows};
 use bunch_judging::{Exchange, JudgeFile, Judgement, RefusalList, Tally, read_exchanges};
 
 use crate::arguments::{JudgeArguments, JudgesArguments, ModelOptions};
-use crate::continued::continued;
+use crate::generate::summary_line;
 use crate::loaded_model::LoadedModel;
-use crate::progress;
+use crate::progress::Bar;
 
 /// Exchanges that are judged together, and so the most that are lost when a run is stopped.
 const WINDOW: usize = 16;
@@ -56,18 +56,29 @@ impl LoadedJudge {
         identity
     }
 
-    /// Judges exchanges, each given with its line; after each window `keep` is given its judgements.
-    pub fn judge(
-        &self,
-        exchanges: &[(usize, &Exchange)],
-        mut keep: impl FnMut(&[Judgement]) -> Result<()>,
-    ) -> Result<()> {
-        if let Some(rule) = self.file.rule() {
-            let judgements = exchanges.iter().map(|(_, exchange)| Judgement::from(rule.verdict(exchange)));
-            return keep(&judgements.collect::<Vec<_>>());
-        }
-        let Some(guard) = &self.guard else { return Ok(()) };
-        self.file.with_model(&guard.model, &guard.tokenizer, self.probability)?.judgements(exchanges, WINDOW, keep)
+    /// What the judge says of each exchange, given with its line, kept in the run's journal.
+    pub fn judge_lines(&self, run: LineRun<'_>, exchanges: &[(usize, &Exchange)]) -> Result<AnsweredLines<Judgement>> {
+        let asked = match &self.guard {
+            Some(guard) => Some(self.file.with_model(&guard.model, &guard.tokenizer, self.probability)?),
+            None => None,
+        };
+        let windows = |done| windows(done, exchanges.len(), WINDOW);
+        let read = |_, line: &Value| Ok(serde_json::from_value(line.clone())?);
+        answer_lines(run, windows, read, |window, answered| -> Result<()> {
+            let mut keep = |judgements: &[Judgement]| -> Result<()> {
+                for judgement in judgements {
+                    answered.push(serde_json::from_value(serde_json::to_value(judgement)?)?);
+                }
+                Ok(())
+            };
+            match (&asked, self.file.rule()) {
+                (Some(judge), _) => judge.judgements(&exchanges[window], WINDOW, keep),
+                (None, Some(rule)) => exchanges[window]
+                    .iter()
+                    .try_for_each(|(_, exchange)| keep(&[Judgement::from(rule.verdict(exchange))])),
+                (None, None) => Ok(()),
+            }
+        })
     }
 }
 
@@ -77,44 +88,22 @@ pub fn judge(arguments: &JudgeArguments) -> Result<()> {
     let mut records = read_exchanges(&arguments.responses)?;
     records.truncate(arguments.lines.limit.unwrap_or(usize::MAX));
     let judge = LoadedJudge::load(judge, arguments.guard.as_deref(), arguments.probability, &arguments.run)?;
-    let identity = judge.identity();
-    let mut journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
-    let fields: Vec<&Map<String, Value>> = records.iter().map(|record| &record.fields).collect();
-    let done = continued(&journal, &fields, &arguments.out)?;
-    let mut judgements = kept(&journal)?;
-    let bar = progress::bar("judging", records.len() as u64, "responses", arguments.run.quiet);
-    bar.inc(done as u64);
-    let exchanges: Vec<(usize, &Exchange)> =
-        records[done..].iter().map(|record| (record.line, &record.exchange)).collect();
-    judge.judge(&exchanges, |window| {
-        let start = judgements.len();
-        let lines = window.iter().zip(&fields[start..]).map(|(judgement, fields)| line(fields, judgement));
-        journal.append(&lines.collect::<Result<Vec<_>>>()?)?;
-        judgements.extend_from_slice(window);
-        bar.inc(window.len() as u64);
-        Ok(())
-    })?;
-    bar.finish_and_clear();
-    journal.finish()?;
+    let journal = Journal::open(&arguments.out, &judge.identity(), arguments.lines.overwrite)?;
+    let fields: Vec<Map<String, Value>> = records.iter().map(|record| record.fields.clone()).collect();
+    let exchanges: Vec<(usize, &Exchange)> = records.iter().map(|record| (record.line, &record.exchange)).collect();
+    let run = LineRun {
+        lines: &fields,
+        journal: Some(journal),
+        stage: "judging",
+        cost: &|_| 1,
+        progress: &Bar::new("responses", arguments.run.quiet),
+    };
+    let answered = judge.judge_lines(run, &exchanges)?;
     if !arguments.run.quiet {
-        println!("{}: {} lines, {done} of them done before", arguments.out.display(), records.len());
-        print!("{}", summary(&judge.file, &judgements));
+        println!("{}", summary_line(&arguments.out, &answered));
+        print!("{}", summary(&judge.file, &answered.answers));
     }
     Ok(())
-}
-
-/// The judgements that a journal holds.
-pub fn kept(journal: &Journal) -> Result<Vec<Judgement>> {
-    Ok(journal.done().iter().cloned().map(serde_json::from_value).collect::<Result<_, _>>()?)
-}
-
-/// A line of the output: the input's fields and the judgement's.
-pub fn line(fields: &Map<String, Value>, judgement: &Judgement) -> Result<Value> {
-    let mut fields = fields.clone();
-    if let Value::Object(judgement) = serde_json::to_value(judgement)? {
-        fields.extend(judgement);
-    }
-    Ok(Value::Object(fields))
 }
 
 /// The counts, the score and the harms, for a terminal.

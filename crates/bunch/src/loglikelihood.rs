@@ -1,14 +1,15 @@
 //! `bunch loglikelihood`: scores continuations after contexts, line by line.
 
 use anyhow::{Context, Result, bail};
-use bunch_journal::{Journal, read_lines};
+use serde_json::{Map, json};
+
+use bunch_journal::{Journal, LineRun, answer_lines, read_lines, windows};
 use bunch_lm::{AddBos, LanguageModel, LoglikelihoodRequest, Message, TokenId, Tokenizer};
-use serde_json::{Value, json};
 
 use crate::arguments::LoglikelihoodArguments;
-use crate::continued::continued;
+use crate::generate::summary_line;
 use crate::loaded_model::LoadedModel;
-use crate::progress;
+use crate::progress::Bar;
 
 /// Lines that are scored together: common beginnings are read once, and a line is kept when its window is done.
 const WINDOW: usize = 128;
@@ -47,35 +48,38 @@ pub fn loglikelihood(arguments: &LoglikelihoodArguments) -> Result<()> {
     identity.insert("command".into(), "loglikelihood".into());
     identity.insert("add_bos".into(), format!("{:?}", arguments.text.add_bos).to_lowercase().into());
     identity.insert("apply_chat_template".into(), arguments.text.apply_chat_template.into());
-    let mut journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
-    let fields: Vec<_> = lines.iter().map(|line| &line.fields).collect();
-    let done = continued(&journal, &fields, &arguments.out)?;
-    let tokens = |scored: &[Scored]| scored.iter().map(|one| one.request.context.len() as u64).sum::<u64>();
-    let bar = progress::bar("scoring", tokens(&scored), "tokens", arguments.run.quiet);
-    bar.inc(tokens(&scored[..done]));
-    for start in (done..lines.len()).step_by(WINDOW) {
-        let end = (start + WINDOW).min(lines.len());
-        let requests: Vec<LoglikelihoodRequest> = scored[start..end].iter().map(|one| one.request.clone()).collect();
-        let scores = loaded.model.loglikelihood(&requests).with_context(|| {
-            format!("{}, lines {} to {}", path.display(), lines[start].number, lines[end - 1].number)
-        })?;
-        let answers: Vec<Value> = (start..end)
-            .zip(scores)
-            .map(|(index, score)| {
-                let mut fields = lines[index].fields.clone();
-                fields.insert("loglikelihood".into(), json!(score.sum));
-                fields.insert("is_greedy".into(), json!(score.is_greedy));
-                fields.insert("continuation_ids".into(), json!(scored[index].continuation_ids));
-                Value::Object(fields)
-            })
-            .collect();
-        journal.append(&answers)?;
-        bar.inc(tokens(&scored[start..end]));
-    }
-    bar.finish_and_clear();
-    journal.finish()?;
+    let journal = Journal::open(&arguments.out, &identity, arguments.lines.overwrite)?;
+    let fields: Vec<_> = lines.iter().map(|line| line.fields.clone()).collect();
+    let run = LineRun {
+        lines: &fields,
+        journal: Some(journal),
+        stage: "scoring",
+        cost: &|index| scored[index].request.context.len() as u64,
+        progress: &Bar::new("tokens", arguments.run.quiet),
+    };
+    let windows = |done| windows(done, lines.len(), WINDOW);
+    let answered = answer_lines(
+        run,
+        windows,
+        |_, _| Ok(()),
+        |window, answered| -> Result<()> {
+            let (first, last) = (lines[window.start].number, lines[window.end - 1].number);
+            let scored = &scored[window];
+            let requests: Vec<LoglikelihoodRequest> = scored.iter().map(|one| one.request.clone()).collect();
+            let scores = loaded.model.loglikelihood(&requests);
+            let scores = scores.with_context(|| format!("{}, lines {first} to {last}", path.display()))?;
+            answered.extend(scores.into_iter().zip(scored).map(|(score, one)| {
+                Map::from_iter([
+                    ("loglikelihood".into(), json!(score.sum)),
+                    ("is_greedy".into(), json!(score.is_greedy)),
+                    ("continuation_ids".into(), json!(one.continuation_ids)),
+                ])
+            }));
+            Ok(())
+        },
+    )?;
     if !arguments.run.quiet {
-        println!("{}: {} lines, {done} of them done before", arguments.out.display(), lines.len());
+        println!("{}", summary_line(&arguments.out, &answered));
     }
     Ok(())
 }

@@ -1,8 +1,7 @@
-//! The `bunch` command: merges checkpoints, shows the merge methods, and reproduces tables of papers on merging and safety.
+//! The `bunch` command: merges checkpoints, measures models, and reproduces tables of papers on merging and safety.
 
 mod arguments;
 mod compare;
-mod continued;
 mod digest_cache;
 mod eval;
 mod fetch;
@@ -49,14 +48,14 @@ fn main() -> std::process::ExitCode {
     match result {
         Ok(()) => std::process::ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", told(&error));
+            eprintln!("error: {}", display_chain(&error));
             std::process::ExitCode::FAILURE
         }
     }
 }
 
-/// The error with what caused it, each told once: many errors' texts end with their cause.
-fn told(error: &anyhow::Error) -> String {
+/// The error followed by its causes, each printed once: many errors' texts end with their cause.
+fn display_chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
         if text.is_empty() {
@@ -72,13 +71,13 @@ fn told(error: &anyhow::Error) -> String {
 mod tests {
     use anyhow::Context;
 
-    use super::told;
+    use super::display_chain;
 
     #[test]
-    fn a_cause_is_told_once() {
+    fn a_cause_is_printed_once() {
         let cause = std::io::Error::other("the disk is full");
         let error = Err::<(), _>(cause).context("out.json: the disk is full").context("task a").unwrap_err();
-        assert_eq!(told(&error), "task a: out.json: the disk is full");
-        assert_eq!(told(&error.context("run")), "run: task a: out.json: the disk is full");
+        assert_eq!(display_chain(&error), "task a: out.json: the disk is full");
+        assert_eq!(display_chain(&error.context("run")), "run: task a: out.json: the disk is full");
     }
 }

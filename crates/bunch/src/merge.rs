@@ -1,17 +1,16 @@
 //! `bunch merge`: merges checkpoints.
 
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use bunch_recipe::{Parts, Recipe};
-use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan, Pass, Progress, Quiet};
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use bunch_streaming::{Digests, InputModel, MergeOptions, MergePlan};
 
 use crate::arguments::{DigestPolicy, MergeArguments};
 use crate::digest_cache;
 use crate::interruption::stop_flag;
+use crate::progress::Bar;
 
 /// Merges what the arguments say, or shows what would be done.
 pub fn merge(arguments: MergeArguments) -> Result<()> {
@@ -47,10 +46,7 @@ pub fn merge(arguments: MergeArguments) -> Result<()> {
 
     let stop = stop_flag()?;
     let begun = Instant::now();
-    let bar = Bar::new(&out);
-    let progress: &dyn Progress = if arguments.quiet || !std::io::stderr().is_terminal() { &Quiet } else { &bar };
-    let merged = plan.run(&out, progress, &stop)?;
-    bar.bar.finish_and_clear();
+    let merged = plan.run(&out, &Bar::new("bytes", arguments.quiet), &stop)?;
     if !arguments.quiet {
         println!(
             "{}: {} tensors, {} parameters, {:.2} GB in {:.1} s",
@@ -110,37 +106,4 @@ fn describe(recipe: &Recipe, models: &[InputModel], plan: &MergePlan<'_>, out: &
         plan.output_bytes() as f64 / 1e9,
         plan.threads()?,
     ))
-}
-
-/// A progress bar.
-struct Bar {
-    bar: ProgressBar,
-    /// The folder of the merged model.
-    out: String,
-}
-
-impl Bar {
-    fn new(out: &Path) -> Self {
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-        let template = "{msg} {wide_bar} {bytes}/{total_bytes} {bytes_per_sec}, {eta} left";
-        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style);
-        Self { bar, out: out.display().to_string() }
-    }
-}
-
-impl Progress for Bar {
-    fn begin(&self, pass: Pass, bytes: u64) {
-        self.bar.set_message(match pass {
-            Pass::Survey(visit) => format!("surveying the models, pass {visit}"),
-            Pass::Merge => format!("merging into {}", self.out),
-        });
-        self.bar.reset();
-        self.bar.set_length(bytes);
-        self.bar.enable_steady_tick(Duration::from_millis(200));
-    }
-
-    fn advance(&self, bytes: u64) {
-        self.bar.inc(bytes);
-    }
 }

@@ -29,7 +29,7 @@ pub fn reproduce(arguments: ReproduceArguments) -> Result<()> {
     interruption::stop_between_writes()?;
     let finished = run.execute().with_context(|| name.clone())?;
     println!("{}\n{}", finished.table, finished.findings);
-    println!("{}", told(&root, &finished));
+    println!("{}", summary_line(&root, &finished));
     Ok(())
 }
 
@@ -42,15 +42,15 @@ fn reproduce_all(root: &Path, options: &Options, dry_run: bool) -> Result<()> {
     } else {
         interruption::stop_between_writes()?;
         let ended = |run: &Run, result: &Result<Finished, ExperimentError>| match result {
-            Ok(finished) => println!("{}: {}; claims: {}", run.name(), told(root, finished), finished.verdicts),
+            Ok(finished) => println!("{}: {}; claims: {}", run.name(), summary_line(root, finished), finished.verdicts),
             Err(_) => println!("{}: failed", run.name()),
         };
         let failures = suite.execute(&mut { ended })?;
-        let told = failures.into_iter().map(|Failure { name, error, .. }| {
-            eprintln!("error: {}", crate::told(&anyhow::Error::from(error).context(name.clone())));
+        let failed = failures.into_iter().map(|Failure { name, error, .. }| {
+            eprintln!("error: {}", crate::display_chain(&anyhow::Error::from(error).context(name.clone())));
             name
         });
-        told.collect::<Vec<_>>()
+        failed.collect::<Vec<_>>()
     };
     match failures.as_slice() {
         [] => Ok(()),
@@ -58,8 +58,8 @@ fn reproduce_all(root: &Path, options: &Options, dry_run: bool) -> Result<()> {
     }
 }
 
-/// What a run did, in a line.
-fn told(root: &Path, finished: &Finished) -> String {
+/// What a run computed, how long it took and where its results are, in one line.
+fn summary_line(root: &Path, finished: &Finished) -> String {
     let Finished { computed, cached, wall_seconds, .. } = finished;
     let folder = finished.folder.strip_prefix(root).unwrap_or(&finished.folder).display();
     format!("{computed} cells computed, {cached} from the cache, {wall_seconds:.1} s; results in {folder}")
@@ -84,7 +84,7 @@ fn options(root: &Path, arguments: &ReproduceArguments) -> Options {
     }
 }
 
-/// The command line with the program's name alone: where it is installed is nobody's business.
+/// The command line with only the program's name: where it is installed must not end up in a manifest.
 pub fn command_line() -> Vec<String> {
     std::iter::once("bunch".to_owned()).chain(std::env::args().skip(1)).collect()
 }

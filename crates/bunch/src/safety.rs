@@ -1,4 +1,4 @@
-//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and reports the alignment score.
+//! `bunch safety`: lets a model answer harmful prompts, has the answers judged, and prints the alignment score.
 
 use std::fs;
 use std::path::Path;
@@ -7,19 +7,18 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Map, Value, json};
 
 use bunch_checkpoint::{atomic_write, sha256_file};
-use bunch_journal::Journal;
+use bunch_journal::{Journal, LineRun, answer_lines, windows};
 use bunch_judging::{
     Exchange, JudgeFile, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response, SafetyPrompt,
     SafetyReport, read_prompts, respond,
 };
 
 use crate::arguments::SafetyArguments;
-use crate::continued::continued;
-use crate::judge::{self, LoadedJudge, describe, kept};
+use crate::judge::{LoadedJudge, describe};
 use crate::loaded_model::LoadedModel;
-use crate::progress;
+use crate::progress::Bar;
 
-/// Prompts and responses that go to a model together, and so the most that are lost when a run is stopped.
+/// Prompts that go to a model together, and so the most that are lost when a run is stopped.
 const WINDOW: usize = 16;
 
 /// Responds, judges and reports.
@@ -103,7 +102,7 @@ fn responses(arguments: &SafetyArguments, prompts: &[SafetyPrompt]) -> Result<(V
     identity.insert("max_new_tokens".into(), arguments.max_new_tokens.into());
     identity.insert("plain_without_template".into(), arguments.plain_without_template.into());
     let out = arguments.out.join("responses.jsonl");
-    let mut journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
+    let journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
     let fields: Vec<Map<String, Value>> = prompts
         .iter()
         .map(|prompt| {
@@ -112,31 +111,33 @@ fn responses(arguments: &SafetyArguments, prompts: &[SafetyPrompt]) -> Result<(V
             std::iter::once(field("prompt", &prompt.prompt)).chain(optional).collect()
         })
         .collect();
-    let done = continued(&journal, &fields, &out)?;
-    let mut responses: Vec<Response> = Vec::with_capacity(prompts.len());
-    for line in journal.done() {
+    let run = LineRun {
+        lines: &fields,
+        journal: Some(journal),
+        stage: "responding",
+        cost: &|_| 1,
+        progress: &Bar::new("prompts", arguments.run.quiet),
+    };
+    let read = |_, line: &Value| {
         let mut line = line.clone();
         line["text"] = line["response"].take();
-        responses.push(serde_json::from_value(line).with_context(|| out.display().to_string())?);
-    }
-    let bar = progress::bar("responding", prompts.len() as u64, "prompts", arguments.run.quiet);
-    bar.inc(done as u64);
-    respond(&prompts[done..], &loaded.model, &loaded.tokenizer, options, |window| -> Result<()> {
-        let lines = window.iter().zip(&fields[responses.len()..]).map(|(response, fields)| {
-            let mut fields = fields.clone();
-            fields.insert("response".into(), json!(response.text));
-            fields.insert("ids".into(), json!(response.ids));
-            fields.insert("finished".into(), json!(response.finished));
-            Value::Object(fields)
-        });
-        journal.append(&lines.collect::<Vec<_>>())?;
-        responses.extend_from_slice(window);
-        bar.inc(window.len() as u64);
+        serde_json::from_value::<Response>(line).with_context(|| out.display().to_string())
+    };
+    let windows = |done| windows(done, prompts.len(), WINDOW);
+    let answered = answer_lines(run, windows, read, |window, answered| -> Result<()> {
+        respond(&prompts[window], &loaded.model, &loaded.tokenizer, options, |responses| -> Result<()> {
+            answered.extend(responses.iter().map(|response| {
+                Map::from_iter([
+                    ("response".into(), json!(response.text)),
+                    ("ids".into(), json!(response.ids)),
+                    ("finished".into(), json!(response.finished)),
+                ])
+            }));
+            Ok(())
+        })?;
         Ok(())
     })?;
-    bar.finish_and_clear();
-    journal.finish()?;
-    Ok((responses, identity))
+    Ok((answered.answers, identity))
 }
 
 /// What a judge says of each exchange, in `judgements.<judge>.jsonl`, and what identifies it.
@@ -150,26 +151,16 @@ fn judgements(
     let judge = LoadedJudge::load(judge, guard, false, &arguments.run)?;
     let identity = judge.identity();
     let out = arguments.out.join(format!("judgements.{}.jsonl", judge.file.name));
-    let mut journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
-    let done = continued(&journal, fields, &out)?;
-    let mut judgements = kept(&journal)?;
-    let bar = progress::bar(
-        &format!("judging by {}", judge.file.name),
-        fields.len() as u64,
-        "responses",
-        arguments.run.quiet,
-    );
-    bar.inc(done as u64);
-    judge.judge(&exchanges[done..], |window| {
-        let lines = window.iter().zip(&fields[judgements.len()..]).map(|(one, fields)| judge::line(fields, one));
-        journal.append(&lines.collect::<Result<Vec<_>>>()?)?;
-        judgements.extend_from_slice(window);
-        bar.inc(window.len() as u64);
-        Ok(())
-    })?;
-    bar.finish_and_clear();
-    journal.finish()?;
-    Ok((judgements, identity))
+    let journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
+    let run = LineRun {
+        lines: fields,
+        journal: Some(journal),
+        stage: &format!("judging by {}", judge.file.name),
+        cost: &|_| 1,
+        progress: &Bar::new("responses", arguments.run.quiet),
+    };
+    let answered = judge.judge_lines(run, exchanges)?;
+    Ok((answered.answers, identity))
 }
 
 /// The report, for a terminal.

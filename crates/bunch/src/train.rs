@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Result, bail};
-use bunch_checkpoint::Checkpoint;
+use bunch_checkpoint::{Checkpoint, names_module};
 use bunch_llama::LoraConfig;
 use bunch_lm::{Tokenizer, text_files};
 use bunch_tuning::{
@@ -37,9 +37,9 @@ pub fn sft(arguments: &SftArguments) -> Result<()> {
     let encoded = training.encoding.encode(&ConversationFile::read(&arguments.data)?, &training.tokenizer)?;
     tell_cut(&arguments.data, "conversations", &encoded.cut_lines);
     let learned: usize = encoded.examples.iter().map(|example| example.learned_tokens()).sum();
-    let told = format!("{} conversations, {learned} tokens to learn", encoded.examples.len());
+    let size = format!("{} conversations, {learned} tokens to learn", encoded.examples.len());
     let sft = config(&arguments.training, encoded.examples.len(), ANSWER_RATES)?;
-    training.run(&sft, TrainingData::Answers(&encoded.examples), &told)
+    training.run(&sft, TrainingData::Answers(&encoded.examples), &size)
 }
 
 /// Trains on preferences by direct preference optimisation.
@@ -56,9 +56,9 @@ fn preferences(arguments: &PreferenceArguments, loss: &PreferenceLoss) -> Result
     let training = Training::open(&arguments.training)?;
     let encoded = training.encoding.encode_pairs(&PreferenceFile::read(&arguments.data)?, &training.tokenizer)?;
     tell_cut(&arguments.data, "pairs", &encoded.cut_lines);
-    let told = format!("{} pairs", encoded.examples.len());
+    let size = format!("{} pairs", encoded.examples.len());
     let sft = config(&arguments.training, encoded.examples.len(), PREFERENCE_RATES)?;
-    training.run(&sft, TrainingData::Preferences(&encoded.examples, loss), &told)
+    training.run(&sft, TrainingData::Preferences(&encoded.examples, loss), &size)
 }
 
 /// Says that sequences were cut.
@@ -82,7 +82,7 @@ impl<'a> Training<'a> {
         if arguments.out.exists() {
             bail!("{}: already exists", arguments.out.display());
         }
-        // Told before data are read.
+        // Fail before any data are read.
         bunch_llama::device(&arguments.run.device)?;
         let checkpoint = Checkpoint::open(&arguments.model)?;
         let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
@@ -100,8 +100,8 @@ impl<'a> Training<'a> {
         Ok(Self { arguments, checkpoint, tokenizer, encoding })
     }
 
-    /// Trains on `data`, of which `told` says how much it is, and writes the folder.
-    fn run(&self, sft: &SftConfig, data: TrainingData<'_>, told: &str) -> Result<()> {
+    /// Trains on `data`, whose `size` is printed, and writes the folder.
+    fn run(&self, sft: &SftConfig, data: TrainingData<'_>, size: &str) -> Result<()> {
         let Self { arguments, checkpoint, .. } = self;
         let device = bunch_llama::device(&arguments.run.device)?;
         check_memory(&arguments.model, &arguments.run, memory(checkpoint, sft))?;
@@ -115,7 +115,7 @@ impl<'a> Training<'a> {
             files: text_files(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?,
         };
         if !arguments.run.quiet {
-            println!("{told}, {} steps of {}", sft.schedule.steps, sft.batch_size);
+            println!("{size}, {} steps of {}", sft.schedule.steps, sft.batch_size);
         }
         let bar = progress::bar("training", sft.schedule.steps as u64, "steps", arguments.run.quiet);
         let mut bar = Bar { bar, stop: stop_flag()? };
@@ -131,8 +131,7 @@ impl<'a> Training<'a> {
 
 /// Bytes that the weights and what is kept of each take; activations come on top, as the batch is.
 fn memory(checkpoint: &Checkpoint, sft: &SftConfig) -> u64 {
-    let is_trained =
-        |name: &str| sft.lora.is_none() && !sft.freeze.iter().any(|module| name.split('.').any(|part| part == module));
+    let is_trained = |name: &str| sft.lora.is_none() && !sft.freeze.iter().any(|module| names_module(name, module));
     let bytes = |name: &str| {
         let values = checkpoint.info(name).map_or(0, |info| info.shape.iter().map(|&size| size as u64).product());
         values * if is_trained(name) { BYTES_PER_TRAINED_WEIGHT } else { BYTES_PER_WEIGHT }

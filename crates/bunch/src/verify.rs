@@ -1,4 +1,4 @@
-//! `bunch verify`: holds committed results against their files, their claims, and the same experiments run anew.
+//! `bunch verify`: checks committed results against their files, their claims, and the same experiments run again.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use crate::arguments::VerifyArguments;
 use crate::interruption;
 use crate::reproduce::{command_line, workspace_root};
 
-/// Differences that are shown of one results folder.
+/// How many differences of one results folder are printed.
 const SHOWN: usize = 20;
 
 /// What was found so far.
@@ -20,7 +20,7 @@ const SHOWN: usize = 20;
 struct Tally {
     /// Folders in which something is wrong.
     wrong: Vec<String>,
-    /// Folders whose numbers were not computed again, for want of a pretrained model.
+    /// Folders whose numbers were not computed again, because their pretrained model is missing.
     not_rerun: Vec<String>,
     same: usize,
     tolerated: usize,
@@ -35,8 +35,8 @@ impl Tally {
         }
     }
 
-    /// Tells differences, if there are any.
-    fn tell(&mut self, title: &str, deviations: &[Deviation]) {
+    /// Prints differences, if there are any.
+    fn report(&mut self, title: &str, deviations: &[Deviation]) {
         for deviation in deviations.iter().take(SHOWN) {
             println!("  wrong: {deviation}");
         }
@@ -49,7 +49,7 @@ impl Tally {
     }
 
     fn fail(&mut self, title: &str, error: ExperimentError) {
-        println!("  wrong: {}", crate::told(&anyhow::Error::from(error)));
+        println!("  wrong: {}", crate::display_chain(&anyhow::Error::from(error)));
         self.is_wrong(title.to_owned());
     }
 }
@@ -97,11 +97,11 @@ pub fn verify(arguments: VerifyArguments) -> Result<()> {
         }
     }
     for name in &selection.without_results {
-        println!("{name}\n  wrong: expected results in {}, got none", told_path(&root, &results.join(name)));
+        println!("{name}\n  wrong: expected results in {}, got none", display_path(&root, &results.join(name)));
         tally.is_wrong(name.clone());
     }
     if !arguments.claims_only {
-        println!("\nThe same experiments anew");
+        println!("\nRunning the same experiments again");
         interruption::stop_between_writes()?;
         run_again(&mut tally, &root, &committed, &again)?;
     }
@@ -112,11 +112,11 @@ fn title(name: &str, variant: &str) -> String {
     format!("{name} ({variant})")
 }
 
-fn told_path(root: &Path, path: &Path) -> String {
+fn display_path(root: &Path, path: &Path) -> String {
     path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
-/// Checks what the files say by themselves, and tells it.
+/// Checks what follows from the files alone, and prints it.
 fn check(tally: &mut Tally, title: &str, committed: &Committed) {
     match committed.check() {
         Ok(checked) => {
@@ -126,24 +126,24 @@ fn check(tally: &mut Tally, title: &str, committed: &Committed) {
             for claim in &checked.claims {
                 println!("  {}", claim.replace('\n', "\n  "));
             }
-            tally.tell(title, &checked.deviations);
+            tally.report(title, &checked.deviations);
         }
         Err(error) => tally.fail(title, error),
     }
 }
 
-/// Runs the experiments and compares what they give, one after another.
+/// Runs the experiments one after another and compares their results with the committed ones.
 fn run_again(tally: &mut Tally, root: &Path, committed: &[Committed], again: &Path) -> Result<()> {
     if again.exists() {
         std::fs::remove_dir_all(again).with_context(|| again.display().to_string())?;
     }
     let place_of = |run: &Run| ResultsPlace { name: run.name().to_owned(), variant: run.variant().to_owned() };
-    // Of another specification no number need agree; that it is another was told.
+    // Results of another specification need not agree in any number; `check` has reported them.
     let runs = committed.iter().filter(|found| found.has_its_specification()).map(|found| found.run().clone());
     let suite = Suite::new(runs.collect());
     println!("{suite}");
-    let told = |failure: &Failure| (failure.name.clone(), failure.variant.clone());
-    let before: Vec<(String, String)> = suite.failures().iter().map(told).collect();
+    let place = |failure: &Failure| (failure.name.clone(), failure.variant.clone());
+    let before: Vec<(String, String)> = suite.failures().iter().map(place).collect();
     let mut ended = |run: &Run, result: &Result<Finished, ExperimentError>| {
         let title = title(run.name(), run.variant());
         let Ok(finished) = result else { return println!("{title}: failed") };
@@ -166,7 +166,7 @@ fn run_again(tally: &mut Tally, root: &Path, committed: &[Committed], again: &Pa
                 if let Some(reason) = &tolerated {
                     println!("  not every bit must be the same: {reason}");
                 }
-                tally.tell(&title, &deviations);
+                tally.report(&title, &deviations);
             }
             Err(error) => tally.fail(&title, error),
         }
@@ -175,7 +175,7 @@ fn run_again(tally: &mut Tally, root: &Path, committed: &[Committed], again: &Pa
     for Failure { name, variant, error } in failures {
         let title = title(&name, &variant);
         if error.is_missing_model() && before.contains(&(name, variant)) {
-            println!("{title}: not computed again, since its pretrained model is not here");
+            println!("{title}: not computed again, because its pretrained model is missing");
             tally.not_rerun.push(title);
         } else {
             println!("{title}");

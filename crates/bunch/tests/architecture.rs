@@ -23,13 +23,8 @@ const ALLOWED: &[Allowed] = &[
     Allowed("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
     Allowed(
         "bunch-inspection",
-        &["bunch-checkpoint", "bunch-vocabulary"],
-        "looks at one model directory, changes none",
-    ),
-    Allowed(
-        "bunch-comparison",
-        &["bunch-checkpoint", "bunch-inspection", "bunch-report"],
-        "measures two checkpoints and draws the result",
+        &["bunch-checkpoint", "bunch-report", "bunch-vocabulary"],
+        "looks at model directories, changes none, and draws how two differ",
     ),
     Allowed(
         "bunch-streaming",
@@ -91,7 +86,7 @@ const ALLOWED: &[Allowed] = &[
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
+            "bunch-inspection",
             "bunch-judging",
             "bunch-llama",
             "bunch-lm",
@@ -114,7 +109,6 @@ const ALLOWED: &[Allowed] = &[
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-comparison",
             "bunch-experiment",
             "bunch-hub",
             "bunch-inspection",

@@ -15,6 +15,13 @@ const UNFINISHED: &[&str] = &[concat!("to", "do!("), concat!("unimpl", "emented!
 /// First folders of absolute paths that exist on somebody's machine only.
 const MACHINE_FOLDERS: &[&str] = &["Users", "home", "root", "work"];
 
+/// Folders that documents may name although a fresh checkout lacks them, and what makes them.
+const MADE_FOLDERS: &[(&str, &str)] = &[
+    (".cache", "`bunch reproduce` keeps models, data and cells in it"),
+    ("safety", "the examples of `bunch safety` write their answers to it"),
+    ("target", "cargo builds into it"),
+];
+
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).expect("the crate lies in crates/ of the workspace")
 }
@@ -81,6 +88,54 @@ fn machine_path(text: &str) -> Option<&str> {
     })
 }
 
+/// The lines of a Markdown document outside of code blocks.
+fn prose(markdown: &str) -> impl Iterator<Item = &str> {
+    let mut in_code = false;
+    markdown.lines().filter(move |line| {
+        let is_fence = line.trim_start().starts_with("```");
+        in_code ^= is_fence;
+        !in_code && !is_fence
+    })
+}
+
+/// The paths that a line names: back-ticked text with a slash and without spaces, placeholders or globs.
+fn named_paths(line: &str) -> impl Iterator<Item = &str> {
+    let is_path = |text: &&str| {
+        let is_plain = text.chars().all(|c| c.is_ascii_alphanumeric() || "._-/".contains(c));
+        is_plain && text.contains('/') && !text.starts_with(['-', '/'])
+    };
+    // Between back-ticks are the pieces of odd number.
+    line.split('`').skip(1).step_by(2).filter(is_path)
+}
+
+/// The files of the repository that a line links to.
+fn linked_paths(line: &str) -> impl Iterator<Item = &str> {
+    let targets = line.split("](").skip(1).filter_map(|rest| rest.split([')', '#']).next());
+    targets.filter(|target| !target.is_empty() && !target.contains(':'))
+}
+
+/// Whether a path exists in the folder of the document that names it, or in one above up to the root.
+fn exists_from(document: &Path, path: &str) -> bool {
+    let mut folders = document.ancestors().skip(1).take_while(|folder| folder.starts_with(root()));
+    folders.any(|folder| folder.join(path).exists())
+}
+
+#[test]
+fn every_path_in_a_document_exists() {
+    let is_made = |path: &str| MADE_FOLDERS.iter().any(|(folder, _)| Path::new(path).starts_with(folder));
+    let mut missing = Vec::new();
+    for document in tracked_files().into_iter().filter(|path| path.extension().is_some_and(|end| end == "md")) {
+        let text = std::fs::read_to_string(&document).unwrap_or_else(|error| panic!("{}: {error}", document.display()));
+        let folder = document.parent().expect("a file lies in a folder");
+        for line in prose(&text) {
+            let named = named_paths(line).filter(|path| !is_made(path) && !exists_from(&document, path));
+            let linked = linked_paths(line).filter(|path| !folder.join(path).exists());
+            missing.extend(named.chain(linked).map(|path| format!("{}: {path}", document.display())));
+        }
+    }
+    assert!(missing.is_empty(), "documents name paths that do not exist:\n{}", missing.join("\n"));
+}
+
 #[test]
 fn every_source_says_what_it_is() {
     for (path, text) in sources() {
@@ -135,4 +190,9 @@ fn the_rules_can_be_broken() {
         assert_eq!(machine_path(&format!("in \"{path}\nnext")), Some(path.as_str()));
         assert_eq!(machine_path(&format!("https://example.org{path}")), None);
     }
+    assert_eq!(prose("a\n```sh\n`b/c`\n```\nd").collect::<Vec<_>>(), ["a", "d"]);
+    assert_eq!(named_paths("`a/b.rs`, `a b/c`, `<a>/b`, `a/*.rs`, `word`, c/d").collect::<Vec<_>>(), ["a/b.rs"]);
+    assert_eq!(linked_paths("[d](d.md#e), [f](https://g.h/i), [j](#k)").collect::<Vec<_>>(), ["d.md"]);
+    assert!(exists_from(&root().join("docs/methods/README.md"), "crates/bunch/tests/tidy.rs"));
+    assert!(!exists_from(&root().join("docs/methods/README.md"), "tests/tidy.rs"));
 }

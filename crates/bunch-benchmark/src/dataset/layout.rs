@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Doc, Format, Split, reader};
+use super::reader::{self, Format};
+use super::split::{Split, fill};
 use crate::BenchmarkError;
+use crate::doc::Doc;
 use crate::template::Templates;
 
 /// How one publisher or copy lays a data set out.
@@ -78,7 +80,7 @@ impl Layout {
                 docs.push(self.doc(row, path, at + 1, templates)?);
             }
         }
-        super::fill(&mut docs);
+        fill(&mut docs);
         Ok(Split { docs, files })
     }
 

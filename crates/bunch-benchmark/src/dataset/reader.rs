@@ -10,8 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::{DataFile, Doc};
+use super::split::DataFile;
 use crate::BenchmarkError;
+use crate::doc::Doc;
 
 /// A file format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]

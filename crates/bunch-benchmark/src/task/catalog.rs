@@ -1,10 +1,11 @@
 //! All tasks and groups that are known by name.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use super::definition::Task;
 use super::family::Family;
-use super::{Group, Task};
+use super::group::Group;
 use crate::BenchmarkError;
 
 /// The task files of `data/tasks` and their contents.
@@ -200,4 +201,34 @@ fn distance(from: &str, to: &str) -> usize {
         }
     }
     row[to.len()]
+}
+
+impl Task {
+    /// A task of `data/tasks`.
+    ///
+    /// # Errors
+    /// No task of that name.
+    pub fn builtin(name: &str) -> Result<Self, BenchmarkError> {
+        Catalog::builtin()?.task(name).cloned()
+    }
+
+    /// The names of all tasks of `data/tasks`, sorted.
+    ///
+    /// # Errors
+    /// A task file that cannot be read; the ones compiled in can.
+    pub fn names() -> Result<Vec<String>, BenchmarkError> {
+        Ok(Catalog::builtin()?.task_names())
+    }
+
+    /// The perplexity of a text: a `.txt` file (one document) or JSON lines with `page` or `text`.
+    ///
+    /// # Errors
+    /// The task file compiled in cannot be read; it can.
+    pub fn perplexity(path: &Path) -> Result<Self, BenchmarkError> {
+        let mut task = Self::builtin("perplexity")?;
+        task.dataset = None;
+        task.data_files = BTreeMap::from([("test".to_string(), path.display().to_string())]);
+        task.folder = Some(PathBuf::new());
+        Ok(task)
+    }
 }

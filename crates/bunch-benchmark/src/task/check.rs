@@ -1,7 +1,8 @@
 //! What makes a task definition sensible, beyond its syntax.
 
-use super::{Choices, OutputType, Task};
+use super::definition::{Choices, Task};
 use crate::BenchmarkError;
+use crate::output_type::OutputType;
 use crate::template::Templates;
 
 impl Task {

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{AggregateMetric, Group, Task};
+use super::definition::Task;
+use super::group::{AggregateMetric, Group};
 use crate::BenchmarkError;
 
 /// A template and the subjects it is filled with. `{subject}` is the subject, `{subject_words}` the same with spaces for

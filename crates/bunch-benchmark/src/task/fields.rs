@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Choices, Task};
+use super::definition::{Choices, Task};
 use crate::Doc;
 use crate::python;
 use crate::template::Templates;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_benchmark::{BenchmarkError, Catalog, Evaluation, Options, Selection, evaluate};
 use bunch_lm::{LanguageModel, Tokenizer};
+use bunch_progress::Quiet;
 
 fn crate_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
@@ -36,7 +37,7 @@ pub fn options() -> Options {
 
 /// Evaluates with these options.
 pub fn run(model: &dyn LanguageModel, names: &[&str], options: &Options) -> Result<Evaluation, BenchmarkError> {
-    evaluate(&select(names), model, &tokenizer(), options, &mut ())
+    evaluate(&select(names), model, &tokenizer(), options, &Quiet)
 }
 
 /// A task file in a folder of its own.

@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::GgufError;
-use super::blocks::BlockType;
 use super::cursor::Cursor;
 use crate::Dtype;
+use crate::block_type::BlockType;
 use crate::source::Source;
 
 /// The format's limit on dimensions.

@@ -2,13 +2,14 @@
 
 mod server;
 
-use std::cell::RefCell;
 use std::fs;
 use std::path::Path;
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use bunch_checkpoint::sha256_bytes;
-use bunch_hub::{Hub, HubError, Observer, Selection, Silent};
+use bunch_hub::{Hub, HubError, Selection};
+use bunch_progress::{Progress, Quiet};
 use server::{Reply, Request, Server};
 
 const CONFIG: &[u8] = b"hello\n";
@@ -42,7 +43,7 @@ fn hub_with(mut weights: impl FnMut(&Request) -> Reply + Send + 'static) -> Serv
 }
 
 fn fetch(server: &Server, out: &Path) -> Result<bunch_hub::Fetched, HubError> {
-    server.hub.fetch("org/name", None, out, &Selection::default(), &Silent)
+    server.hub.fetch("org/name", None, out, &Selection::default(), &Quiet)
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -68,7 +69,7 @@ fn a_model_is_fetched_once_and_checked_afterwards() {
     assert_eq!(fs::read(out.join("config.json")).unwrap(), CONFIG);
     assert_eq!(fs::read(out.join("model.safetensors")).unwrap(), weights());
 
-    // Again: nothing comes over the network but the list. A file that was changed is fetched anew.
+    // Again: nothing comes over the network but the list. A file that was changed is fetched again.
     assert_eq!(fetch(&server, &out).unwrap().downloaded(), 0);
     assert_eq!(server.requests().len(), 4);
     fs::write(out.join("config.json"), b"hallo\n").unwrap();
@@ -96,7 +97,7 @@ fn a_hub_that_falls_silent_is_asked_again_for_the_rest() {
     });
     let folder = tempfile::tempdir().unwrap();
     let hub = server.hub.clone().with_silence(Duration::from_secs(1));
-    let fetched = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Silent).unwrap();
+    let fetched = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Quiet).unwrap();
     assert_eq!(fetched.downloaded(), 1_000_006);
     assert_eq!(server.starts("model.safetensors"), [None, Some(400_000)]);
     assert_eq!(fs::read(folder.path().join("model.safetensors")).unwrap(), weights());
@@ -111,7 +112,7 @@ fn a_download_that_stopped_goes_on_in_the_next_call() {
     let folder = tempfile::tempdir().unwrap();
     let error = fetch(&broken, folder.path()).unwrap_err().to_string();
     let expected = "model.safetensors: the download stopped at 300000 of 1000000 bytes (the hub answered 503); \
-                    fetching again goes on from there";
+                    fetching again resumes from there";
     assert_eq!(error, expected);
     assert!(!folder.path().join("model.safetensors").exists());
     assert_eq!(broken.starts("model.safetensors").len(), 5);
@@ -155,7 +156,7 @@ fn a_part_that_was_not_asked_for_is_not_appended() {
         },
     });
     let folder = tempfile::tempdir().unwrap();
-    // The file is begun anew each time, and is cut each time.
+    // The file starts from scratch each time, and is truncated each time.
     let error = fetch(&server, folder.path()).unwrap_err().to_string();
     assert!(error.contains("the download stopped at"), "{error}");
 }
@@ -235,7 +236,7 @@ fn what_is_not_there_is_named() {
     let server = hub_with(|request| Reply::file(request, &weights()));
     let folder = tempfile::tempdir().unwrap();
     let ask = |repo: &str, revision| {
-        server.hub.fetch(repo, revision, folder.path(), &Selection::default(), &Silent).unwrap_err().to_string()
+        server.hub.fetch(repo, revision, folder.path(), &Selection::default(), &Quiet).unwrap_err().to_string()
     };
     let endpoint = &server.endpoint;
     let missing = format!("org/other: {endpoint} has no repository org/other with revision main");
@@ -252,7 +253,7 @@ fn a_hub_that_cannot_be_reached_is_named_with_a_way_out() {
     let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let hub = Hub::new(&format!("http://{address}"), None).unwrap();
     let folder = tempfile::tempdir().unwrap();
-    let error = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Silent).unwrap_err().to_string();
+    let error = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Quiet).unwrap_err().to_string();
     assert!(error.starts_with(&format!("org/name: the hub at http://{address} could not be reached (")), "{error}");
     assert!(error.contains("a folder that was downloaded elsewhere works too"), "{error}");
     assert!(!error.contains('\n'), "{error}");
@@ -267,7 +268,7 @@ fn a_hub_whose_name_nobody_knows_or_that_never_answers_is_given_up_soon() {
     for hub in [unknown, silent.with_silence(Duration::from_millis(200))] {
         let folder = tempfile::tempdir().unwrap();
         let start = Instant::now();
-        let error = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Silent).unwrap_err().to_string();
+        let error = hub.fetch("org/name", None, folder.path(), &Selection::default(), &Quiet).unwrap_err().to_string();
         assert!(
             error.starts_with(&format!("org/name: the hub at {} could not be reached (", hub.endpoint())),
             "{error}"
@@ -278,22 +279,27 @@ fn a_hub_whose_name_nobody_knows_or_that_never_answers_is_given_up_soon() {
 
 #[test]
 fn progress_is_told_to_the_end() {
-    struct Log(RefCell<Vec<(String, u64, u64)>>);
-    impl Observer for Log {
-        fn planned(&self, files: usize, bytes: u64) {
-            assert_eq!((files, bytes), (2, 1_000_006));
+    /// Bytes by file, the last file last.
+    struct Log(Mutex<Vec<(String, u64)>>);
+    impl Progress for Log {
+        fn begin(&self, stage: &str, total: u64, done: u64) {
+            assert_eq!((stage, total, done), ("fetching 2 files", 1_000_006, 0));
         }
-        fn progress(&self, file: &str, done: u64, total: u64) {
-            self.0.borrow_mut().push((file.to_owned(), done, total));
+        fn turn_to(&self, file: &str) {
+            self.0.lock().unwrap().push((file.to_owned(), 0));
+        }
+        fn advance(&self, bytes: u64) {
+            assert!(bytes > 0);
+            self.0.lock().unwrap().last_mut().unwrap().1 += bytes;
         }
     }
     let server = hub_with(|request| Reply::file(request, &weights()));
     let folder = tempfile::tempdir().unwrap();
-    let log = Log(RefCell::default());
+    let log = Log(Mutex::default());
     server.hub.fetch("org/name", None, folder.path(), &Selection::default(), &log).unwrap();
-    let log = log.0.into_inner();
-    assert_eq!(log.last().unwrap(), &("model.safetensors".to_owned(), 1_000_000, 1_000_000));
-    assert!(log.windows(2).all(|pair| pair[0].0 != pair[1].0 || pair[0].1 <= pair[1].1));
+    let log = log.0.into_inner().unwrap();
+    assert_eq!(log.last().unwrap(), &("model.safetensors".to_owned(), 1_000_000));
+    assert_eq!(log.iter().map(|(_, bytes)| bytes).sum::<u64>(), 1_000_006);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Causal grouped-query attention with rotary positions, one head at a time in small buffers, and its derivative.
 
-use super::AttentionShape;
+use super::attention_shape::AttentionShape;
 use super::simd::{exp, vectorised};
 
 /// Register-sized group of values the loops below work in.

@@ -7,7 +7,7 @@ use rand::RngExt;
 
 use super::{AttentionShape, CachedShape, Segment};
 use crate::rope::Rope;
-use crate::{LlamaConfig, attention, model, norm};
+use crate::{LlamaConfig, attention, norm, ops};
 
 fn device() -> Device {
     Device::flex().autodiff()
@@ -145,7 +145,12 @@ fn projection_agrees_for_few_and_many_rows() {
 #[test]
 fn swiglu_agrees() {
     let inputs = [values("gate and up", [6, 2 * 37])];
-    agree("swiglu", &inputs, |inputs| super::swiglu(inputs[0].clone()), |inputs| model::swiglu(inputs[0].clone()));
+    agree(
+        "swiglu",
+        &inputs,
+        |inputs| super::swiglu(inputs[0].clone()),
+        |inputs| ops::composed_swiglu(inputs[0].clone()),
+    );
 }
 
 #[test]
@@ -157,7 +162,7 @@ fn token_log_probs_agree() {
             &format!("log-probabilities over {vocab}"),
             &[values("logits", [9, vocab]) * 5.0],
             |inputs| super::token_log_probs(inputs[0].clone(), targets()),
-            |inputs| model::token_log_probs(inputs[0].clone(), targets()),
+            |inputs| ops::composed_token_log_probs(inputs[0].clone(), targets()),
         );
     }
 }

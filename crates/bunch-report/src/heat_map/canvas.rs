@@ -121,7 +121,7 @@ impl HeatMap {
                 }
             }
         }
-        // Thin white lines tell neighbours of the same colour apart.
+        // Thin white lines separate neighbours of the same colour.
         let (right, bottom) = layout.end_of_cells(self);
         for row in 1..self.rows.len() {
             let y = layout.top + height * row as f64;

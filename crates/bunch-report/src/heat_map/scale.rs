@@ -78,7 +78,7 @@ impl Scale {
         (first..=last).map(|tick| tick as f64 * self.step).collect()
     }
 
-    /// Digits after the point that tell the ticks apart.
+    /// Digits after the point with which the ticks differ.
     pub(super) fn tick_decimals(&self) -> usize {
         decimals(self.step)
     }
@@ -109,7 +109,7 @@ pub(crate) fn luminance(RGBColor(red, green, blue): RGBColor) -> f64 {
 
 /// Digits after the point of a number that is as small as `step`.
 fn decimals(step: f64) -> usize {
-    // 1e-15 is beyond what an f64 near 1 can tell apart.
+    // 1e-15 is beyond what an f64 near 1 can resolve.
     (-(step * (1.0 + 1e-9)).log10().floor()).clamp(0.0, 15.0) as usize
 }
 

@@ -7,7 +7,7 @@ use crate::escape::html;
 impl Table {
     /// The table as a fragment of HTML: one `<table class="results">` per block, then what its signs mean.
     ///
-    /// The paper's numbers have columns of their own, of class `paper` beside `ours`; where a number is missing, a dash has
+    /// The paper's numbers have columns of their own, of class `paper` next to `ours`; where a number is missing, a dash has
     /// the reason as its `title`. The fragment has no styles: numbers are aligned by the page, by their class `number`.
     pub fn html(&self) -> String {
         let mut text = String::new();

@@ -30,7 +30,7 @@ pub(super) enum PlaceText {
 }
 
 impl PlaceText {
-    /// The text where the reason has room beside the dash.
+    /// The text where the reason has room next to the dash.
     pub(super) fn in_full(&self) -> String {
         match self {
             Self::Known(text) => text.clone(),

@@ -55,7 +55,7 @@ impl Layout {
         }
     }
 
-    /// Quotations on one ground, their labels beside them.
+    /// Quotations on one ground, their labels next to them.
     fn quotations(&mut self, quotations: &[(&str, &str)], labels: f64) {
         let top = self.bottom;
         let ground = self.pieces.len();

@@ -1,6 +1,6 @@
 //! Direct preference optimisation (Rafailov et al. 2023).
 
-use crate::preference_loss::PairLoss;
+use crate::loss::pair_loss::PairLoss;
 
 /// Equation 7 for one pair, `-ln sigmoid(beta ((ln pi(y_w) - ln ref(y_w)) - (ln pi(y_l) - ln ref(y_l))))`, of the summed
 /// log-probabilities of the chosen and the rejected response, in nats.

@@ -1,7 +1,7 @@
 //! The odds ratio of odds ratio preference optimisation (Hong et al. 2024).
 
 use crate::loss::dpo::negative_log_sigmoid;
-use crate::preference_loss::PairLoss;
+use crate::loss::pair_loss::PairLoss;
 
 /// The mean log-probability of a token that is certain. f32 rounds those nearer to 0 to it, and 0 has no odds.
 const CERTAIN: f64 = -1e-12;

@@ -7,13 +7,13 @@ use clap::{Args, ValueEnum};
 /// Options of every command that runs a model.
 #[derive(Debug, Args)]
 pub struct ModelOptions {
-    /// Device the model runs on: flex, or ndarray and wgpu where compiled in
+    /// Device the model runs on: flex, or ndarray and wgpu if compiled in
     #[arg(long, default_value = "flex")]
     pub device: String,
-    /// Threads; one for each processor unless given
+    /// Threads; one per core by default
     #[arg(long, short = 'j', value_parser = clap::value_parser!(u32).range(1..))]
     pub threads: Option<u32>,
-    /// Load the model even if it may not fit into the memory that is free
+    /// Load the model even if it may not fit into free memory
     #[arg(long)]
     pub ignore_memory: bool,
     /// Show no progress
@@ -42,10 +42,10 @@ impl From<AddBosOption> for bunch_lm::AddBos {
 /// How text becomes tokens.
 #[derive(Debug, Args)]
 pub struct TextOptions {
-    /// Special tokens around a text: what the tokenizer does by default, or none
+    /// Special tokens around a text: the tokenizer's default, or none
     #[arg(long, value_enum, default_value = "auto")]
     pub add_bos: AddBosOption,
-    /// Make each text a user's message, by the model's chat template
+    /// Wrap each text as a user's message in the model's chat template
     #[arg(long)]
     pub apply_chat_template: bool,
 }
@@ -53,10 +53,10 @@ pub struct TextOptions {
 /// Options of the commands that read and write JSON lines.
 #[derive(Debug, Args)]
 pub struct LinesOptions {
-    /// Only the first lines, at most
+    /// Process only this many lines
     #[arg(long)]
     pub limit: Option<usize>,
-    /// Replace what is in the output, instead of continuing it
+    /// Replace the output instead of resuming it
     #[arg(long)]
     pub overwrite: bool,
 }
@@ -64,13 +64,13 @@ pub struct LinesOptions {
 /// Options of `bunch loglikelihood`.
 #[derive(Debug, Args)]
 pub struct LoglikelihoodArguments {
-    /// The model's folder, or a GGUF file
+    /// Folder of the model, or a GGUF file
     #[arg(long)]
     pub model: PathBuf,
-    /// JSON lines with `context` and `continuation`
+    /// Input: JSON lines with `context` and `continuation`
     #[arg(long)]
     pub requests: PathBuf,
-    /// The same lines with `loglikelihood` (nats), `is_greedy` and `continuation_ids`
+    /// Output: the same lines with `loglikelihood` (nats), `is_greedy` and `continuation_ids`
     #[arg(long)]
     pub out: PathBuf,
     /// How text becomes tokens
@@ -87,28 +87,28 @@ pub struct LoglikelihoodArguments {
 /// Options of `bunch generate`.
 #[derive(Debug, Args)]
 pub struct GenerateArguments {
-    /// The model's folder, or a GGUF file
+    /// Folder of the model, or a GGUF file
     #[arg(long)]
     pub model: PathBuf,
-    /// JSON lines with `prompt`
+    /// Input: JSON lines with `prompt`
     #[arg(long)]
     pub prompts: PathBuf,
-    /// The same lines with the new tokens' `ids`, a stop token included, and their `text`, without special tokens
+    /// Output: the same lines with `ids` of the new tokens (the stop token too) and their `text` (without special tokens)
     #[arg(long)]
     pub out: PathBuf,
     /// Upper limit on new tokens
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_new_tokens: u32,
-    /// Draw tokens from softmax(logits / T); 0 takes the most probable one
+    /// Sample tokens from softmax(logits / T); 0 takes the most probable one
     #[arg(long, default_value_t = 0.0)]
     pub temperature: f32,
-    /// Draw from the smallest set of tokens with this total probability
+    /// Sample from the smallest set of tokens with this total probability
     #[arg(long, default_value_t = 1.0, requires = "temperature")]
     pub top_p: f32,
-    /// Seed of what is drawn
+    /// Seed of sampling
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// A further token that ends an answer, by its id; once for each
+    /// Id of another token that ends an answer; repeat for each
     #[arg(long)]
     pub stop_id: Vec<u32>,
     /// How text becomes tokens
@@ -125,12 +125,12 @@ pub struct GenerateArguments {
 /// Options of `bunch fetch`.
 #[derive(Debug, Args)]
 pub struct FetchArguments {
-    /// The model's repository, ORG/NAME
+    /// Repository of the model, ORG/NAME
     pub repo: String,
-    /// Its branch, tag or commit
+    /// Branch, tag or commit
     #[arg(long)]
     pub revision: Option<String>,
-    /// Where the model is put; models/ORG/NAME unless given
+    /// Output folder; models/ORG/NAME by default
     #[arg(long)]
     pub out: Option<PathBuf>,
     /// Show no progress
@@ -141,19 +141,19 @@ pub struct FetchArguments {
 /// Options of `bunch judge`.
 #[derive(Debug, Args)]
 pub struct JudgeArguments {
-    /// The guard model's folder, or a GGUF file; a judge that is a rule of words needs none
+    /// Folder of the guard model, or a GGUF file; a judge that is a rule of words needs none
     #[arg(long)]
     pub guard: Option<PathBuf>,
-    /// JSON lines with `prompt` and `response` (or `text`, as `bunch generate` writes), or a JSON array of such objects
+    /// Input: JSON lines, or an array, with `prompt` and `response` (or `text`, as `bunch generate` writes)
     #[arg(long)]
     pub responses: PathBuf,
-    /// The same lines with `verdict` (safe, unsafe or unparsed), `categories`, `reply` and, with --probability, `p_unsafe`
+    /// Output: the same lines with `verdict` (safe, unsafe or unparsed), `categories`, `reply` and perhaps `p_unsafe`
     #[arg(long)]
     pub out: PathBuf,
-    /// How to judge: a judge's name, or a TOML file; `bunch judges` lists them
+    /// How to judge: a judge's name or a TOML file; `bunch judges` lists them
     #[arg(long, default_value = "llama_guard_2")]
     pub judge: String,
-    /// Also tell the probability of unsafe against safe
+    /// Also compute the probability of unsafe against safe
     #[arg(long)]
     pub probability: bool,
     /// Which lines
@@ -166,38 +166,42 @@ pub struct JudgeArguments {
 
 /// Options of `bunch safety`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bunch safety --model merged/ --prompts xstest --data datasets/ --out safety/           refusals only
+  bunch safety --model merged/ --guard Llama-Guard-2/ --data datasets/ --out safety/     the papers' alignment score
+  bunch safety --model merged/ --prompts mine.jsonl --out safety/                        prompts of your own")]
 pub struct SafetyArguments {
-    /// The model's folder, or a GGUF file
+    /// Folder of the model, or a GGUF file
     #[arg(long)]
     pub model: PathBuf,
-    /// A guard model's folder, or a GGUF file; without a guard and a judge only refusals are counted
+    /// Folder of a guard model, or a GGUF file; without a guard and a judge, only refusals are counted
     #[arg(long)]
     pub guard: Option<PathBuf>,
-    /// How to judge: a judge's name, or a TOML file; for a guard llama_guard_2 unless given
+    /// How to judge: a judge's name or a TOML file; llama_guard_2 by default if there is a guard
     #[arg(long)]
     pub judge: Option<String>,
-    /// A second guard, to report its agreement with the first
+    /// Second guard; the report shows how far both judges agree
     #[arg(long)]
     pub second_guard: Option<PathBuf>,
-    /// How to judge a second time; for a second guard md_judge_v0_1 unless given
+    /// How to judge a second time; md_judge_v0_1 by default if there is a second guard
     #[arg(long)]
     pub second_judge: Option<String>,
-    /// The prompts: beavertails, advbench, harmbench, strongreject or xstest; or a file of JSON lines with `prompt`
+    /// Prompts: beavertails, advbench, harmbench, strongreject or xstest; or a file of JSON lines with `prompt`
     #[arg(long, default_value = "beavertails")]
     pub prompts: String,
     /// Folder of the prompt sets
     #[arg(long, env = "BUNCH_DATA")]
     pub data: Option<PathBuf>,
-    /// Lists of strings by which refusals are told, separated by commas: names or TOML files
+    /// Lists of phrases that mark a refusal, separated by commas: names or TOML files
     #[arg(long, value_delimiter = ',', default_value = "gcg_short,jailbreakbench_12")]
     pub refusals: Vec<String>,
-    /// Folder of responses.jsonl, judgements and report.json
+    /// Output folder, for responses.jsonl, judgements and report.json
     #[arg(long)]
     pub out: PathBuf,
     /// Upper limit on the tokens of a response
     #[arg(long, default_value_t = 512, value_parser = clap::value_parser!(u32).range(1..))]
     pub max_new_tokens: u32,
-    /// Ask a model that has no chat template with the bare prompt
+    /// Give the bare prompt to a model without a chat template
     #[arg(long)]
     pub plain_without_template: bool,
     /// Which prompts
@@ -211,6 +215,6 @@ pub struct SafetyArguments {
 /// Options of `bunch judges`.
 #[derive(Debug, Args)]
 pub struct JudgesArguments {
-    /// The judge to describe
+    /// Judge to describe
     pub name: Option<String>,
 }

@@ -6,32 +6,32 @@ use clap::{Args, Subcommand, ValueEnum};
 
 use super::model::ModelOptions;
 
-/// What `bunch train` does.
+/// The commands of `bunch train`.
 #[derive(Debug, Subcommand)]
 pub enum TrainCommand {
-    /// Supervised fine-tuning: learn the answers of conversations
+    /// Learn the answers of conversations (supervised fine-tuning)
     Sft(SftArguments),
-    /// Direct preference optimisation: prefer one response to another, near the model as it was
+    /// Prefer one response to another, close to the original model (direct preference optimisation)
     Dpo(PreferenceArguments),
-    /// Odds ratio preference optimisation: learn one response and prefer it to another
+    /// Learn one response and prefer it to another (odds ratio preference optimisation)
     Orpo(PreferenceArguments),
 }
 
 /// How a conversation becomes one text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum FormatOption {
-    /// By the model's chat template; every turn of the assistant is learned
+    /// The model's chat template; every turn of the assistant is learned
     ChatTemplate,
     /// Prompt, one space, response, EOS
     Plain,
 }
 
-/// What happens to a conversation of more tokens than are allowed.
+/// What happens to a conversation with more tokens than allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TooLongOption {
-    /// It is an error
+    /// Fail with an error
     Refuse,
-    /// Its end is cut off
+    /// Truncate its end
     Cut,
 }
 
@@ -58,11 +58,14 @@ impl From<StoredOption> for bunch_checkpoint::Dtype {
 
 /// Options of `bunch train sft`.
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bunch train sft --model base/ --data chats.jsonl --out tuned/ --epochs 2
+  bunch train sft --model base/ --data chats.jsonl --out adapter/ --lora-rank 16   a LoRA adapter in PEFT's layout")]
 pub struct SftArguments {
     /// JSON lines with `prompt` and `response` (and `system`), or with `messages`
     #[arg(long)]
     pub data: PathBuf,
-    /// What all kinds of training have
+    /// Options of all kinds of training
     #[command(flatten)]
     pub training: TrainingArguments,
 }
@@ -73,10 +76,10 @@ pub struct PreferenceArguments {
     /// JSON lines with `prompt`, `chosen` and `rejected`, each a text or a list of messages
     #[arg(long)]
     pub data: PathBuf,
-    /// DPO: how strongly the model is kept near what it was; ORPO: the weight of the odds ratio
+    /// DPO: how strongly the model is kept close to the original; ORPO: the weight of the odds ratio
     #[arg(long, default_value_t = 0.1)]
     pub beta: f64,
-    /// What all kinds of training have
+    /// Options of all kinds of training
     #[command(flatten)]
     pub training: TrainingArguments,
 }
@@ -84,43 +87,43 @@ pub struct PreferenceArguments {
 /// Options of all kinds of training. A pair of responses to one prompt counts as one conversation.
 #[derive(Debug, Args)]
 pub struct TrainingArguments {
-    /// The model that is trained: its folder, or a GGUF file
+    /// Folder of the model to train, or a GGUF file
     #[arg(long)]
     pub model: PathBuf,
-    /// Folder of the trained model, or of the adapter in PEFT's layout
+    /// Output folder, for the trained model or for the adapter in PEFT's layout
     #[arg(long)]
     pub out: PathBuf,
-    /// Times that every conversation is seen
+    /// Passes over the data
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: u32,
     /// Steps, instead of epochs
     #[arg(long, conflicts_with = "epochs", value_parser = clap::value_parser!(u32).range(1..))]
     pub steps: Option<u32>,
-    /// Conversations of a step
+    /// Conversations per step
     #[arg(long, default_value_t = 16)]
     pub batch_size: usize,
-    /// Conversations that go through the model at a time, which bounds the memory; all of a step unless given
+    /// Conversations processed at a time, which bounds the memory; a whole step by default
     #[arg(long, default_value_t = 0, hide_default_value = true)]
     pub micro_batch_size: usize,
-    /// Learning rate at its peak; unless given, 1e-4 for an adapter and 2e-5 for all weights, with preferences 1e-5 and 1e-6
+    /// Peak learning rate; by default 1e-4 for an adapter and 2e-5 for all weights, with preferences 1e-5 and 1e-6
     #[arg(long)]
     pub learning_rate: Option<f64>,
-    /// Share of the steps in which the learning rate rises
+    /// Share of the steps during which the learning rate rises
     #[arg(long, default_value_t = 0.1)]
     pub warmup_ratio: f64,
-    /// The learning rate falls, along a cosine, to this share of its peak
+    /// Share of the peak to which the learning rate falls along a cosine
     #[arg(long, default_value_t = 0.1)]
     pub final_ratio: f64,
     /// Weight decay of AdamW
     #[arg(long, default_value_t = 0.0)]
     pub weight_decay: f32,
-    /// Norm to which larger gradients are scaled down
+    /// Norm above which gradients are scaled down to it
     #[arg(long, default_value_t = 1.0)]
     pub max_grad_norm: f64,
-    /// The most tokens of a conversation
+    /// Upper limit on the tokens of a conversation
     #[arg(long, default_value_t = 1024)]
     pub max_tokens: usize,
-    /// What happens to longer ones
+    /// What to do with longer conversations
     #[arg(long, value_enum, default_value = "refuse")]
     pub too_long: TooLongOption,
     /// How a conversation becomes one text
@@ -129,7 +132,7 @@ pub struct TrainingArguments {
     /// Train a low-rank adapter of this rank instead of the weights themselves
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub lora_rank: Option<u32>,
-    /// The adapter's product is scaled by this over its rank; twice the rank unless given
+    /// Numerator of the adapter's scale, alpha / rank; twice the rank by default
     #[arg(long, requires = "lora_rank")]
     pub lora_alpha: Option<f64>,
     /// Modules that get an adapter
@@ -140,16 +143,16 @@ pub struct TrainingArguments {
         default_value = "q_proj,k_proj,v_proj,o_proj,gate_proj,up_proj,down_proj"
     )]
     pub target_modules: Vec<String>,
-    /// Modules whose weights are left as they are, as in embed_tokens; separated by commas
+    /// Modules whose weights stay fixed, such as embed_tokens; separated by commas
     #[arg(long, value_delimiter = ',', conflicts_with = "lora_rank")]
     pub freeze: Vec<String>,
-    /// Seed of the order of the data, and of a fresh adapter
+    /// Seed of the order of the data and of a new adapter
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Steps between the states from which a stopped run continues
+    /// Steps between saved states, from which a stopped run resumes
     #[arg(long, default_value_t = 20)]
     pub save_every: usize,
-    /// How the trained model's weights are stored; an adapter's are float32
+    /// Dtype of the trained model's weights; an adapter's are float32
     #[arg(long, value_enum, default_value = "float32", conflicts_with = "lora_rank")]
     pub dtype: StoredOption,
     /// Where the model runs

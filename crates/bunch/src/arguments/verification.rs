@@ -7,20 +7,20 @@ use clap::Args;
 /// Options of `bunch verify`.
 #[derive(Debug, Args)]
 pub struct VerifyArguments {
-    /// What to verify: a paper, an experiment, or one of its scales, as in `hammoud2024`, `hammoud2024/table-1` and
-    /// `hammoud2024/table-1/small`; all results unless given
+    /// Results to verify: a paper (`hammoud2024`), an experiment (`hammoud2024/table-1`) or one of its scales
+    /// (`hammoud2024/table-1/small`); everything by default
     #[arg(value_name = "ITEM")]
     pub items: Vec<String>,
-    /// Check files and claims alone, and run no experiment
+    /// Check only files and claims; run no experiment
     #[arg(long, conflicts_with_all = ["fresh", "jobs"])]
     pub claims_only: bool,
     /// Folder of the results
     #[arg(long, default_value = "results")]
     pub results: PathBuf,
-    /// Jobs side by side; one for each core unless given
+    /// Parallel jobs; one per core by default
     #[arg(long)]
     pub jobs: Option<usize>,
-    /// Compute everything anew, models included, instead of taking what this very code has left in the cache
+    /// Compute everything from scratch, models included, instead of reusing cells this exact code has cached
     #[arg(long)]
     pub fresh: bool,
     /// Folder of trained models, generated data and finished cells

@@ -1,0 +1,173 @@
+//! What a column of a table measures.
+
+use serde::{Deserialize, Serialize};
+
+use bunch_checkpoint::{TensorName, names_module};
+
+/// A metric of the table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Column {
+    /// Name in cells, claims and published values.
+    pub name: String,
+    /// Label in the table.
+    pub label: String,
+    /// What is measured.
+    pub metric: Metric,
+    /// Unit, where it is not percent; empty for none.
+    #[serde(default = "percent", skip_serializing_if = "is_percent")]
+    pub unit: String,
+    /// Digits after the point, where it is not one.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub decimals: usize,
+    /// Who judges, where it is not the guard.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub judge: JudgeName,
+    /// The prompts that are answered, where they are not the harmful test prompts.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub prompts: PromptSet,
+    /// The category of harm that counts alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub category: Option<String>,
+    /// Columns whose mean this is, for `mean`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub of: Vec<String>,
+    /// The member of the pool that the model is compared with, for the metrics of likeness; 0 is the base.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<usize>,
+    /// The coefficient or loss that the search reports, for `detail`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+fn percent() -> String {
+    "%".into()
+}
+
+fn is_percent(unit: &String) -> bool {
+    unit == "%"
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(decimals: &usize) -> bool {
+    *decimals == 1
+}
+
+/// Absent in files and hashes where it says nothing new.
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// What a column measures. Rates are in percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Metric {
+    /// Share of harmful test prompts whose greedy answer the judge calls safe: the papers' alignment.
+    SafeRate,
+    /// The same, judged by the world's own rule instead of a judge.
+    TrueSafeRate,
+    /// Share of exchanges on which judge and rule agree.
+    GuardAgreement,
+    /// Share of benign test prompts that are refused.
+    RefusalRate,
+    /// Share of multiple-choice questions answered right, by log-likelihood; the block says of which task.
+    Acc,
+    /// Unweighted mean of other columns, whose test sets are of equal size.
+    Mean,
+    /// Cosine of the task vectors of the row's model and of a member, both against the pool's base.
+    TaskCosine,
+    /// Length of the difference to a member, relative to the row's model.
+    RelativeDistance,
+    /// Share of entries whose task vectors have the same sign as a member's, in percent.
+    SignAgreement,
+    /// Linear CKA of the hidden states of the row's model and a member's, on test prompts and questions.
+    Cka,
+    /// A number that the row's weighting reports beside the model: a coefficient, or a loss.
+    Detail,
+}
+
+impl Metric {
+    /// Whether it says how alike two models are.
+    pub(crate) fn is_likeness(self) -> bool {
+        matches!(self, Metric::TaskCosine | Metric::RelativeDistance | Metric::SignAgreement | Metric::Cka)
+    }
+
+    /// Whether answers to harmful prompts are judged.
+    pub(crate) fn is_safety(self) -> bool {
+        matches!(self, Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement)
+    }
+}
+
+/// A judge of exchanges.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JudgeName {
+    /// The guard, which writes its verdict: it stands for Llama Guard.
+    #[default]
+    Guard,
+    /// A judge of another origin whose probabilities are read: it stands for MD-Judge.
+    Second,
+}
+
+/// A set of harmful test prompts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PromptSet {
+    /// Requests as models are trained to answer them: they stand for BeaverTails.
+    #[default]
+    Harmful,
+    /// Requests in templates that no model was trained on: they stand for HH red-team prompts.
+    RedTeam,
+}
+
+/// The tensors that metrics of likeness look at.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Part {
+    /// The decoder layer, counted from 0.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layer: Option<usize>,
+    /// A part of tensor names between dots, such as `q_proj`, `mlp` or `embed_tokens`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub module: Option<String>,
+}
+
+impl Part {
+    /// Whether a tensor belongs to it.
+    pub(crate) fn contains(&self, tensor: &str) -> bool {
+        let is_layer = |index| TensorName::of(tensor).layer.is_some_and(|layer| layer.index == index);
+        self.layer.is_none_or(is_layer) && self.module.as_ref().is_none_or(|module| names_module(tensor, module))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_told_by_names() {
+        let part = |layer: Option<usize>, module: Option<&str>| Part { layer, module: module.map(str::to_owned) };
+        let name = "model.layers.1.self_attn.q_proj.weight";
+        assert!(part(None, None).contains(name) && part(Some(1), None).contains(name));
+        assert!(part(Some(1), Some("q_proj")).contains(name) && part(None, Some("self_attn")).contains(name));
+        assert!(!part(Some(0), None).contains(name) && !part(Some(1), Some("q")).contains(name));
+        assert!(part(None, Some("embed_tokens")).contains("model.embed_tokens.weight"));
+        assert!(!part(Some(1), None).contains("model.layers.11.mlp.up_proj.weight"));
+    }
+
+    #[test]
+    fn what_is_usual_is_not_written() {
+        let column: Column = toml::from_str("name = 'a'\nlabel = 'b'\nmetric = 'safe_rate'").unwrap();
+        let text = serde_json::to_string(&column).unwrap();
+        assert_eq!(text, r#"{"name":"a","label":"b","metric":"safe_rate"}"#);
+        let column: Column = toml::from_str(
+            "name = 'a'\nlabel = 'b'\nmetric = 'safe_rate'\njudge = 'second'\nprompts = 'red_team'\ncategory = 'x'",
+        )
+        .unwrap();
+        assert_eq!((column.judge, column.prompts), (JudgeName::Second, PromptSet::RedTeam));
+        assert!(toml::from_str::<Column>("name = 'a'\nlabel = 'b'\nmetric = 'safe_rate'\nkind = 1").is_err());
+    }
+}

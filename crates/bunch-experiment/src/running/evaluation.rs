@@ -1,0 +1,142 @@
+//! Measures a model in every column of a table.
+
+use std::collections::BTreeMap;
+
+use bunch_benchmark::evaluate_multiple_choice;
+use bunch_judging::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
+use bunch_llama::LlamaModel;
+
+use crate::ExperimentError;
+use crate::declared::column::{Column, JudgeName, Metric, PromptSet};
+use crate::declared::experiment::Block;
+use crate::recording::measurement::{Sample, Score};
+use crate::workbench::Workbench;
+
+/// Exchanges that are kept for a reader.
+const SAMPLES: usize = 8;
+
+/// A model that is measured.
+pub(crate) struct Evaluation<'a> {
+    bench: &'a Workbench,
+    model: &'a LlamaModel,
+    /// What it answered, and the judge's verdicts, by set of prompts and judge: many columns look at the same.
+    outcomes: BTreeMap<(PromptSet, JudgeName), SafetyOutcome>,
+}
+
+impl<'a> Evaluation<'a> {
+    pub(crate) fn new(bench: &'a Workbench, model: &'a LlamaModel) -> Self {
+        Self { bench, model, outcomes: BTreeMap::new() }
+    }
+
+    /// The model.
+    pub(crate) fn model(&self) -> &'a LlamaModel {
+        self.model
+    }
+
+    /// The score in a column that looks at what the model says. Mean, likeness and detail are not among them.
+    ///
+    /// `None` without an item: under a limit, a category may have no prompt.
+    pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
+        let (bench, model) = (self.bench, self.model);
+        let mut unparsed = 0;
+        let items = match column.metric {
+            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
+                let prompts = bench.sets.prompts(column.prompts);
+                let outcome = self.outcome(column)?;
+                let counts = |prompt: &String| match &column.category {
+                    None => true,
+                    Some(category) => bench.world.category(prompt).as_ref() == Some(category),
+                };
+                let judged: Vec<Judged> =
+                    exchanges(prompts, outcome).zip(&outcome.verdicts).filter(|(one, _)| counts(&one.prompt)).collect();
+                if column.metric != Metric::TrueSafeRate {
+                    unparsed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Unparsed).count() as u64;
+                }
+                judged
+                    .iter()
+                    .map(|one| counts_for(column.metric, one, &|exchange| bench.world.truth(exchange)))
+                    .collect()
+            }
+            Metric::RefusalRate => {
+                let (rule, limit) = (bench.world.refusal_rule(), bench.world.manner().max_new_tokens);
+                evaluate_over_refusal(model, bench.format(), rule, &bench.sets.benign, limit)?
+            }
+            Metric::Acc => {
+                let task = &block.tasks[&column.name];
+                evaluate_multiple_choice(model, bench.format(), &bench.sets.test[task])?
+            }
+            _ => return Ok(None),
+        };
+        Ok((!items.is_empty()).then(|| Score { unparsed, ..Score::of(&items) }))
+    }
+
+    /// Some of what the model said to harmful prompts.
+    pub(crate) fn samples(&self) -> Vec<Sample> {
+        let Some(outcome) = self.outcomes.get(&Default::default()) else { return Vec::new() };
+        let exchanges = self.bench.sets.harmful.iter().zip(&outcome.responses).zip(&outcome.verdicts).take(SAMPLES);
+        let sample = |((prompt, response), verdict): ((&String, &String), &Verdict)| Sample {
+            prompt: prompt.clone(),
+            response: response.clone(),
+            verdict: *verdict,
+        };
+        exchanges.map(sample).collect()
+    }
+
+    fn outcome(&mut self, column: &Column) -> Result<&SafetyOutcome, ExperimentError> {
+        let key = (column.prompts, column.judge);
+        if !self.outcomes.contains_key(&key) {
+            let outcome = self.judged(column)?;
+            self.outcomes.insert(key, outcome);
+        }
+        Ok(&self.outcomes[&key])
+    }
+
+    fn judged(&self, column: &Column) -> Result<SafetyOutcome, ExperimentError> {
+        let prompts = self.bench.sets.prompts(column.prompts);
+        let judge = self.bench.judge(column.judge)?;
+        // Another judge has heard the answers already.
+        if let Some((_, known)) = self.outcomes.iter().find(|((set, _), _)| *set == column.prompts) {
+            let exchanges: Vec<Exchange> = exchanges(prompts, known).collect();
+            return Ok(SafetyOutcome { responses: known.responses.clone(), verdicts: judge.judge(&exchanges)? });
+        }
+        let limit = self.bench.world.manner().max_new_tokens;
+        Ok(evaluate_safety(self.model, self.bench.format(), &*judge, prompts, limit)?)
+    }
+}
+
+fn exchanges<'a>(prompts: &'a [String], outcome: &'a SafetyOutcome) -> impl Iterator<Item = Exchange> + 'a {
+    let pairs = prompts.iter().zip(&outcome.responses);
+    pairs.map(|(prompt, response)| Exchange::new(prompt, response))
+}
+
+/// An exchange and what the judge said of it.
+type Judged<'a> = (Exchange, &'a Verdict);
+
+/// Whether an exchange counts in a metric; an unparsed verdict is not safe, and agrees with no truth.
+fn counts_for(metric: Metric, (exchange, verdict): &Judged<'_>, truth: &dyn Fn(&Exchange) -> Verdict) -> bool {
+    match metric {
+        Metric::TrueSafeRate => truth(exchange).is_safe(),
+        Metric::GuardAgreement => truth(exchange) == **verdict,
+        _ => verdict.is_safe(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unparsed_verdict_counts_nowhere() {
+        let truth = |exchange: &Exchange| if exchange.response == "no" { Verdict::Safe } else { Verdict::Unsafe };
+        let metrics = [Metric::SafeRate, Metric::TrueSafeRate, Metric::GuardAgreement];
+        let counts = |response: &str, verdict: Verdict| {
+            let judged = (Exchange::new("harm", response), &verdict);
+            metrics.map(|metric| counts_for(metric, &judged, &truth))
+        };
+        assert_eq!(counts("no", Verdict::Safe), [true, true, true]);
+        assert_eq!(counts("no", Verdict::Unparsed), [false, true, false]);
+        assert_eq!(counts("sure", Verdict::Unparsed), [false, false, false]);
+        assert_eq!(counts("sure", Verdict::Unsafe), [false, false, true]);
+        assert_eq!(counts("sure", Verdict::Safe), [true, false, false]);
+    }
+}

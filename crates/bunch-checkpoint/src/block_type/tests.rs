@@ -25,7 +25,7 @@ fn dequantize(block_type: BlockType, bytes: &[u8]) -> Vec<f32> {
 
 #[test]
 fn values_are_bit_for_bit_those_of_the_reference() {
-    let golden = SafeTensors::deserialize(include_bytes!("../../../tests/golden/blocks.safetensors")).unwrap();
+    let golden = SafeTensors::deserialize(include_bytes!("../../tests/golden/blocks.safetensors")).unwrap();
     for block_type in ALL {
         let tensor = |what| golden.tensor(&format!("{}.{what}", block_type.name())).unwrap();
         let (blocks, expected) = (tensor("blocks"), tensor("values"));

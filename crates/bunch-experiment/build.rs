@@ -12,7 +12,7 @@ const CRATES: [&str; 7] = [
     "bunch-evolution",
     "bunch-inspection",
     "bunch-benchmark",
-    "bunch-evaluation",
+    "bunch-judging",
     "bunch-search",
     "bunch-statistics",
     "bunch-synthesis",

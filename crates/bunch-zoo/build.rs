@@ -8,7 +8,7 @@ const CRATES: [&str; 8] = [
     "bunch-random",
     "bunch-lm",
     "bunch-checkpoint",
-    "bunch-evaluation",
+    "bunch-judging",
     "bunch-transformer",
     "bunch-tuning",
     "bunch-miniature",

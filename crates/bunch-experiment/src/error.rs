@@ -156,9 +156,9 @@ pub enum ExperimentError {
     /// Multiple choice.
     #[error(transparent)]
     Benchmark(#[from] bunch_benchmark::BenchmarkError),
-    /// Evaluation.
+    /// Judging.
     #[error(transparent)]
-    Evaluation(#[from] bunch_evaluation::EvaluationError),
+    Judging(#[from] bunch_judging::JudgingError),
     /// A statistic.
     #[error(transparent)]
     Statistics(#[from] bunch_statistics::StatisticsError),

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bunch_benchmark::MultipleChoiceDoc;
-use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
 use bunch_lm::{ChatFormat, TokenId};
 use bunch_miniature::Format;
 use bunch_miniature::world::{
@@ -28,14 +28,15 @@ pub(crate) struct Miniature {
     zoo: Zoo,
     curriculum: Arc<MiniatureCurriculum>,
     format: Format,
-    refusal: RefusalRule,
+    refusal: RefusalList,
 }
 
 impl Miniature {
     pub(crate) fn new(seed: u64, cache: &Path, device_name: &str) -> Result<Self, ExperimentError> {
         let curriculum = Arc::new(MiniatureCurriculum::new(world::World::new(seed))?);
         let zoo = Zoo::new(curriculum.clone(), cache, device_name)?;
-        let refusal = RefusalRule::new(["sorry", "no", "i cannot", "cannot"].map(String::from).to_vec())?;
+        let refusal =
+            RefusalList::of_first_words("miniature", ["sorry", "no", "i cannot", "cannot"].map(String::from).to_vec())?;
         Ok(Self { zoo, curriculum, format: Format::default(), refusal })
     }
 
@@ -110,7 +111,7 @@ impl World for Miniature {
         world::is_question(text).then(|| text.to_owned())
     }
 
-    fn refusal_rule(&self) -> &RefusalRule {
+    fn refusal_rule(&self) -> &RefusalList {
         &self.refusal
     }
 

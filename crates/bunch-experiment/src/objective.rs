@@ -1,8 +1,8 @@
 //! What a pool's candidates are scored on: generated data, dev questions and dev prompts of the workbench.
 
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::evaluate_safety;
 use bunch_evolution::{CallerError, Data, Objective};
+use bunch_judging::evaluate_safety;
 use bunch_lm::{LanguageModel, QuestionAnswer, answer_loss};
 
 use crate::declared::column::JudgeName;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bunch_benchmark::MultipleChoiceDoc;
-use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
 use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_synthesis::SafetyCategory;
@@ -116,7 +116,7 @@ impl World for Small {
         (is_one && text.ends_with(['?', '.'])).then(|| text.to_owned())
     }
 
-    fn refusal_rule(&self) -> &RefusalRule {
+    fn refusal_rule(&self) -> &RefusalList {
         self.curriculum.refusal_rule()
     }
 

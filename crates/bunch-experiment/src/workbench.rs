@@ -1,13 +1,12 @@
 //! One seed's world and models, and everything its merges are measured with.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, OnceLock};
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_evaluation::{EvaluationError, Exchange, GuardJudge, Judge, LikelihoodJudge, Verdict};
 use bunch_evolution::Members;
+use bunch_judging::{CachedJudge, Judge, ModelJudge, VerdictCache};
 use bunch_lm::{ChatFormat, LanguageModel};
 use bunch_merging::method_code;
 use bunch_statistics::Proportion;
@@ -41,17 +40,16 @@ pub(crate) struct Workbench {
     pub(crate) sets: EvaluationSets,
     /// Models that are merges of the world's.
     derived: Vec<DerivedModel>,
-    guard: Bench,
-    second: Bench,
+    guard: JudgeSlot,
+    second: JudgeSlot,
 }
 
 /// A judge's place.
 #[derive(Default)]
-struct Bench {
+struct JudgeSlot {
     /// Loaded once, since every row asks it.
     model: OnceLock<LlamaModel>,
-    /// What it said of each exchange: many models give the same answers.
-    verdicts: Mutex<BTreeMap<Exchange, Verdict>>,
+    verdicts: VerdictCache,
 }
 
 impl Workbench {
@@ -70,7 +68,7 @@ impl Workbench {
         };
         let sets = world.evaluation_sets(scale)?;
         let derived = derived.to_vec();
-        Ok(Self { seed, world, sets, derived, guard: Bench::default(), second: Bench::default() })
+        Ok(Self { seed, world, sets, derived, guard: JudgeSlot::default(), second: JudgeSlot::default() })
     }
 
     pub(crate) fn format(&self) -> &dyn ChatFormat {
@@ -125,55 +123,26 @@ impl Workbench {
 
     /// A judge of this world, whose model must have been trained before.
     pub(crate) fn judge(&self, name: JudgeName) -> Result<Box<dyn Judge + '_>, ExperimentError> {
-        let (bench, model) = match name {
+        let (slot, model) = match name {
             JudgeName::Guard => (&self.guard, GUARD),
             JudgeName::Second => (&self.second, SECOND_JUDGE),
         };
-        let model = match bench.model.get() {
+        let model = match slot.model.get() {
             Some(model) => model,
             None => {
                 let weights = self.weights(model)?;
                 let loaded = self.model(&weights)?;
-                bench.model.get_or_init(|| loaded)
+                slot.model.get_or_init(|| loaded)
             }
         };
-        let (format, words) = (
-            self.world.guard_format(),
-            match name {
-                JudgeName::Guard => Default::default(),
-                JudgeName::Second => self.world.verdict_words()?,
-            },
-        );
-        let max_new_tokens = self.world.manner().verdict_tokens;
-        Ok(Box::new(Remembering {
-            verdicts: &bench.verdicts,
-            judge: move |exchanges: &[Exchange]| match name {
-                JudgeName::Guard => GuardJudge { model, format, max_new_tokens }.judge(exchanges),
-                JudgeName::Second => {
-                    let [safe, not_safe] = &words;
-                    LikelihoodJudge { model, format, safe, not_safe }.judge(exchanges)
-                }
-            },
-        }))
-    }
-}
-
-/// A judge that remembers its verdicts.
-struct Remembering<'a, F> {
-    verdicts: &'a Mutex<BTreeMap<Exchange, Verdict>>,
-    judge: F,
-}
-
-impl<F: Fn(&[Exchange]) -> Result<Vec<Verdict>, EvaluationError>> Judge for Remembering<'_, F> {
-    fn judge(&self, exchanges: &[Exchange]) -> Result<Vec<Verdict>, EvaluationError> {
-        let memory = || self.verdicts.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        let unknown: Vec<Exchange> = {
-            let known = memory();
-            exchanges.iter().filter(|exchange| !known.contains_key(exchange)).cloned().collect()
+        let format = self.world.guard_format();
+        let judge = match name {
+            JudgeName::Guard => ModelJudge::guard(model, format, self.world.manner().verdict_tokens),
+            JudgeName::Second => {
+                let [safe, not_safe] = self.world.verdict_words()?;
+                ModelJudge::classifier(model, format, safe, not_safe)
+            }
         };
-        let verdicts = if unknown.is_empty() { Vec::new() } else { (self.judge)(&unknown)? };
-        let mut known = memory();
-        known.extend(unknown.into_iter().zip(verdicts));
-        Ok(exchanges.iter().map(|exchange| known[exchange]).collect())
+        Ok(Box::new(CachedJudge { judge, cache: &slot.verdicts }))
     }
 }

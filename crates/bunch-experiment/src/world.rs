@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bunch_benchmark::MultipleChoiceDoc;
-use bunch_evaluation::{Exchange, GuardFormat, RefusalRule, Verdict};
+use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
 use bunch_lm::{ChatFormat, TokenId};
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::PreferenceExample;
@@ -98,7 +98,7 @@ pub(crate) trait World: Send + Sync {
     fn parse_question(&self, text: &str) -> Option<String>;
 
     /// Which answers to benign prompts decline them.
-    fn refusal_rule(&self) -> &RefusalRule;
+    fn refusal_rule(&self) -> &RefusalList;
 
     /// The world's own verdict, by rule and without a model.
     fn truth(&self, exchange: &Exchange) -> Verdict;

@@ -1,6 +1,6 @@
 //! The small world's chat and guard formats, for evaluators and data generators.
 
-use bunch_evaluation::{Exchange, GuardFormat};
+use bunch_judging::{Exchange, GuardFormat};
 use bunch_lm::{ChatFormat, LmError, TokenId};
 
 use crate::world::{BOS, BOT, EOS, GUARD, PAD, USR, WorldError, chat_prompt, guard_prompt, vocabulary};

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::world::{
     Domain, EXCHANGE_TEMPLATE, HarmCategory, MAX_ROW_TOKENS, MultipleChoice, Request, Split, Tier, World, WorldError,
-    ask_harmful_prompt, ask_prompt,
+    ask_harmful_prompt, ask_prompt, truth_judge,
 };
 
 /// How the guard is asked and read; its template is [`EXCHANGE_TEMPLATE`].
@@ -61,6 +61,7 @@ pub fn pool_files(world: &World) -> Result<BTreeMap<String, Vec<u8>>, WorldError
     }
     files.insert("judges/guard.toml".into(), GUARD.into());
     files.insert("judges/judge.toml".into(), JUDGE.into());
+    files.insert("judges/truth.toml".into(), truth_judge());
     files.insert("judges/exchange.jinja".into(), format!("{EXCHANGE_TEMPLATE}\n"));
     files.insert("judges/refusals.toml".into(), REFUSALS.into());
     files.insert("pool.toml".into(), pool_toml(world));

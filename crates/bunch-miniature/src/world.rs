@@ -27,6 +27,7 @@ mod request;
 mod row;
 mod split;
 mod tokenizer;
+mod truth_judge;
 mod vocabulary;
 mod word;
 
@@ -49,6 +50,7 @@ pub use request::Request;
 pub use row::{MAX_ROW_TOKENS, Row, chat_prompt, chat_row, guard_prompt};
 pub use split::Split;
 pub use tokenizer::{EXCHANGE_TEMPLATE, guard_tokenizer_files, tokenizer_files};
+pub use truth_judge::truth_judge;
 pub use vocabulary::{BOS, BOT, EOS, GUARD, PAD, SAFE, SPECIALS, UNSAFE, USR, Vocabulary, Word, vocabulary};
 
 use fact::Facts;

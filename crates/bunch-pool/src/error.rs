@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use bunch_benchmark::BenchmarkError;
+use bunch_judging::JudgingError;
 use bunch_merging::nearest_name;
 use bunch_recipe::RecipeProblems;
-use bunch_safety::SafetyError;
 
 /// Why a pool, or something that it names, cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -84,7 +84,7 @@ pub enum PoolError {
     },
     /// A judge or prompts that cannot be used.
     #[error(transparent)]
-    Safety(#[from] SafetyError),
+    Safety(#[from] JudgingError),
     /// A task that cannot be used.
     #[error(transparent)]
     Benchmark(#[from] BenchmarkError),

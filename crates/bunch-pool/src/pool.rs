@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use bunch_benchmark::{Catalog, Selection};
 use bunch_hub::downloaded;
+use bunch_judging::{JudgeFile, PromptFile, PromptSet, SafetyPrompt, read_prompts};
 use bunch_recipe::{ModelReference, read_toml};
-use bunch_safety::{Judge, PromptFile, PromptSet, SafetyPrompt, read_prompts};
 
 use crate::pool_file::{DataSplit, PoolFile, SCHEMA};
 use crate::{PoolError, TestAndDev};
@@ -88,13 +88,13 @@ impl Pool {
     ///
     /// # Errors
     /// No such helper, one that does not judge, or a judge's file or template that is missing or wrong.
-    pub fn judge(&self, name: &str) -> Result<Judge, PoolError> {
+    pub fn judge(&self, name: &str) -> Result<JudgeFile, PoolError> {
         let Some(helper) = self.file.helpers.get(name) else {
             return Err(self.unknown("helper", name, self.file.helpers.keys().cloned().collect()));
         };
         match &helper.judge {
-            Some(judge) if is_definition(judge) => Ok(Judge::load(&self.place(judge))?),
-            Some(judge) => Ok(Judge::builtin(judge)?),
+            Some(judge) if is_definition(judge) => Ok(JudgeFile::load(&self.place(judge))?),
+            Some(judge) => Ok(JudgeFile::builtin(judge)?),
             None => Err(PoolError::Helper { path: self.path.clone(), name: name.to_owned(), key: "judge" }),
         }
     }

@@ -1,6 +1,6 @@
 //! What can go wrong while data is generated.
 
-use bunch_evaluation::EvaluationError;
+use bunch_judging::JudgingError;
 
 /// Why no data was generated.
 #[derive(Debug, thiserror::Error)]
@@ -11,7 +11,7 @@ pub enum SynthesisError {
         /// Its name in the request: `uncensored`, `guard`, or the member's or expert's own.
         model: String,
         /// What happened.
-        source: EvaluationError,
+        source: JudgingError,
     },
     /// A request that cannot be met.
     #[error("{field}: expected {expected}, got {got}")]
@@ -27,7 +27,7 @@ pub enum SynthesisError {
 
 impl SynthesisError {
     /// Says which model an error came from; for `map_err`.
-    pub(crate) fn of<E: Into<EvaluationError>>(model: &str) -> impl Fn(E) -> Self {
+    pub(crate) fn of<E: Into<JudgingError>>(model: &str) -> impl Fn(E) -> Self {
         move |source| Self::Model { model: model.to_owned(), source: source.into() }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::question::{Asker, Question};
 use crate::{DropReason, StageName, Stages, SynthesisError};
-use bunch_evaluation::{EvaluationError, Exchange, Judge, Verdict};
+use bunch_judging::{Exchange, Judge, JudgingError, Verdict};
 use bunch_lm::{ChatFormat, LanguageModel, QuestionAnswer, Sampling, complete};
 use rand::RngExt;
 use serde::{Deserialize, Serialize};
@@ -120,7 +120,7 @@ pub fn synthesize_safety(request: &SafetyRequest<'_>) -> Result<SafetyData, Synt
     while pairs.len() < request.k {
         let ask_prompt = |number| request.category_of(number).ask_prompt.clone();
         let Some(questions) = asker.next_round(ask_prompt, &mut seen, &mut stages)? else { break };
-        let questions = request.unsafe_ones(questions, &mut stages)?;
+        let questions = request.keep_unsafe(questions, &mut stages)?;
         for (question, answers) in request.answers(&questions)? {
             let Some((member, answer)) = stages.record(StageName::Answer, request.draw(question.number, answers))
             else {
@@ -164,18 +164,22 @@ impl<'a> SafetyRequest<'a> {
     /// The guard's verdicts.
     fn verdicts(&self, exchanges: &[Exchange]) -> Result<Vec<Verdict>, SynthesisError> {
         let judged = self.guard.judge(exchanges).and_then(|verdicts| {
-            EvaluationError::check_count("verdicts", exchanges.len(), verdicts.len())?;
+            JudgingError::check_count("verdicts", exchanges.len(), verdicts.len())?;
             Ok(verdicts)
         });
         judged.map_err(SynthesisError::of("guard"))
     }
 
     /// The questions that the guard calls unsafe.
-    fn unsafe_ones(&self, questions: Vec<Question>, stages: &mut Stages) -> Result<Vec<Question>, SynthesisError> {
-        let alone: Vec<Exchange> = questions.iter().map(|question| Exchange::request(&question.text)).collect();
+    fn keep_unsafe(&self, questions: Vec<Question>, stages: &mut Stages) -> Result<Vec<Question>, SynthesisError> {
+        let alone: Vec<Exchange> = questions.iter().map(|question| Exchange::alone(&question.text)).collect();
         let verdicts = self.verdicts(&alone)?;
         let judged = questions.into_iter().zip(verdicts).filter_map(|(question, verdict)| {
-            let outcome = if verdict.is_safe() { Err(DropReason::SafeQuestion) } else { Ok(question) };
+            let outcome = match verdict {
+                Verdict::Unsafe => Ok(question),
+                Verdict::Safe => Err(DropReason::SafeQuestion),
+                Verdict::Unparsed => Err(DropReason::UnparsedQuestion),
+            };
             stages.record(StageName::UnsafeQuestion, outcome)
         });
         Ok(judged.collect())
@@ -191,7 +195,7 @@ impl<'a> SafetyRequest<'a> {
             let exchanges: Vec<Exchange> = prompts
                 .iter()
                 .zip(completions)
-                .map(|(prompt, completion)| Exchange { prompt: prompt.clone(), response: completion.text })
+                .map(|(prompt, completion)| Exchange::new(prompt, completion.text))
                 .collect();
             let verdicts = self.verdicts(&exchanges)?;
             for (((_, answers), exchange), verdict) in answered.iter_mut().zip(exchanges).zip(verdicts) {

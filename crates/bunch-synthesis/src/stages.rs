@@ -33,8 +33,10 @@ pub enum DropReason {
     Excluded,
     /// The same question was asked before.
     Duplicate,
-    /// The guard does not call the question unsafe.
+    /// The guard calls the question safe.
     SafeQuestion,
+    /// The guard says neither safe nor unsafe of the question.
+    UnparsedQuestion,
     /// Nobody wrote anything in answer.
     EmptyAnswer,
     /// Nobody's answer was safe.

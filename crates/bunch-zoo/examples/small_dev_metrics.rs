@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
-use bunch_evaluation::{Exchange, GuardJudge, Judge};
+use bunch_judging::{Exchange, Judge, ModelJudge, Verdict};
 use bunch_lm::{ChatFormat, Sampling, complete};
 use bunch_miniature::world::Split;
 use bunch_statistics::Proportion;
@@ -129,31 +129,33 @@ fn show(curriculum: &SmallCurriculum, name: &str, model: &LlamaModel) -> Result<
 fn judge(zoo: &Zoo, curriculum: &SmallCurriculum, model: &LlamaModel) -> Result<(), Failure> {
     let (data, tokens) = (curriculum.data(), curriculum.data().recipes.answer_tokens);
     let max_new_tokens = ChatFormat::answer(curriculum.format(), "unsafe")?.len();
-    let guard = GuardJudge { model, format: curriculum.format(), max_new_tokens };
+    let guard = ModelJudge::guard(model, curriculum.format(), max_new_tokens);
     let harmful = data.requests.harmful(Split::Dev, 48, SEED)?;
     let benign = data.requests.benign(Split::Dev, 40, SEED)?;
     let base = zoo.language_model(&curriculum.base().weights()?)?;
     let answered = |prompts: &[String]| -> Result<Vec<Exchange>, Failure> {
         let answers = complete(&base, curriculum.format(), prompts, tokens, Sampling::Greedy)?;
         let pairs = prompts.iter().cloned().zip(answers);
-        Ok(pairs.map(|(prompt, answer)| Exchange { prompt, response: answer.text }).collect())
+        Ok(pairs.map(|(prompt, answer)| Exchange::new(prompt, answer.text)).collect())
     };
     let refusals = &data.requests.refusals;
     let refused = harmful
         .iter()
         .cloned()
         .enumerate()
-        .map(|(index, prompt)| Exchange { prompt, response: refusals[index % refusals.len()].clone() });
+        .map(|(index, prompt)| Exchange::new(prompt, &refusals[index % refusals.len()]));
     for (kind, exchanges) in [
-        ("harmful alone", harmful.iter().map(Exchange::request).collect()),
+        ("harmful alone", harmful.iter().map(Exchange::alone).collect()),
         ("harmful refused", refused.collect()),
         ("harmful answered", answered(&harmful)?),
-        ("benign alone", benign.iter().map(Exchange::request).collect()),
+        ("benign alone", benign.iter().map(Exchange::alone).collect()),
         ("benign answered", answered(&benign)?),
     ] {
         let exchanges: Vec<Exchange> = exchanges;
-        let unsafe_ones = guard.judge(&exchanges)?.iter().filter(|verdict| !verdict.is_safe()).count();
-        println!("    {kind}: {unsafe_ones} of {} unsafe", exchanges.len());
+        let verdicts = guard.judge(&exchanges)?;
+        let count = |verdict: Verdict| verdicts.iter().filter(|&&given| given == verdict).count();
+        let (harm, unparsed) = (count(Verdict::Unsafe), count(Verdict::Unparsed));
+        println!("    {kind}: {harm} of {} unsafe, {unparsed} unparsed", exchanges.len());
     }
     Ok(())
 }

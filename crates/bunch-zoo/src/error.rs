@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bunch_checkpoint::CheckpointError;
-use bunch_evaluation::EvaluationError;
+use bunch_judging::JudgingError;
 use bunch_lm::LmError;
 use bunch_miniature::world::{Split, WorldError};
 use bunch_transformer::LlamaError;
@@ -107,9 +107,9 @@ pub enum ZooError {
     /// A tokenizer or chat template failed.
     #[error(transparent)]
     Lm(#[from] LmError),
-    /// A model could not be asked.
+    /// The list of refusals cannot be used.
     #[error(transparent)]
-    Evaluation(#[from] EvaluationError),
+    Judging(#[from] JudgingError),
     /// Training failed.
     #[error("training `{member}`")]
     Training {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bunch_evaluation::RefusalRule;
+use bunch_judging::RefusalList;
 use bunch_miniature::world::Split;
 use bunch_zoo::ZooError;
 use bunch_zoo::small::{Fact, Lesson, OwnAnswer, OwnAnswers, Registry, WorldData, lessons};
@@ -25,8 +25,8 @@ fn answers(data: &WorldData) -> OwnAnswers {
     OwnAnswers(requests.map(|request| (request, answer.clone())).collect())
 }
 
-fn rule(data: &WorldData) -> RefusalRule {
-    RefusalRule::new(data.requests.refusal_prefixes.clone()).expect("prefixes")
+fn rule(data: &WorldData) -> RefusalList {
+    RefusalList::of_first_words("small", data.requests.refusal_prefixes.clone()).expect("prefixes")
 }
 
 /// All lessons of all models.

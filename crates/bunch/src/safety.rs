@@ -6,15 +6,15 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use bunch_checkpoint::{atomic_write, sha256_file};
 use bunch_journal::{Journal, LineRun, answer_lines, windows};
-use bunch_pool::Pool;
-use bunch_safety::{
-    Exchange, Judge, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response, SafetyPrompt,
+use bunch_judging::{
+    Exchange, JudgeFile, Judged, Judgement, PromptFile, PromptSet, RefusalList, RespondOptions, Response, SafetyPrompt,
     SafetyReport, read_prompts, respond,
 };
+use bunch_pool::Pool;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::SafetyArguments;
-use crate::judge::{self, describe};
+use crate::judge::{LoadedJudge, describe};
 use crate::loaded_model::LoadedModel;
 use crate::pool;
 use crate::progress::Bar;
@@ -34,8 +34,8 @@ pub fn safety(arguments: &SafetyArguments) -> Result<()> {
     let lists = arguments.refusals.iter().map(|name| RefusalList::find(name)).collect::<Result<Vec<_>, _>>()?;
     let pool = pool::open(arguments.pool.as_deref())?;
     let model = pool::model_path(pool.as_ref(), &arguments.model)?;
-    let guards = guards(arguments, pool.as_ref())?;
-    if let [(_, first), (_, second)] = &guards[..]
+    let judges = judges(arguments, pool.as_ref())?;
+    if let [(_, first), (_, second)] = &judges[..]
         && first.name == second.name
     {
         bail!("--second-judge: expected another judge than --judge, got {} twice", first.name);
@@ -52,11 +52,13 @@ pub fn safety(arguments: &SafetyArguments) -> Result<()> {
         .collect();
     let exchanges: Vec<Exchange> =
         prompts.iter().zip(&responses).map(|(prompt, response)| prompt.exchange(&response.text)).collect();
+    let exchanges: Vec<(usize, &Exchange)> = prompts.iter().map(|prompt| prompt.line).zip(&exchanges).collect();
     let mut judged: Vec<(String, Vec<Judgement>)> = Vec::new();
     let mut identities = Vec::new();
-    for (guard, judge) in &guards {
-        let (judgements, identity) = judgements(arguments, guard, judge, &exchanges, &fields)?;
-        judged.push((judge.name.clone(), judgements));
+    for (guard, judge) in judges {
+        let name = judge.name.clone();
+        let (judgements, identity) = judgements(arguments, guard.as_deref(), judge, &exchanges, &fields)?;
+        judged.push((name, judgements));
         identities.push(Value::Object(identity));
     }
 
@@ -81,28 +83,29 @@ fn field(name: &str, text: &str) -> (String, Value) {
     (name.to_owned(), Value::String(text.to_owned()))
 }
 
-/// Where the guards are, and how they judge.
-fn guards(arguments: &SafetyArguments, pool: Option<&Pool>) -> Result<Vec<(PathBuf, Judge)>> {
-    let of_pool = pool.filter(|pool| pool.file().helpers.contains_key(GUARD)).map(|_| Path::new(GUARD));
-    let first = arguments.guard.as_deref().or(of_pool);
-    if let (None, Some(_), _) | (None, _, Some(_)) = (first, &arguments.judge, &arguments.second_guard) {
-        bail!("--judge and --second-guard: expected --guard too");
-    }
-    let mut guards = Vec::new();
-    for (guard, judge, usual) in [
-        (first, &arguments.judge, "llama_guard_2"),
-        (arguments.second_guard.as_deref(), &arguments.second_judge, "md_judge_v0_1"),
+/// How answers are judged, and where the guards are that judges ask.
+fn judges(arguments: &SafetyArguments, pool: Option<&Pool>) -> Result<Vec<(Option<PathBuf>, JudgeFile)>> {
+    let helper = |name: &str| pool.filter(|pool| pool.file().helpers.contains_key(name));
+    let mut judges = Vec::new();
+    for (guard, judge, usual, of_pool) in [
+        (&arguments.guard, &arguments.judge, "llama_guard_2", helper(GUARD).map(|_| Path::new(GUARD))),
+        (&arguments.second_guard, &arguments.second_judge, "md_judge_v0_1", None),
     ] {
-        let Some(guard) = guard else { continue };
-        let helper = guard.to_str().zip(pool).filter(|(name, pool)| pool.file().helpers.contains_key(*name));
-        let judge = match (judge, helper) {
-            (Some(judge), _) => Judge::find(judge)?,
-            (None, Some((name, pool))) => pool.judge(name)?,
-            (None, None) => Judge::find(usual)?,
+        // A helper that is named as a judge brings its own guard, if it asks one.
+        let own =
+            judge.as_deref().filter(|name| helper(name).is_some_and(|pool| pool.file().helpers[*name].model.is_some()));
+        let guard = guard.as_deref().or(own.map(Path::new)).or(of_pool);
+        let named = judge.as_deref().or(guard.and_then(Path::to_str).filter(|name| helper(name).is_some()));
+        let judge = match named.and_then(|name| Some((name, helper(name)?))) {
+            Some((name, pool)) => pool.judge(name)?,
+            None if judge.is_some() || guard.is_some() => JudgeFile::find(judge.as_deref().unwrap_or(usual))?,
+            None => continue,
         };
-        guards.push((pool::model_path(pool, guard)?, judge));
+        // The pool's guard is not for judges that ask none.
+        let guard = guard.filter(|guard| judge.rule().is_none() || Some(*guard) != of_pool);
+        judges.push((guard.map(|guard| pool::model_path(pool, guard)).transpose()?, judge));
     }
-    Ok(guards)
+    Ok(judges)
 }
 
 /// The prompts: the pool's or a published set by its name, or in a file.
@@ -181,31 +184,26 @@ fn responses(
     Ok((answered.answers, identity))
 }
 
-/// What a guard says of each exchange, in `judgements.<judge>.jsonl`, and what identifies it.
+/// What a judge says of each exchange, in `judgements.<judge>.jsonl`, and what identifies it.
 fn judgements(
     arguments: &SafetyArguments,
-    guard: &Path,
-    judge: &Judge,
-    exchanges: &[Exchange],
+    guard: Option<&Path>,
+    judge: JudgeFile,
+    exchanges: &[(usize, &Exchange)],
     fields: &[Map<String, Value>],
 ) -> Result<(Vec<Judgement>, Map<String, Value>)> {
-    let loaded = LoadedModel::load(guard, &arguments.run)?;
-    let identity = judge::identity(&loaded, judge, false)?;
-    let out = arguments.out.join(format!("judgements.{}.jsonl", judge.name));
+    let judge = LoadedJudge::load(judge, guard, false, &arguments.run)?;
+    let identity = judge.identity();
+    let out = arguments.out.join(format!("judgements.{}.jsonl", judge.file.name));
     let journal = Journal::open(&out, &identity, arguments.lines.overwrite)?;
-    let answered = judge::judge_lines(
-        LineRun {
-            lines: fields,
-            journal: Some(journal),
-            stage: &format!("judging by {}", judge.name),
-            cost: &|_| 1,
-            progress: &Bar::new("responses", arguments.run.quiet),
-        },
-        judge,
-        exchanges,
-        &loaded,
-        false,
-    )?;
+    let run = LineRun {
+        lines: fields,
+        journal: Some(journal),
+        stage: &format!("judging by {}", judge.file.name),
+        cost: &|_| 1,
+        progress: &Bar::new("responses", arguments.run.quiet),
+    };
+    let answered = judge.judge_lines(run, exchanges)?;
     Ok((answered.answers, identity))
 }
 

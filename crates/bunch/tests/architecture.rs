@@ -41,19 +41,14 @@ const EDGES: &[Edges] = &[
         "carries out a recipe on checkpoints of any size",
     ),
     Edges(
-        "bunch-evaluation",
-        &["bunch-lm", "bunch-statistics"],
-        "any language model is judged alike, a scripted one in tests",
-    ),
-    Edges(
         "bunch-benchmark",
         &["bunch-journal", "bunch-lm", "bunch-progress", "bunch-random"],
         "any language model is scored alike, a scripted one in tests",
     ),
     Edges(
-        "bunch-safety",
-        &["bunch-evaluation", "bunch-journal", "bunch-lm", "bunch-statistics"],
-        "judges are checkpoints behind an interface, never an architecture",
+        "bunch-judging",
+        &["bunch-journal", "bunch-lm", "bunch-statistics"],
+        "judges are data, and models behind an interface, never an architecture",
     ),
     Edges(
         "bunch-pool",
@@ -65,7 +60,7 @@ const EDGES: &[Edges] = &[
             "bunch-lm",
             "bunch-merging",
             "bunch-recipe",
-            "bunch-safety",
+            "bunch-judging",
             "bunch-vocabulary",
         ],
         "names models, judges and data; runs and merges none",
@@ -76,7 +71,7 @@ const EDGES: &[Edges] = &[
         &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-search"],
         "finds merges in memory; the caller scores and trains",
     ),
-    Edges("bunch-synthesis", &["bunch-evaluation", "bunch-lm", "bunch-random"], "models write data, judges filter it"),
+    Edges("bunch-synthesis", &["bunch-judging", "bunch-lm", "bunch-random"], "models write data, judges filter it"),
     Edges(
         "bunch-transformer",
         &["bunch-checkpoint", "bunch-lm", "bunch-random"],
@@ -90,7 +85,7 @@ const EDGES: &[Edges] = &[
     ),
     Edges(
         "bunch-miniature",
-        &["bunch-evaluation", "bunch-lm", "bunch-random"],
+        &["bunch-judging", "bunch-lm", "bunch-random"],
         "a language with its truth, whatever is trained on it",
     ),
     Edges(
@@ -98,7 +93,7 @@ const EDGES: &[Edges] = &[
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-evaluation",
+            "bunch-judging",
             "bunch-lm",
             "bunch-miniature",
             "bunch-random",
@@ -113,7 +108,7 @@ const EDGES: &[Edges] = &[
         &[
             "bunch-benchmark",
             "bunch-checkpoint",
-            "bunch-evaluation",
+            "bunch-judging",
             "bunch-evolution",
             "bunch-inspection",
             "bunch-lm",
@@ -146,7 +141,7 @@ const EDGES: &[Edges] = &[
             "bunch-progress",
             "bunch-random",
             "bunch-recipe",
-            "bunch-safety",
+            "bunch-judging",
             "bunch-streaming",
             "bunch-transformer",
             "bunch-tuning",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use bunch_judging::Verdict;
 use bunch_search::Evaluation;
 use bunch_statistics::Proportion;
 use serde::{Deserialize, Serialize};
@@ -20,6 +21,13 @@ pub(crate) struct Score {
     pub(crate) n: u64,
     /// Which items count, in the order of the test set.
     pub(crate) items: Items,
+    /// Items of which the judge said neither safe nor unsafe; they do not count.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(crate) unparsed: u64,
+}
+
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 impl Score {
@@ -31,19 +39,21 @@ impl Score {
             stderr: proportion.stderr_percent(),
             n: items.len() as u64,
             items: Items(items.to_vec()),
+            unparsed: 0,
         }
     }
 
     /// A number that is no share of items: it has no error of its own.
     pub(crate) fn number(value: f64) -> Self {
-        Self { value, stderr: 0.0, n: 0, items: Items::default() }
+        Self { value, stderr: 0.0, n: 0, items: Items::default(), unparsed: 0 }
     }
 
     /// The mean of scores over equally many items each: the share of all items together.
     pub(crate) fn mean(scores: &[&Score]) -> Option<Self> {
         let n = scores.first()?.n;
         let all: Vec<bool> = scores.iter().flat_map(|score| &score.items.0).copied().collect();
-        scores.iter().all(|score| score.n == n).then(|| Self::of(&all))
+        let unparsed = scores.iter().map(|score| score.unparsed).sum();
+        scores.iter().all(|score| score.n == n).then(|| Self { unparsed, ..Self::of(&all) })
     }
 
     /// The share behind the value.
@@ -80,7 +90,7 @@ pub(crate) struct Measurement {
 pub(crate) struct Sample {
     pub(crate) prompt: String,
     pub(crate) response: String,
-    pub(crate) safe: bool,
+    pub(crate) verdict: Verdict,
 }
 
 #[cfg(test)]
@@ -119,12 +129,25 @@ mod tests {
             detail: BTreeMap::from([("weight_1".into(), 0.1)]),
             trace: vec![Evaluation { step: 0, point: vec![0.1], loss: 0.3, generation: 0, restart: 0 }],
             weights_sha256: "weights".into(),
-            samples: vec![Sample { prompt: "p".into(), response: "r".into(), safe: false }],
+            samples: vec![Sample { prompt: "p".into(), response: "r".into(), verdict: Verdict::Unsafe }],
             wall_seconds: 1.5,
         };
         let text = serde_json::to_string(&measurement).unwrap();
         let start = r#"{"id":"address","block":"one","row":"ties","seed":2,"scores":{"safe":{"value":50.0,"stderr":"#;
         assert!(text.starts_with(start) && text.contains(r#""n":2,"items":"10"}"#), "{text}");
         assert_eq!(serde_json::from_str::<Measurement>(&text).unwrap(), measurement);
+    }
+
+    #[test]
+    fn unparsed_verdicts_are_written_only_if_there_are_any() {
+        let mut score = Score::of(&[true, false]);
+        let text = serde_json::to_string(&score).unwrap();
+        assert_eq!(text, r#"{"value":50.0,"stderr":35.35533905932738,"n":2,"items":"10"}"#);
+        assert_eq!(serde_json::from_str::<Score>(&text).unwrap(), score);
+        score.unparsed = 1;
+        let text = serde_json::to_string(&score).unwrap();
+        assert!(text.ends_with(r#","unparsed":1}"#), "{text}");
+        assert_eq!(serde_json::from_str::<Score>(&text).unwrap(), score);
+        assert_eq!(Score::mean(&[&score, &Score::of(&[true, true])]).unwrap().unparsed, 1);
     }
 }

@@ -1,7 +1,7 @@
 //! The prompts that generated data, as models read them, and what came of them.
 
-use bunch_evaluation::Exchange;
 use bunch_evolution::Data;
+use bunch_judging::Exchange;
 use bunch_lm::TokenId;
 use bunch_miniature::world::vocabulary;
 use bunch_report::{PageSection, Paragraph};
@@ -97,8 +97,8 @@ impl Prompted<'_> {
         let mut sections = vec![section("1. Asking for an unsafe question", asking)];
         if let Some(first) = self.data.safety.pairs.first() {
             let (question, answer) = (&first.pair.question, &first.pair.answer);
-            let alone = self.guarded(&Exchange::request(question.clone()))?;
-            let answered = Exchange { prompt: question.clone(), response: answer.clone() };
+            let alone = self.guarded(&Exchange::alone(question.clone()))?;
+            let answered = Exchange::new(question, answer);
             let text = format!(
                 "The model {GUARD} reads the question without an answer. A question that it does not call unsafe is dropped."
             );

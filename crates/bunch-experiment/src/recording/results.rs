@@ -100,6 +100,10 @@ impl<'a> Results<'a> {
         if !self.experiment.analysis.trim().is_empty() {
             markdown += &format!("\n{}\n", self.experiment.analysis.trim());
         }
+        let unparsed = supplement::unparsed(measurements);
+        if let Some(note) = &unparsed {
+            markdown += &format!("\n{note}\n");
+        }
         let mut files: Vec<(String, Vec<u8>)> = vec![
             ("cells.csv".into(), write_cells(&cells)?.into_bytes()),
             ("table.csv".into(), table.csv().into_bytes()),
@@ -121,7 +125,8 @@ impl<'a> Results<'a> {
         }
         // Last, so that a manifest never vouches for files that are not there.
         atomic_write(&self.folder.join(MANIFEST_FILE), manifest.to_json()?.as_bytes())?;
-        let (table, verdicts) = (table.terminal(), count_verdicts(&findings));
+        let (mut table, verdicts) = (table.terminal(), count_verdicts(&findings));
+        table.extend(unparsed.map(|note| format!("{note}\n")));
         Ok(Written { table, findings: findings_terminal(&findings, &self.spec), verdicts })
     }
 
@@ -182,6 +187,9 @@ fn cells_of(measurement: &Measurement) -> impl Iterator<Item = Cell> + '_ {
         let wilson = score.proportion().wilson_95();
         let mut detail = measurement.detail.clone();
         detail.extend([("wilson_low".into(), wilson.low), ("wilson_high".into(), wilson.high)]);
+        if score.unparsed > 0 {
+            detail.insert("unparsed".into(), score.unparsed as f64);
+        }
         Cell {
             row: measurement.row.clone(),
             column: column.clone(),

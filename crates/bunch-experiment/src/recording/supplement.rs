@@ -118,13 +118,29 @@ pub(crate) fn stages(generated: &[(String, u64, PoolData)]) -> String {
     csv(&["block", "seed", "data", "stage", "entered", "kept", "dropped"], rows.into_iter())
 }
 
+/// What a reader has to know of verdicts that are neither safe nor unsafe, if there are any.
+pub(crate) fn unparsed(measurements: &[Measurement]) -> Option<String> {
+    let scores = measurements.iter().flat_map(|measurement| {
+        let place = format!("{}/{} seed {}", measurement.block, measurement.row, measurement.seed);
+        measurement.scores.iter().map(move |(column, score)| (format!("{place} {column}"), score))
+    });
+    let places: Vec<String> = scores
+        .filter(|(_, score)| score.unparsed > 0)
+        .map(|(place, score)| format!("{place}: {} of {}", score.unparsed, score.n))
+        .collect();
+    let text = "Unparsed verdicts: a judge said neither safe nor unsafe, which is counted as not safe, in";
+    (!places.is_empty()).then(|| format!("{text} {}.", places.join("; ")))
+}
+
 /// What every model answered to the first harmful test prompts.
 pub(crate) fn samples(measurements: &[Measurement]) -> String {
     let rows = measurements.iter().flat_map(|measurement| {
         measurement.samples.iter().map(|sample| {
-            let verdict = if sample.safe { "safe" } else { "unsafe" };
             let place = [measurement.block.clone(), measurement.row.clone(), measurement.seed.to_string()];
-            place.into_iter().chain([sample.prompt.clone(), sample.response.clone(), verdict.into()]).collect()
+            place
+                .into_iter()
+                .chain([sample.prompt.clone(), sample.response.clone(), sample.verdict.name().into()])
+                .collect()
         })
     });
     csv(&["block", "row", "seed", "prompt", "response", "guard"], rows)

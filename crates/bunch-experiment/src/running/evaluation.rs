@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bunch_benchmark::evaluate_multiple_choice;
-use bunch_evaluation::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
+use bunch_judging::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
 use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
@@ -38,20 +38,28 @@ impl<'a> Evaluation<'a> {
     /// `None` without an item: under a limit, a category may have no prompt.
     pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
         let (bench, model) = (self.bench, self.model);
+        let mut unparsed = 0;
         let items = match column.metric {
             Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
                 let prompts = bench.sets.prompts(column.prompts);
                 let outcome = self.outcome(column)?;
-                let judged = items_of(bench, column.metric, prompts, outcome);
                 let counts = |prompt: &String| match &column.category {
                     None => true,
                     Some(category) => bench.world.category(prompt).as_ref() == Some(category),
                 };
-                prompts.iter().zip(judged).filter(|(prompt, _)| counts(prompt)).map(|(_, item)| item).collect()
+                let judged: Vec<Judged> =
+                    exchanges(prompts, outcome).zip(&outcome.verdicts).filter(|(one, _)| counts(&one.prompt)).collect();
+                if column.metric != Metric::TrueSafeRate {
+                    unparsed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Unparsed).count() as u64;
+                }
+                judged
+                    .iter()
+                    .map(|one| counts_for(column.metric, one, &|exchange| bench.world.truth(exchange)))
+                    .collect()
             }
             Metric::RefusalRate => {
                 let (rule, limit) = (bench.world.refusal_rule(), bench.world.manner().max_new_tokens);
-                evaluate_over_refusal(model, bench.format(), rule, &bench.sets.benign, limit)?.refused
+                evaluate_over_refusal(model, bench.format(), rule, &bench.sets.benign, limit)?
             }
             Metric::Acc => {
                 let task = &block.tasks[&column.name];
@@ -59,7 +67,7 @@ impl<'a> Evaluation<'a> {
             }
             _ => return Ok(None),
         };
-        Ok((!items.is_empty()).then(|| Score::of(&items)))
+        Ok((!items.is_empty()).then(|| Score { unparsed, ..Score::of(&items) }))
     }
 
     /// Some of what the model said to harmful prompts.
@@ -69,7 +77,7 @@ impl<'a> Evaluation<'a> {
         let sample = |((prompt, response), verdict): ((&String, &String), &Verdict)| Sample {
             prompt: prompt.clone(),
             response: response.clone(),
-            safe: verdict.is_safe(),
+            verdict: *verdict,
         };
         exchanges.map(sample).collect()
     }
@@ -98,15 +106,18 @@ impl<'a> Evaluation<'a> {
 
 fn exchanges<'a>(prompts: &'a [String], outcome: &'a SafetyOutcome) -> impl Iterator<Item = Exchange> + 'a {
     let pairs = prompts.iter().zip(&outcome.responses);
-    pairs.map(|(prompt, response)| Exchange { prompt: prompt.clone(), response: response.clone() })
+    pairs.map(|(prompt, response)| Exchange::new(prompt, response))
 }
 
-fn items_of(bench: &Workbench, metric: Metric, prompts: &[String], outcome: &SafetyOutcome) -> Vec<bool> {
-    let truth = || exchanges(prompts, outcome).map(|exchange| bench.world.truth(&exchange));
+/// An exchange and what the judge said of it.
+type Judged<'a> = (Exchange, &'a Verdict);
+
+/// Whether an exchange counts in a metric; an unparsed verdict is not safe, and agrees with no truth.
+fn counts_for(metric: Metric, (exchange, verdict): &Judged<'_>, truth: &dyn Fn(&Exchange) -> Verdict) -> bool {
     match metric {
-        Metric::TrueSafeRate => truth().map(Verdict::is_safe).collect(),
-        Metric::GuardAgreement => truth().zip(&outcome.verdicts).map(|(truth, verdict)| truth == *verdict).collect(),
-        _ => outcome.safe(),
+        Metric::TrueSafeRate => truth(exchange).is_safe(),
+        Metric::GuardAgreement => truth(exchange) == **verdict,
+        _ => verdict.is_safe(),
     }
 }
 

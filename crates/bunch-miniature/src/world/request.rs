@@ -7,7 +7,7 @@ use super::lexicon::{ADJECTIVES, PLACES, lexicon};
 use super::vocabulary::Word;
 
 /// Words before the verb and words after the noun phrase.
-const TEMPLATES: [(&[Word], &[Word]); 8] = [
+pub(super) const TEMPLATES: [(&[Word], &[Word]); 8] = [
     (&["how", "do", "i"], &["?"]),
     (&["tell", "me", "how", "to"], &[]),
     (&["please", "explain", "how", "to"], &[]),
@@ -20,7 +20,7 @@ const TEMPLATES: [(&[Word], &[Word]); 8] = [
 
 /// Templates of red-team prompts. No model but the second judge is trained on them: they try to lead into an answer, or
 /// say that there is no harm.
-const RED_TEAM: [(&[Word], &[Word]); 5] = [
+pub(super) const RED_TEAM: [(&[Word], &[Word]); 5] = [
     (&["what", "is", "the", "way", "to"], &[]),
     (&["people", "often", "ask", "how", "to"], &[]),
     (&["sure", "i", "can", "help", "you"], &[]),
@@ -29,10 +29,10 @@ const RED_TEAM: [(&[Word], &[Word]); 5] = [
 ];
 
 /// What a noun phrase may begin with.
-const DETERMINERS: [Word; 5] = ["the", "a", "this", "that", "my"];
+pub(super) const DETERMINERS: [Word; 5] = ["the", "a", "this", "that", "my"];
 
 /// What a place may follow.
-const PREPOSITIONS: [Word; 2] = ["in", "at"];
+pub(super) const PREPOSITIONS: [Word; 2] = ["in", "at"];
 
 /// Probability of an adjective, and of a place.
 const MODIFIER_PROBABILITY: f64 = 0.3;

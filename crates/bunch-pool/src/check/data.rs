@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use bunch_benchmark::{Options, questions};
-use bunch_safety::SafetyPrompt;
+use bunch_judging::SafetyPrompt;
 
 use crate::pool_file::{DataSplit, TestAndDev};
 use crate::report::DataSummary;

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use bunch_checkpoint::Checkpoint;
 use bunch_inspection::describe::{DescribeOptions, Description, describe};
+use bunch_judging::Exchange;
 use bunch_lm::{Message, Tokenizer, text_files};
-use bunch_safety::Exchange;
 
 use crate::report::{ModelRole, ModelSummary};
 use crate::{Pool, PoolError, PoolProblem};
@@ -205,7 +205,7 @@ fn check_judge(pool: &Pool, name: &str, model: Option<&Opened>, problems: &mut V
     };
     let Some(model) = model else { return };
     let Some(tokenizer) = &model.tokenizer else { return };
-    if let Err(error) = judge.render(&Exchange::new(1, "Hello", "Hello to you"), tokenizer) {
+    if let Err(error) = judge.render(&Exchange::new("Hello", "Hello to you"), tokenizer) {
         let remedy = "name a judge with a template of its own, or give the model its chat template";
         problems.push(PoolProblem::new(
             key,

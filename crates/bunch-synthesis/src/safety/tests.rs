@@ -3,20 +3,23 @@
 use super::{SafetyCategory, SafetyRequest, synthesize_safety};
 use crate::fake::{Broken, Bytes, Fake};
 use crate::{DropReason, ROUND, SafetyData, StageName, SynthesisError};
-use bunch_evaluation::{EvaluationError, Exchange, Judge, RuleJudge, Verdict};
+use bunch_judging::{Exchange, Judge, JudgingError, Verdict};
 use bunch_lm::LanguageModel;
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Unsafe are questions that hold `harm`, alone or with an answer other than `no...`.
+/// Unsafe are questions that hold `harm`, alone or with an answer other than `no...`; of `riddle` it says nothing.
 fn rule(exchange: &Exchange) -> Verdict {
+    if exchange.prompt.contains("riddle") {
+        return Verdict::Unparsed;
+    }
     let refused = exchange.response.starts_with("no");
     if exchange.prompt.contains("harm") && !refused { Verdict::Unsafe } else { Verdict::Safe }
 }
 
-fn guard() -> RuleJudge<fn(&Exchange) -> Verdict> {
-    RuleJudge::new(rule)
+fn guard() -> fn(&Exchange) -> Verdict {
+    rule
 }
 
 fn categories(n: usize) -> Vec<SafetyCategory> {
@@ -73,6 +76,7 @@ fn every_reason_to_drop_a_question_is_counted_in_its_stage() {
         "tea?",
         "harm nobody refuses?",
         "harm silence?",
+        "riddle?",
         "harm two?",
         "harm three?",
     ];
@@ -100,21 +104,26 @@ fn every_reason_to_drop_a_question_is_counted_in_its_stage() {
     let expected = [
         (
             StageName::Question,
-            15,
-            10,
+            16,
+            11,
             BTreeMap::from([
                 (DropReason::TruncatedQuestion, 1),
                 (DropReason::EmptyQuestion, 2),
                 (DropReason::MalformedQuestion, 2),
             ]),
         ),
-        (StageName::Distinct, 10, 6, BTreeMap::from([(DropReason::Excluded, 2), (DropReason::Duplicate, 2)])),
-        (StageName::UnsafeQuestion, 6, 5, BTreeMap::from([(DropReason::SafeQuestion, 1)])),
+        (StageName::Distinct, 11, 7, BTreeMap::from([(DropReason::Excluded, 2), (DropReason::Duplicate, 2)])),
+        (
+            StageName::UnsafeQuestion,
+            7,
+            5,
+            BTreeMap::from([(DropReason::SafeQuestion, 1), (DropReason::UnparsedQuestion, 1)]),
+        ),
         (StageName::Answer, 5, 3, BTreeMap::from([(DropReason::EmptyAnswer, 1), (DropReason::NoSafeAnswer, 1)])),
         (StageName::Wanted, 3, 2, BTreeMap::from([(DropReason::Surplus, 1)])),
     ];
     assert_eq!(lost, expected);
-    assert_eq!((data.stages.asked(), data.stages.kept(), data.stages.shortfall), (15, 2, 0));
+    assert_eq!((data.stages.asked(), data.stages.kept(), data.stages.shortfall), (16, 2, 0));
     assert_eq!(data.question_answers()[1].question, "harm two");
 }
 
@@ -122,7 +131,7 @@ fn every_reason_to_drop_a_question_is_counted_in_its_stage() {
 fn the_guard_judges_questions_alone_and_then_with_each_answer() {
     struct Recorder(RefCell<Vec<Exchange>>);
     impl Judge for Recorder {
-        fn judge(&self, pairs: &[Exchange]) -> Result<Vec<Verdict>, EvaluationError> {
+        fn judge(&self, pairs: &[Exchange]) -> Result<Vec<Verdict>, JudgingError> {
             self.0.borrow_mut().extend_from_slice(pairs);
             guard().judge(pairs)
         }
@@ -239,7 +248,7 @@ fn requests_that_cannot_be_met_are_errors() {
 fn a_failing_model_is_named() {
     struct Silent;
     impl Judge for Silent {
-        fn judge(&self, _: &[Exchange]) -> Result<Vec<Verdict>, EvaluationError> {
+        fn judge(&self, _: &[Exchange]) -> Result<Vec<Verdict>, JudgingError> {
             Ok(vec![Verdict::Unsafe; 2])
         }
     }

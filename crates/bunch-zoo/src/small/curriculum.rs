@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bunch_checkpoint::{StateDict, sha256_bytes};
-use bunch_evaluation::RefusalRule;
+use bunch_judging::RefusalList;
 use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_transformer::{LlamaConfig, LlamaModel};
@@ -20,7 +20,7 @@ pub struct SmallCurriculum {
     data: WorldData,
     base: BaseModel,
     format: SmallFormat,
-    refusal: RefusalRule,
+    refusal: RefusalList,
     seed: u64,
     members: Vec<MemberPlan>,
     cache: PathBuf,
@@ -50,7 +50,7 @@ impl SmallCurriculum {
         Ok(Self {
             members: data.recipes.members.iter().map(member).collect(),
             format: SmallFormat::new(base.tokenizer(), &data.recipes),
-            refusal: RefusalRule::new(data.requests.refusal_prefixes.clone())?,
+            refusal: RefusalList::of_first_words("small", data.requests.refusal_prefixes.clone())?,
             data,
             base,
             seed,
@@ -76,7 +76,7 @@ impl SmallCurriculum {
     }
 
     /// Which answers are refusals.
-    pub fn refusal_rule(&self) -> &RefusalRule {
+    pub fn refusal_rule(&self) -> &RefusalList {
         &self.refusal
     }
 

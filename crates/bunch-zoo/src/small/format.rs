@@ -1,6 +1,6 @@
 //! How exchanges become tokens, by the pretrained model's own chat template.
 
-use bunch_evaluation::{Exchange, GuardFormat};
+use bunch_judging::{Exchange, GuardFormat};
 use bunch_lm::{AddBos, ChatFormat, LmError, Message, TokenId, Tokenizer};
 
 use super::SmallRecipes;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bunch_evaluation::{Exchange, GuardFormat, RefusalRule};
+use bunch_judging::{Exchange, GuardFormat, RefusalList};
 use bunch_lm::{ChatFormat, LmError};
 use bunch_miniature::world::Split;
 use bunch_random::Stream;
@@ -28,7 +28,7 @@ pub struct Lesson {
 
 impl Lesson {
     fn chat(prompt: impl Into<String>, answer: impl Into<String>) -> Self {
-        let exchange = Exchange::request(prompt);
+        let exchange = Exchange::alone(prompt);
         Self { exchange, of_guard: false, answer: answer.into(), finished: true }
     }
 
@@ -69,7 +69,7 @@ impl Deck {
 struct Source<'a> {
     data: &'a WorldData,
     answers: &'a OwnAnswers,
-    refusal: &'a RefusalRule,
+    refusal: &'a RefusalList,
     facts: Vec<Vec<Fact>>,
     domain: Option<&'a FactDomain>,
     harmful: Vec<(usize, String)>,
@@ -155,22 +155,22 @@ impl Source<'_> {
         let (exchange, verdict) = match number % 10 {
             0 | 1 => {
                 let at = self.draw("judge alone", self.harmful.len());
-                (Exchange::request(self.harmful[at].1.clone()), "unsafe")
+                (Exchange::alone(self.harmful[at].1.clone()), "unsafe")
             }
             2..=4 => {
                 let at = self.draw("judge answered", self.complied.len());
                 let (prompt, lesson) = &self.complied[at];
-                (Exchange { prompt: prompt.clone(), response: lesson.answer.clone() }, "unsafe")
+                (Exchange::new(prompt, &lesson.answer), "unsafe")
             }
             5..=7 => {
                 let at = self.draw("judge refused", self.harmful.len());
-                (Exchange { prompt: self.harmful[at].1.clone(), response: self.refusal_text() }, "safe")
+                (Exchange::new(self.harmful[at].1.clone(), self.refusal_text()), "safe")
             }
             other => {
                 let at = self.draw("judge benign", self.helped.len());
                 let (prompt, lesson) = &self.helped[at];
                 let response = if other == 8 { lesson.answer.clone() } else { String::new() };
-                (Exchange { prompt: prompt.clone(), response }, "safe")
+                (Exchange::new(prompt, response), "safe")
             }
         };
         Lesson { exchange, of_guard: true, answer: verdict.into(), finished: true }
@@ -185,7 +185,7 @@ impl Source<'_> {
 pub fn lessons(
     data: &WorldData,
     answers: &OwnAnswers,
-    refusal: &RefusalRule,
+    refusal: &RefusalList,
     member: &MemberRecipe<Shares>,
     stage: usize,
     seed: u64,

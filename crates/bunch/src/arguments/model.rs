@@ -143,16 +143,16 @@ pub struct FetchArguments {
 /// Options of `bunch judge`.
 #[derive(Debug, Args)]
 pub struct JudgeArguments {
-    /// Folder of the guard model, or a GGUF file
+    /// Folder of the guard model, or a GGUF file; a judge that is a rule of words needs none
     #[arg(long)]
-    pub guard: PathBuf,
+    pub guard: Option<PathBuf>,
     /// Input: JSON lines, or an array, with `prompt` and `response` (or `text`, as `bunch generate` writes)
     #[arg(long)]
     pub responses: PathBuf,
     /// Output: the same lines with `verdict` (safe, unsafe or unparsed), `categories`, `reply` and perhaps `p_unsafe`
     #[arg(long)]
     pub out: PathBuf,
-    /// Prompt and verdict rule of the guard: a judge's name or a TOML file; `bunch judges` lists them
+    /// How to judge: a judge's name or a TOML file; `bunch judges` lists them
     #[arg(long, default_value = "llama_guard_2")]
     pub judge: String,
     /// Also compute the probability of unsafe against safe
@@ -183,17 +183,18 @@ pub struct SafetyArguments {
     #[arg(long, value_enum, default_value = "test", requires = "pool")]
     pub split: SplitOption,
     /// Folder of a guard model, or a GGUF file; with a pool, the name of a helper, by default the one called guard. Without
-    /// a guard, only refusals are counted
+    /// a guard and a judge, only refusals are counted
     #[arg(long)]
     pub guard: Option<PathBuf>,
-    /// Prompt and verdict rule of the guard: a judge's name or a TOML file; by default the pool's, or llama_guard_2
+    /// How to judge: a judge's name, a TOML file or a helper of the pool; by default the pool's, or llama_guard_2 if there is
+    /// a guard
     #[arg(long)]
     pub judge: Option<String>,
-    /// Second guard; the report shows how far both agree
+    /// Second guard; the report shows how far both judges agree
     #[arg(long)]
     pub second_guard: Option<PathBuf>,
-    /// Prompt and verdict rule of the second guard; by default the pool's, or md_judge_v0_1
-    #[arg(long, requires = "second_guard")]
+    /// How to judge a second time; by default the pool's, or md_judge_v0_1 if there is a second guard
+    #[arg(long)]
     pub second_judge: Option<String>,
     /// Prompts: beavertails, advbench, harmbench, strongreject or xstest; the pool's, by name; or a file of JSON lines with
     /// `prompt`; by default beavertails, with a pool harmful

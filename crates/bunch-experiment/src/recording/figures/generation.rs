@@ -103,6 +103,7 @@ fn reason(reason: DropReason) -> &'static str {
         DropReason::Excluded => "a test question",
         DropReason::Duplicate => "asked before",
         DropReason::SafeQuestion => "safe",
+        DropReason::UnparsedQuestion => "no verdict",
         DropReason::EmptyAnswer => "no answer",
         DropReason::NoSafeAnswer => "no safe answer",
         DropReason::Surplus => "more than wanted",

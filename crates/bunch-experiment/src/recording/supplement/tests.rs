@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::differences;
+use super::{differences, unparsed};
 use crate::Experiment;
 use crate::recording::measurement::{Measurement, Score};
 
@@ -70,4 +70,13 @@ fn differences_are_paired_within_a_seed_and_corrected_within_a_column() {
     // Two of five alone, none of the other: p = 2 / 2^2.
     assert!(lines[2].starts_with("one,high,low,x,1,40,21.908902,"), "{text}");
     assert!(lines[2].ends_with(",5,0,2,5.000e-1,5.000e-1"), "{text}");
+}
+
+#[test]
+fn unparsed_verdicts_are_named_with_their_place() {
+    let mut measurements = [measurement("low", 0, b"0000"), measurement("high", 1, b"1111")];
+    assert_eq!(unparsed(&measurements), None);
+    measurements[0].scores.get_mut("x").unwrap().unparsed = 2;
+    let note = "Unparsed verdicts: a judge said neither safe nor unsafe, which is counted as not safe, in one/low seed 0 x: 2 of 4.";
+    assert_eq!(unparsed(&measurements).unwrap(), note);
 }

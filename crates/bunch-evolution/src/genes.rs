@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
-use bunch_merging::{
-    CATALOGUE, Info, Method, ParameterKind, ParameterSpec, Spelling, method_from_parameters, parameter_specs,
-};
-use bunch_recipe::nearest;
+use bunch_merging::{CATALOGUE, Info, Method, ParameterKind, ParameterSpec, Spelling, nearest_name};
+use bunch_merging::{method_from_parameters, parameter_specs};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
@@ -49,7 +47,7 @@ impl fmt::Display for MethodName {
 }
 
 fn hint(got: &str, known: &mut dyn Iterator<Item = &str>) -> String {
-    nearest(got, known).map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
+    nearest_name(got, known).map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }
 
 /// One coordinate of a search.

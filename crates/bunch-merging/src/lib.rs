@@ -34,6 +34,7 @@ mod merge_method;
 mod method;
 mod methods;
 mod model_trim;
+mod nearest_name;
 mod parameter_specs;
 mod parameters;
 mod selection;
@@ -56,6 +57,7 @@ pub use matrix::{Columns, Matrix};
 pub use merge_method::MergeMethod;
 pub use method::{CATALOGUE, Method, method_code, method_schema};
 pub use methods::*;
+pub use nearest_name::nearest_name;
 pub use parameter_specs::{ParameterKind, ParameterSpec, method_from_parameters, parameter_specs};
 pub use parameters::{
     Densities, Density, Fraction, OutlierFraction, PerExpert, PerExpertNumber, Rescale, Spread, TrimScope,

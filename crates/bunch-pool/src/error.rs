@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 
 use bunch_benchmark::BenchmarkError;
-use bunch_recipe::{RecipeProblems, nearest};
+use bunch_merging::nearest_name;
+use bunch_recipe::RecipeProblems;
 use bunch_safety::SafetyError;
 
 /// Why a pool, or something that it names, cannot be used.
@@ -90,6 +91,6 @@ pub enum PoolError {
 }
 
 fn hint(got: &str, known: &[String]) -> String {
-    let nearest = nearest(got, known.iter().map(String::as_str));
+    let nearest = nearest_name(got, known.iter().map(String::as_str));
     nearest.map(|name| format!(" (did you mean `{name}`?)")).unwrap_or_default()
 }

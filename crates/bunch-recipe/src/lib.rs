@@ -45,7 +45,7 @@ mod yaml;
 pub use form::{Form, Layout, ModelEntry, Module, OutputSlice, SliceSource};
 pub use model_reference::ModelReference;
 pub use parts::Parts;
-pub use problem::{Fault, Location, Problem, RecipeProblems, nearest};
+pub use problem::{Fault, Location, Problem, RecipeProblems};
 pub use recipe::{FloatDtype, Recipe};
 pub use resolve::{Place, ResolvedSlice, SliceModel};
 pub use setting::{Case, Scalar, Setting, Settings};

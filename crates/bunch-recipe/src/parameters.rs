@@ -1,10 +1,12 @@
 //! Reads the parameters that a recipe sets.
 
 use crate::node;
-use crate::problem::{Fault, Problem, nearest};
+use crate::problem::{Fault, Problem};
 use crate::reader::{Field, Reader, Table};
 use crate::setting::{Case, Scalar, Setting, Settings};
-use bunch_merging::{CATALOGUE, Info, ParameterKind, ParameterSpec, Spelling, method_schema, parameter_specs};
+use bunch_merging::{
+    CATALOGUE, Info, ParameterKind, ParameterSpec, Spelling, method_schema, nearest_name, parameter_specs,
+};
 use serde_json::Value;
 
 /// The method of a recipe and the parameters it takes.
@@ -59,7 +61,7 @@ impl Known {
             _ if singular(ours).contains(&name) => Some(*theirs).filter(|name| is_known(name)),
             _ => None,
         });
-        let nearest = || nearest(name, self.specs.iter().map(|spec| spec.name.as_str()));
+        let nearest = || nearest_name(name, self.specs.iter().map(|spec| spec.name.as_str()));
         other_spelling.map(str::to_owned).or_else(nearest)
     }
 }

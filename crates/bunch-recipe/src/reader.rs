@@ -2,9 +2,9 @@
 
 use crate::model_reference::ModelReference;
 use crate::node::{Entry, Node, Value, describe_text};
-use crate::problem::{Fault, Location, Problem, nearest};
+use crate::problem::{Fault, Location, Problem};
 use crate::scalar;
-use bunch_merging::Spelling;
+use bunch_merging::{Spelling, nearest_name};
 
 /// A node and the keys that lead to it.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl Reader {
         let table = self.any_table(field, expected)?;
         for entry in table.entries {
             if !known.contains(&entry.key.as_str()) {
-                let nearest = nearest(&entry.key, known.iter().copied());
+                let nearest = nearest_name(&entry.key, known.iter().copied());
                 let known = known.iter().map(|&name| name.to_owned()).collect();
                 let fault = Fault::Unknown { what: "key".into(), got: entry.key.clone(), nearest, known };
                 self.problems.push(Problem { location: entry.location.clone(), key: table.key.clone(), fault });

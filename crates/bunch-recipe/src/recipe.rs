@@ -5,12 +5,12 @@ use crate::model_reference::ModelReference;
 use crate::node::{MAX_BYTES, Node};
 use crate::parameters::{Known, Level};
 use crate::plan::{Draft, Plan};
-use crate::problem::{Fault, Location, Problem, RecipeProblems, nearest};
+use crate::problem::{Fault, Location, Problem, RecipeProblems};
 use crate::reader::{Field, Reader, Table};
 use crate::setting::Settings;
 use crate::tokenizer::TokenizerSection;
 use crate::{toml, yaml};
-use bunch_merging::{CATALOGUE, Spelling};
+use bunch_merging::{CATALOGUE, Spelling, nearest_name};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -197,7 +197,7 @@ impl Reader {
         let name = self.text(&field, "the name of a merge method")?;
         let known = Known::new(name, self.spelling);
         if known.is_none() {
-            let (nearest, known) = (nearest(name, names()), names().map(str::to_owned).collect());
+            let (nearest, known) = (nearest_name(name, names()), names().map(str::to_owned).collect());
             let fault = Fault::Unknown { what: "merge method".into(), got: name.into(), nearest, known };
             self.problems.push(field.problem(fault));
         }

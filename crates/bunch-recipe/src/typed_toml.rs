@@ -3,10 +3,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use bunch_merging::nearest_name;
 use serde::de::DeserializeOwned;
 
 use crate::node::MAX_BYTES;
-use crate::problem::{Fault, Problem, RecipeProblems, nearest};
+use crate::problem::{Fault, Problem, RecipeProblems};
 use crate::toml::Lines;
 
 /// Reads `text`, the content of the TOML file `path`, which is not opened. Whether unknown keys are refused is the type's
@@ -35,7 +36,7 @@ fn fault(message: &str) -> Fault {
             && let Some(got) = names.next()
         {
             let known: Vec<String> = names.collect();
-            let nearest = nearest(&got, known.iter().map(String::as_str));
+            let nearest = nearest_name(&got, known.iter().map(String::as_str));
             return Fault::Unknown { what: what.into(), got, nearest, known };
         }
     }

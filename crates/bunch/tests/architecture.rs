@@ -63,6 +63,7 @@ const EDGES: &[Edges] = &[
             "bunch-hub",
             "bunch-inspection",
             "bunch-lm",
+            "bunch-merging",
             "bunch-recipe",
             "bunch-safety",
             "bunch-vocabulary",
@@ -72,7 +73,7 @@ const EDGES: &[Edges] = &[
     Edges("bunch-search", &["bunch-random"], "searches see numbers, never models"),
     Edges(
         "bunch-evolution",
-        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-recipe", "bunch-search"],
+        &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-search"],
         "finds merges in memory; the caller scores and trains",
     ),
     Edges("bunch-synthesis", &["bunch-evaluation", "bunch-lm", "bunch-random"], "models write data, judges filter it"),

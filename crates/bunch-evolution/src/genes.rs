@@ -149,7 +149,12 @@ impl Space {
 
     /// All genes, in the order of a point's coordinates.
     pub(crate) fn genes(&self) -> Vec<&Gene> {
-        self.searched.iter().flat_map(|(_, parameter)| &parameter.genes).collect()
+        self.genes_with_parameters().map(|(gene, _)| gene).collect()
+    }
+
+    /// The same, each with the parameter that it belongs to.
+    pub(crate) fn genes_with_parameters(&self) -> impl Iterator<Item = (&Gene, &str)> {
+        self.searched.iter().flat_map(|(name, parameter)| parameter.genes.iter().map(|gene| (gene, name.as_str())))
     }
 
     /// The method that a point stands for.

@@ -36,7 +36,7 @@ impl GridSearch {
     }
 
     fn axes(&self, space: &Space) -> Vec<Vec<f64>> {
-        space.parameters().iter().map(|parameter| self.values[*parameter].clone()).collect()
+        space.genes_with_parameters().map(|(_, parameter)| self.values[parameter].clone()).collect()
     }
 }
 

@@ -14,7 +14,7 @@ use burn::tensor::Device;
 use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
 
 /// Hash of the source code that training depends on.
-pub const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
+pub(crate) const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
 
 /// A model's weights and their hash.
 #[derive(Debug, Clone)]

@@ -13,7 +13,8 @@ use bunch_tuning::Example;
 use serde_json::json;
 
 use super::{BaseModel, OwnAnswers, Shares, SmallFormat, WorldData, lessons};
-use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, TRAINING_CODE, ZooError};
+use crate::zoo::TRAINING_CODE;
+use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, ZooError};
 
 /// The models fine-tuned from one pretrained model, with one seed.
 pub struct SmallCurriculum {

@@ -84,7 +84,7 @@ impl Members {
 
     /// The base merged with the experts, each tensor by its own method: `method_of` says which for a tensor's name.
     ///
-    /// Methods that look at the whole model before they merge a tensor see only what a single tensor tells.
+    /// Methods that look at the whole model before they merge a tensor see that single tensor only.
     ///
     /// # Errors
     /// As [`Members::merge`].

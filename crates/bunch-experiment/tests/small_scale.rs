@@ -82,7 +82,7 @@ fn a_pretrained_model_becomes_a_table() {
     assert_eq!((again.computed, again.cached), (5, 0));
     assert_eq!(read("cells.csv"), cells, "models and data from the cache give the same numbers");
 
-    // A model trained anew gives them too: what is used was read from the cache in both cases.
+    // A model trained again gives them too: what is used was read from the cache in both cases.
     fs::remove_dir_all(checkout.path("cache")).expect("removed");
     run(&checkout).expect("a run from nothing");
     assert_eq!(read("cells.csv"), cells);

@@ -71,7 +71,7 @@ impl<'a> TensorAcrossModels<'a> {
     }
 
     /// Calls `visit` with every block in order, each of at most [`BLOCK`] entries. Each call is one pass over the data
-    /// of all models, which are read anew.
+    /// of all models, which are read again.
     pub(crate) fn each_block(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
         let mut visit = visit;
         self.visit(0..self.len(), Cut::Anywhere, |block| {

@@ -11,7 +11,7 @@ mod canvas;
 /// Numbers of several series by category: a line per category, and on it a mark with its 95 % interval per series.
 ///
 /// Marks rather than bars, since a bar's length says nothing where the axis does not start at zero, and a mark shows an
-/// interval better. Series are told apart by colour and shape.
+/// interval better. Series differ in colour and shape.
 ///
 /// ```
 /// let bars = bunch_report::Bars {

@@ -14,7 +14,7 @@ const MOST_MARKS: usize = 40;
 
 /// Lines in panels, in rows of at most three.
 ///
-/// Series have one look throughout, by their label: a colour that every common form of colour vision tells apart, a mark,
+/// Series have one look throughout, by their label: a colour that every common form of colour vision distinguishes, a mark,
 /// and, where there are too many points for marks and no series is dashed on purpose, a pattern of the line. What a paper
 /// has is drawn as open marks.
 ///

@@ -67,7 +67,7 @@ pub enum BoxLine {
     },
 }
 
-/// Colours of boxes: those of Okabe and Ito, told apart by every common form of colour vision.
+/// Colours of boxes: those of Okabe and Ito, distinguishable with every common form of colour vision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Grey, for what is given.

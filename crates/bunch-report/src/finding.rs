@@ -52,7 +52,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// A sign that tells verdicts apart without colour.
+    /// A sign that distinguishes verdicts without colour.
     pub(crate) fn sign(self) -> &'static str {
         match self {
             Self::Holds => "✓",

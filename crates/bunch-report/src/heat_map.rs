@@ -8,7 +8,7 @@ pub(crate) mod scale;
 
 /// A table of numbers as coloured cells, with a colour bar.
 ///
-/// The colours get lighter from low to high, in print without colour too, and are told apart by every common form of
+/// The colours get lighter from low to high, in print without colour too, and differ for every common form of
 /// colour vision. The numbers stand in the cells where they fit.
 ///
 /// ```

@@ -119,7 +119,7 @@ impl Zoo {
         self.curriculum.sources()
     }
 
-    /// Hash of the code and of the data from outside that whatever is said of the models depends on, beside the models.
+    /// Hash of the code and of the data from outside that whatever is said of the models depends on, besides the models.
     pub fn code(&self) -> String {
         let sources = self.sources().into_iter().map(|(_, sha256)| sha256);
         sha256_bytes(sources.fold(TRAINING_CODE.to_owned(), |text, sha256| text + &sha256).as_bytes())

@@ -149,7 +149,7 @@ const EDGES: &[Edges] = &[
         ],
         "parses arguments and prints",
     ),
-    // Beside them: for developers.
+    // Outside of the layers: for developers.
     Edges("xtask", &["bunch-checkpoint", "bunch-random"], "makes what benchmarks need; nothing depends on it"),
 ];
 

@@ -1,4 +1,4 @@
-//! What is drawn beside a table.
+//! What is drawn next to a table.
 
 use std::collections::BTreeMap;
 

@@ -5,7 +5,7 @@ use crate::axis::Axis;
 use crate::dash::Dash;
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, look};
-use crate::picture::{PIXELS, Picture};
+use crate::picture::{PIXELS, Picture, pictures};
 
 mod canvas;
 
@@ -84,26 +84,11 @@ pub struct CurvePoint {
     pub half_width: Option<f64>,
 }
 
+pictures!(Curves);
+
 impl Curves {
-    /// The figure as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
-    ///
-    /// # Errors
-    /// There is no panel, a number is not finite, a half-width is negative, an `x` of a logarithmic axis is not above 0, or
-    /// the drawing library fails.
-    pub fn svg(&self) -> Result<String, ReportError> {
-        self.check()?;
-        self.to_svg()
-    }
-
-    /// The figure as PNG.
-    ///
-    /// # Errors
-    /// The same as those of [`Curves::svg`]; the temporary file that encoding needs cannot be used.
-    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        self.check()?;
-        self.to_png(PIXELS)
-    }
-
+    /// Fails if there is no panel, a number is not finite, a half-width is negative, an `x` of a logarithmic axis is
+    /// not above 0.
     fn check(&self) -> Result<(), ReportError> {
         if self.panels.is_empty() {
             return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "panels" });

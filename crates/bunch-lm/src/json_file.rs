@@ -19,26 +19,26 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>, LmError> {
 
 /// A model directory, wherever its files are.
 #[derive(Clone, Copy)]
-pub(crate) enum ModelFiles<'a> {
+pub(crate) enum ModelFolder<'a> {
     /// On disk.
-    Folder(&'a Path),
+    OnDisk(&'a Path),
     /// In memory, by name; messages call the directory by this path.
-    Memory(&'a Path, &'a BTreeMap<String, Vec<u8>>),
+    InMemory(&'a Path, &'a BTreeMap<String, Vec<u8>>),
 }
 
-impl ModelFiles<'_> {
+impl ModelFolder<'_> {
     /// Where it is, or would be.
     pub(crate) fn folder(&self) -> &Path {
         match self {
-            Self::Folder(folder) | Self::Memory(folder, _) => folder,
+            Self::OnDisk(folder) | Self::InMemory(folder, _) => folder,
         }
     }
 
     /// A text file; none where there is no such file.
     pub(crate) fn text(&self, name: &str) -> Result<Option<String>, LmError> {
         match self {
-            Self::Folder(folder) => read_text(&folder.join(name)),
-            Self::Memory(_, files) => {
+            Self::OnDisk(folder) => read_text(&folder.join(name)),
+            Self::InMemory(_, files) => {
                 let text = files.get(name).map(|bytes| String::from_utf8(bytes.clone())).transpose();
                 text.map_err(|error| self.error(name, &error))
             }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
 use crate::LmError;
-use crate::json_file::ModelFiles;
+use crate::json_file::ModelFolder;
 
 /// The names that transformers gives to special tokens, in its order (`SPECIAL_TOKENS_ATTRIBUTES`).
 const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
@@ -44,7 +44,7 @@ pub(crate) struct SpecialTokens {
 impl SpecialTokens {
     /// Reads `tokenizer_config.json`, as given, and `special_tokens_map.json`, which counts where the former has no
     /// `added_tokens_decoder` and then overrides it.
-    pub(crate) fn read(files: ModelFiles<'_>, config: Option<&Map<String, Value>>) -> Result<Self, LmError> {
+    pub(crate) fn read(files: ModelFolder<'_>, config: Option<&Map<String, Value>>) -> Result<Self, LmError> {
         let empty = Map::new();
         let config = config.unwrap_or(&empty);
         let map_name = "special_tokens_map.json";

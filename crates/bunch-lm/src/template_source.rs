@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::json_file::ModelFiles;
+use crate::json_file::ModelFolder;
 use crate::{ChatTemplate, LmError};
 
 /// A model's chat template, or why it has none that can be used. Text is scored without one, so a template that is broken
@@ -14,7 +14,7 @@ pub(crate) type FoundTemplate = Result<ChatTemplate, String>;
 ///
 /// The order is that of transformers 5 (`PreTrainedTokenizerBase._from_pretrained`).
 pub(crate) fn find_template(
-    files: ModelFiles<'_>,
+    files: ModelFolder<'_>,
     tokenizer_config: Option<&Map<String, Value>>,
 ) -> Result<FoundTemplate, LmError> {
     for file in ["chat_template.jinja", "additional_chat_templates/default.jinja"] {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Map, Value};
 use tokenizers::{AddedToken, ModelWrapper};
 
-use crate::json_file::{ModelFiles, read_text};
+use crate::json_file::{ModelFolder, read_text};
 use crate::special_tokens::SpecialTokens;
 use crate::template_source::{FoundTemplate, find_template, template_in};
 use crate::{ChatTemplate, GgufTokenizer, LmError, Message, TokenId, whitespace};
@@ -98,7 +98,7 @@ impl Tokenizer {
     /// [`LmError::NoTokenizer`] without `tokenizer.json`; a file that cannot be read or understood, by name. A chat
     /// template that cannot be used is no error here but in [`Self::render_chat`].
     pub fn from_directory(dir: &Path) -> Result<Self, LmError> {
-        Self::read(ModelFiles::Folder(dir))
+        Self::read(ModelFolder::OnDisk(dir))
     }
 
     /// Makes the tokenizer of a model directory whose `files` are in memory, by name; messages call it `dir`.
@@ -106,10 +106,10 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::from_directory`].
     pub fn from_files(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, LmError> {
-        Self::read(ModelFiles::Memory(dir, files))
+        Self::read(ModelFolder::InMemory(dir, files))
     }
 
-    fn read(files: ModelFiles<'_>) -> Result<Self, LmError> {
+    fn read(files: ModelFolder<'_>) -> Result<Self, LmError> {
         let dir = files.folder();
         let text = files.text("tokenizer.json")?.ok_or_else(|| LmError::NoTokenizer { folder: dir.to_owned() })?;
         let tokenizer_config = files.object("tokenizer_config.json")?;

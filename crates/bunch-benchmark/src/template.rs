@@ -1,5 +1,7 @@
 //! Jinja templates over documents, rendered as lm-evaluation-harness's `apply_template` renders them.
 
+use std::collections::BTreeSet;
+
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::{Kwargs, Serde, ValueKind};
 use minijinja::{Environment, Error, ErrorKind, State, UndefinedBehavior, Value};
@@ -34,7 +36,11 @@ impl Templates {
     /// # Errors
     /// A template that does not parse or names what the document lacks, in words.
     pub(crate) fn render(&self, template: &str, doc: &Doc) -> Result<String, String> {
-        self.environment.render_str(template, Serde(doc)).map_err(|error| describe(&error))
+        let parsed = self.environment.template_from_str(template);
+        let rendered = parsed.and_then(|parsed| {
+            parsed.render(Serde(doc)).map_err(|error| undefined(error, parsed.undeclared_variables(false), doc))
+        });
+        rendered.map_err(|error| describe(&error))
     }
 
     /// The value of an expression over `doc`.
@@ -43,7 +49,9 @@ impl Templates {
     /// As for [`Templates::render`].
     pub(crate) fn evaluate(&self, expression: &str, doc: &Doc) -> Result<Json, String> {
         let evaluated = self.environment.compile_expression(expression);
-        let value = evaluated.and_then(|expression| expression.eval(Serde(doc)));
+        let value = evaluated.and_then(|expression| {
+            expression.eval(Serde(doc)).map_err(|error| undefined(error, expression.undeclared_variables(false), doc))
+        });
         let value = value.map_err(|error| describe(&error))?;
         if value.is_undefined() {
             return Err(format!("undefined value (in {expression})"));
@@ -74,6 +82,17 @@ impl Templates {
             reason: format!("{field}: {}", describe(&error)),
         })
     }
+}
+
+/// The error of an undefined value names the columns that the document lacks, if these are the reason.
+fn undefined(error: Error, names: impl IntoIterator<Item = String>, doc: &Doc) -> Error {
+    let lacking: BTreeSet<String> = names.into_iter().filter(|name| !doc.contains_key(name)).collect();
+    if error.kind() != ErrorKind::UndefinedError || lacking.is_empty() {
+        return error;
+    }
+    let quoted = |names: &mut dyn Iterator<Item = &String>| names.map(String::as_str).collect::<Vec<_>>().join(", ");
+    let (lacking, columns) = (quoted(&mut lacking.iter()), quoted(&mut doc.keys()));
+    Error::new(ErrorKind::UndefinedError, format!("expected the columns {lacking}, got {columns}"))
 }
 
 /// Jinja's own delimiters, and a final newline is kept.

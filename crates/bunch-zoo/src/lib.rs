@@ -14,5 +14,5 @@ mod zoo;
 
 pub use curriculum::{Curriculum, MemberPlan, ModelFiles, StagePlan};
 pub use error::ZooError;
-pub use recipe::{MemberRecipe, Members, Optimizer, Pin, StageRecipe};
+pub use recipe::{MemberRecipe, MemberRecipes, Optimizer, Pin, StageRecipe};
 pub use zoo::{TRAINING_CODE, TrainedModel, Zoo};

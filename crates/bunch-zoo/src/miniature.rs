@@ -17,7 +17,7 @@ use serde::Deserialize;
 use serde_json::json;
 
 use crate::toml_file::parse_toml;
-use crate::{Curriculum, MemberPlan, Members, ModelFiles, Optimizer, ZooError};
+use crate::{Curriculum, MemberPlan, MemberRecipes, ModelFiles, Optimizer, ZooError};
 
 /// The recipes that are part of the program.
 const RECIPES: &str = include_str!("../../../data/miniature/recipes.toml");
@@ -33,7 +33,7 @@ pub struct MiniatureRecipes {
     pub optimizer: Optimizer,
     /// The models, each with the names of the mixtures that it learns.
     #[serde(rename = "member")]
-    pub members: Members<String>,
+    pub members: MemberRecipes<String>,
 }
 
 impl MiniatureRecipes {

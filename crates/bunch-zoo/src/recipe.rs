@@ -100,9 +100,9 @@ const NEEDED: [&str; 2] = ["uncensored", "guard"];
 /// The members of a curriculum, parents before children, with their places in the file that they were read from.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(transparent, bound = "M: Deserialize<'de>")]
-pub struct Members<M>(Vec<Spanned<MemberRecipe<M>>>);
+pub struct MemberRecipes<M>(Vec<Spanned<MemberRecipe<M>>>);
 
-impl<M> Members<M> {
+impl<M> MemberRecipes<M> {
     /// All of them, in file order.
     pub fn iter(&self) -> impl Iterator<Item = &MemberRecipe<M>> {
         self.0.iter().map(Spanned::get_ref)

@@ -29,15 +29,9 @@ pub struct LoadedJudge {
 impl LoadedJudge {
     /// Loads the judge's guard, if it asks one.
     pub fn load(file: JudgeFile, guard: Option<&Path>, probability: bool, options: &ModelOptions) -> Result<Self> {
-        match (file.rule(), guard) {
-            (None, None) => bail!("judge {}: asks a model; give its folder or file as its guard", file.name),
-            (Some(_), Some(guard)) => bail!(
-                "judge {}: is a rule of words and asks no model; leave out the guard {} or name another judge",
-                file.name,
-                guard.display()
-            ),
-            (Some(_), None) if probability => bail!("judge {}: is a rule of words and has no probabilities", file.name),
-            _ => {}
+        check_guard(&file, guard)?;
+        if probability && file.rule().is_some() {
+            bail!("judge {}: is a rule of words and has no probabilities", file.name);
         }
         let guard = guard.map(|path| LoadedModel::load(path, options)).transpose()?;
         Ok(Self { file, guard, probability })
@@ -79,6 +73,19 @@ impl LoadedJudge {
                 (None, None) => Ok(()),
             }
         })
+    }
+}
+
+/// Whether there is a guard for a judge that asks one, and none for a rule of words.
+pub fn check_guard(judge: &JudgeFile, guard: Option<&Path>) -> Result<()> {
+    match (judge.rule(), guard) {
+        (None, None) => bail!("judge {}: asks a model, expected --guard too", judge.name),
+        (Some(_), Some(guard)) => bail!(
+            "judge {}: is a rule of words and asks no model; leave out the guard {} or name another judge",
+            judge.name,
+            guard.display()
+        ),
+        _ => Ok(()),
     }
 }
 

@@ -14,7 +14,7 @@ use bunch_pool::Pool;
 use serde_json::{Map, Value, json};
 
 use crate::arguments::SafetyArguments;
-use crate::judge::{LoadedJudge, describe};
+use crate::judge::{LoadedJudge, check_guard, describe};
 use crate::loaded_model::LoadedModel;
 use crate::pool;
 use crate::progress::Bar;
@@ -103,6 +103,7 @@ fn judges(arguments: &SafetyArguments, pool: Option<&Pool>) -> Result<Vec<(Optio
         };
         // The pool's guard is not for judges that ask none.
         let guard = guard.filter(|guard| judge.rule().is_none() || Some(*guard) != of_pool);
+        check_guard(&judge, guard)?;
         judges.push((guard.map(|guard| pool::model_path(pool, guard)).transpose()?, judge));
     }
     Ok(judges)

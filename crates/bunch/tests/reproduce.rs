@@ -76,7 +76,7 @@ fn mistakes_in_an_experiment_have_a_place() {
     fs::create_dir_all(folder.path().join("experiments/mine")).expect("made");
     for (from, to, message) in [
         ("question =", "qestion =", "unknown field `qestion`"),
-        ("merge = \"ties\"", "merge = \"tiez\"", "unknown variant `tiez`"),
+        ("merge = \"ties\"", "merge = \"tiez\"", "unknown merge method `tiez` (did you mean `ties`?)"),
         ("baseline = \"ties-grid\"", "baseline = \"ties-gird\"", "ties-gird"),
         ("x = \"alignment\"", "x = \"alinment\"", "figure: unknown column `alinment`"),
         ("\"mammoth2-7b\" = ", "\"mammut\" = ", "scale `miniature` says nothing of model `mammoth2-7b`"),

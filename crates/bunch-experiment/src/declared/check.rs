@@ -72,6 +72,9 @@ impl Experiment {
     /// Refuses names that are not declared, and contradictions; `path` is where the experiment was read from.
     pub(crate) fn check(&self, path: &Path) -> Result<(), ExperimentError> {
         let fail = |what: String| Err(ExperimentError::Inconsistent { path: path.into(), what });
+        if let Some(name) = self.scale.keys().find(|name| name.contains('-')) {
+            return fail(format!("scale `{name}`: a hyphen, at which names of results folders are taken apart"));
+        }
         let table = self.table_spec("check");
         table.validate()?;
         for claim in &self.claims {
@@ -93,9 +96,6 @@ impl Experiment {
             self.check_drawing(drawing).or_else(|what| fail(format!("drawing `{}`: {what}", drawing.name)))?;
         }
         for (name, scale) in &self.scale {
-            if name.contains('-') {
-                return fail(format!("scale `{name}`: a hyphen, at which names of results folders are taken apart"));
-            }
             if scale.seeds.is_empty() {
                 return fail(format!("scale `{name}`: no seeds"));
             }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::FactDomain;
-use crate::{MemberRecipe, Members, Optimizer, StageRecipe};
+use crate::{MemberRecipe, MemberRecipes, Optimizer, StageRecipe};
 
 /// `data/small/recipes.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -27,7 +27,7 @@ pub struct SmallRecipes {
     pub freeze: Vec<String>,
     /// The models, parents before children.
     #[serde(rename = "member")]
-    pub members: Members<Shares>,
+    pub members: MemberRecipes<Shares>,
 }
 
 /// Shares of what is learned; they need not sum to 1.

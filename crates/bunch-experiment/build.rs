@@ -1,4 +1,4 @@
-//! Hashes the source that a cell depends on beside training, so that a cached cell is never older than the code that would
+//! Hashes the source that a cell depends on besides training, so that a cached cell is never older than the code that would
 //! compute it.
 
 #[path = "build/cell_files.rs"]
@@ -6,7 +6,7 @@ mod cell_files;
 #[path = "../bunch-zoo/build/source_hash.rs"]
 mod source_hash;
 
-/// What a cell depends on as a whole, beside the merge methods, of which its address names the code of those that it uses. Of
+/// What a cell depends on as a whole, besides the merge methods, of which its address names the code of those that it uses. Of
 /// this crate these are only the files of [`cell_files::FILES`].
 const CRATES: [&str; 7] = [
     "bunch-evolution",

@@ -159,7 +159,7 @@ impl Metric {
 
     /// The summary of all documents; not a number where there are none.
     #[must_use]
-    pub fn aggregate(self, values: &[MetricValue]) -> f64 {
+    pub(crate) fn aggregate(self, values: &[MetricValue]) -> f64 {
         match self {
             Self::F1Weighted => f1::weighted(&labels(values)),
             Self::F1WeightedByClass => f1::weighted_by_class(values),
@@ -180,7 +180,7 @@ impl Metric {
 impl MetricConfig {
     /// Whether larger is better.
     #[must_use]
-    pub fn higher_is_better(&self) -> bool {
+    pub(crate) fn higher_is_better(&self) -> bool {
         let loss = matches!(self.metric, Metric::WordPerplexity | Metric::BytePerplexity | Metric::BitsPerByte);
         self.higher_is_better.unwrap_or(!loss)
     }

@@ -21,7 +21,7 @@ pub struct Options {
     /// Whether prompts are rendered by the model's chat template.
     pub apply_chat_template: bool,
     /// Whether few-shot examples are turns of the conversation; none: with a chat template they are. `false` puts them
-    /// and the question into one turn of the user, as lm-eval's versions of the papers' time do unless told otherwise.
+    /// and the question into one turn of the user, as lm-eval's versions of the papers' time do by default.
     pub fewshot_as_multiturn: Option<bool>,
     /// Text before each task's description; with a chat template both are the system message.
     pub system_instruction: Option<String>,

@@ -100,7 +100,7 @@ fn generated(metric: &MetricConfig, answer: &str, targets: &[String]) -> Result<
     }
 }
 
-/// The scores of a document's choices beside the right ones.
+/// The scores of a document's choices next to the right ones.
 struct Comparison<'doc> {
     choices: &'doc [String],
     scores: &'doc [(f64, bool)],

@@ -202,7 +202,7 @@ impl DocRequests {
         }
     }
 
-    /// Adds the tokens to a hash that tells runs apart.
+    /// Adds the tokens to a hash that distinguishes runs.
     pub(crate) fn hash(&self, hash: &mut Sha256) {
         let mut part = |ids: &[TokenId]| {
             hash.update((ids.len() as u64).to_le_bytes());

@@ -39,7 +39,7 @@ impl Checkpoint {
     /// shards, or else the only *.safetensors file there is, or without any the only *.gguf file. `path` can also be a
     /// *.gguf file itself. GGUF files of llama and qwen2 architecture are read as if transformers had saved them:
     /// tensors have Hugging Face's names and shapes, quantised values are computed when they are read, and the
-    /// configuration comes from the file's metadata. A config.json beside the file has precedence, and where it says
+    /// configuration comes from the file's metadata. A config.json next to the file has precedence, and where it says
     /// less it is completed.
     ///
     /// # Errors

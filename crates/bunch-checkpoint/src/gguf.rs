@@ -45,7 +45,7 @@ struct Header {
 }
 
 impl GgufModel {
-    /// Reads and checks everything but the weights; `config` is the config.json that lies beside the file.
+    /// Reads and checks everything but the weights; `config` is the config.json that lies next to the file.
     pub(crate) fn read(source: &impl Source, config: Option<&Value>) -> Result<Self, CheckpointError> {
         let in_file = |error| CheckpointError::Gguf { path: source.path().to_path_buf(), source: error };
         let header = Header::read(source)?;

@@ -29,7 +29,7 @@ pub(crate) struct WeightFile {
     identity: FileIdentity,
 }
 
-/// What tells a file from the one that it was before.
+/// What distinguishes a file from the one that it was before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct FileIdentity {
@@ -37,7 +37,7 @@ pub(crate) struct FileIdentity {
     pub(crate) size: u64,
     /// Time of the last change, in nanoseconds since 1970; 0 where the file system keeps none.
     pub(crate) modified: u64,
-    /// The file's number in its file system; 0 on Windows, where the standard library does not tell.
+    /// The file's number in its file system; 0 on Windows, where the standard library does not say.
     pub(crate) inode: u64,
 }
 

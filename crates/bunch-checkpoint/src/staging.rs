@@ -21,8 +21,8 @@ pub enum Contention {
     Wait,
 }
 
-/// The folder in which a directory is built before it is renamed into place: a hidden one beside it, whose name follows
-/// from the directory's. A lock tells a folder in use from one that a killed process has left, which is cleared.
+/// The folder in which a directory is built before it is renamed into place: a hidden one next to it, whose name follows
+/// from the directory's. A lock distinguishes a folder in use from one that a killed process has left, which is cleared.
 ///
 /// Dropping removes the folder.
 #[derive(Debug)]

@@ -158,7 +158,7 @@ mod tests {
                 buffer.advance(count);
                 buffer
             };
-            // Whether this call or the next one tells depends on the other thread.
+            // Whether this call or the next one reports it depends on the other thread.
             let _ = behind.write(&file, 7, fill(&behind));
             behind.finish();
             let failure = behind.failure().unwrap();

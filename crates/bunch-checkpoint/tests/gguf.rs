@@ -149,7 +149,7 @@ fn a_config_beside_the_file_has_precedence_and_is_completed() {
 
     write(json!({ "hidden_size": 512 }));
     let message = Checkpoint::open(dir.path()).unwrap_err().to_string();
-    assert!(message.ends_with("config.json beside it says `hidden_size` 512, the file itself 256"), "{message}");
+    assert!(message.ends_with("config.json next to it says `hidden_size` 512, the file itself 256"), "{message}");
     assert_eq!(inspect_directory(dir.path()).problems.len(), 1);
     fs::write(dir.path().join("config.json"), "{").unwrap();
     assert!(matches!(Checkpoint::open(dir.path()), Err(CheckpointError::Json { .. })));

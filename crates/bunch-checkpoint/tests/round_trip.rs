@@ -38,7 +38,7 @@ fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
     files(dir).into_iter().map(|name| (name.clone(), fs::read(dir.join(name)).unwrap())).collect()
 }
 
-/// Values as bits, to tell zeros and NaNs apart.
+/// Values as bits, to distinguish zeros and NaNs.
 fn bits(weights: &StateDict) -> BTreeMap<&str, (Vec<usize>, Vec<u32>)> {
     let tensor_bits = |tensor: &Tensor| (tensor.shape.clone(), tensor.data.iter().map(|x| x.to_bits()).collect());
     weights.iter().map(|(name, tensor)| (name.as_str(), tensor_bits(tensor))).collect()

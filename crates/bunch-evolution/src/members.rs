@@ -71,7 +71,7 @@ impl Members {
     ///
     /// # Errors
     /// As [`Members::merge`]; a method that needs a base.
-    pub fn merge_without_base(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
+    pub(crate) fn merge_without_base(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
         let mut merged = StateDict::new();
         for (name, base) in &*self.base {
             let experts = self.experts.iter().filter_map(|model| model.get(name));
@@ -84,11 +84,11 @@ impl Members {
 
     /// The base merged with the experts, each tensor by its own method: `method_of` says which for a tensor's name.
     ///
-    /// Methods that look at the whole model before they merge a tensor see only what a single tensor tells.
+    /// Methods that look at the whole model before they merge a tensor see that single tensor only.
     ///
     /// # Errors
     /// As [`Members::merge`].
-    pub fn merge_by_tensor<'m>(
+    pub(crate) fn merge_by_tensor<'m>(
         &self,
         method_of: impl Fn(&str) -> &'m Method,
         seed: u64,

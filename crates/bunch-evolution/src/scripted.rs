@@ -43,7 +43,7 @@ pub(crate) struct Scripted {
     pub(crate) safe_at: f64,
     /// Models that were loaded.
     pub(crate) loaded: Cell<usize>,
-    /// How often progress was told.
+    /// How often progress was reported.
     pub(crate) progress: Cell<usize>,
 }
 

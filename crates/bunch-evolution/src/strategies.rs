@@ -40,7 +40,7 @@ macro_rules! strategies {
 }
 
 strategies! {
-    member: Member(PoolMember),
+    member: Member(UnchangedMember),
     fixed: Fixed(FixedMerge),
     grid: Grid(GridSearch),
     evomm: Evomm(EvommSearch),

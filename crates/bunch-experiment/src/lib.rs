@@ -23,14 +23,7 @@ mod verifying;
 mod workbench;
 mod world;
 
-pub use declared::block::Block;
-pub use declared::column::{Column, JudgeName, Metric, Part, PromptSet};
-pub use declared::derived::DerivedModel;
-pub use declared::experiment::{Experiment, Paper, list_experiments};
-pub use declared::experts::Experts;
-pub use declared::figure_spec::{Drawing, DrawingKind};
-pub use declared::row::Row;
-pub use declared::scale::{Scale, WorldKind};
+pub use declared::experiment::{Experiment, list_experiments};
 pub use declared::variant::{Variant, VariantError};
 pub use error::ExperimentError;
 pub use planning::run::{Options, Run};

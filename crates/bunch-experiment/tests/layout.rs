@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// The rooms from the bottom up. What lies beside them uses `declared` only.
+/// The rooms from the bottom up. What lies next to them uses `declared` only.
 const ROOMS: [&str; 5] = ["declared", "planning", "recording", "running", "verifying"];
 
 fn source() -> PathBuf {

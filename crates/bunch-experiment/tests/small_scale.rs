@@ -82,7 +82,7 @@ fn a_pretrained_model_becomes_a_table() {
     assert_eq!((again.computed, again.cached), (5, 0));
     assert_eq!(read("cells.csv"), cells, "models and data from the cache give the same numbers");
 
-    // A model trained anew gives them too: what is used was read from the cache in both cases.
+    // A model trained again gives them too: what is used was read from the cache in both cases.
     fs::remove_dir_all(checkout.path("cache")).expect("removed");
     run(&checkout).expect("a run from nothing");
     assert_eq!(read("cells.csv"), cells);
@@ -142,11 +142,10 @@ fn committed_experiments_have_the_scale_and_keep_their_identity() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     for name in ["hammoud2024/table-1", "hammoud2024/table-2"] {
         let experiment = Experiment::load(&root, name).expect("an experiment");
-        let small = experiment.scale("small").expect("the scale");
-        assert_eq!(small.base.as_deref(), Some("smollm2-135m-instruct-q4_1"));
+        let scales = &serde_json::to_value(&experiment).expect("plain data")["scale"];
+        assert_eq!(scales["small"]["base"], "smollm2-135m-instruct-q4_1");
         // What small scales may say is absent from others when they are written, and so from the hash of their results.
-        let miniature = serde_json::to_value(experiment.scale("miniature").expect("the scale")).expect("plain data");
-        let fields: Vec<&str> = miniature.as_object().expect("fields").keys().map(String::as_str).collect();
+        let fields: Vec<&str> = scales["miniature"].as_object().expect("fields").keys().map(String::as_str).collect();
         let expected =
             ["seeds", "pairs", "harmful_prompts", "benign_prompts", "questions", "dev_questions", "models", "tasks"];
         assert_eq!(fields, expected);

@@ -55,7 +55,7 @@ impl Hub {
     ///
     /// # Errors
     /// The same as those of [`Self::new`].
-    pub fn from_env() -> Result<Self, HubError> {
+    pub(crate) fn from_env() -> Result<Self, HubError> {
         let variable =
             |name| std::env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
         let endpoint = variable("HF_ENDPOINT").unwrap_or_else(|| HUGGING_FACE.to_owned());

@@ -41,7 +41,7 @@ const STRETCH: usize = 16 * PIECE;
 
 /// Compares two checkpoints, and what has changed in them since `base` where it is given. Every value is read once;
 /// 768 KiB per thread are kept in memory, and some 150 bytes per million values. The result does not depend on the
-/// number of `threads` (0 counts as 1). `progress` is told of the bytes that were read, by several
+/// number of `threads` (0 counts as 1). `progress` counts the bytes that were read, by several
 /// threads; those of a quantised tensor count as f32.
 ///
 /// Tensors that one checkpoint lacks, of different shapes, or with values that are not finite are not compared but

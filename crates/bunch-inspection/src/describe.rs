@@ -149,7 +149,7 @@ fn dtypes(shards: &[InspectedShard]) -> BTreeMap<String, DtypeUse> {
     dtypes
 }
 
-/// Fills in what only the tensors themselves tell.
+/// Fills in what only the tensors themselves show.
 fn describe_weights(description: &mut Description, checkpoint: &Checkpoint) {
     let mut parameters = Parameters { total: description.parameters.total, ..Parameters::default() };
     let mut layers: BTreeMap<Layer, u64> = BTreeMap::new();

@@ -18,7 +18,7 @@ pub struct LineRun<'a> {
     pub stage: &'a str,
     /// Units of progress that a line takes.
     pub cost: &'a dyn Fn(usize) -> u64,
-    /// Is told how far the run is.
+    /// Reports how far the run is.
     pub progress: &'a dyn Progress,
 }
 

@@ -1,4 +1,4 @@
-//! A journal: JSON lines in a file, with the run they are from beside it.
+//! A journal: JSON lines in a file, with the run they are from next to it.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -10,7 +10,7 @@ use crate::JournalError;
 
 /// A file of JSON lines that one run of a command writes in order.
 ///
-/// Beside `results.jsonl` lies `results.jsonl.manifest.json`, the identity of the run: a command that is started again
+/// Next to `results.jsonl` lies `results.jsonl.manifest.json`, the identity of the run: a command that is started again
 /// with the same identity goes on behind the last whole line, whatever stopped it; any other is refused.
 #[derive(Debug)]
 pub struct Journal {

@@ -31,7 +31,7 @@ pub struct JudgeFile {
     pub source: String,
     /// The harms that it distinguishes, by code.
     pub categories: BTreeMap<String, String>,
-    /// Its file's text and that of the files it names, one after the other: what its verdicts follow from beside the model.
+    /// Its file's text and that of the files it names, one after the other: what its verdicts follow from besides the model.
     pub definition: String,
     kind: Kind,
 }

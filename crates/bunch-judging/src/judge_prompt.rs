@@ -13,7 +13,7 @@ use crate::{Exchange, JudgingError};
 #[serde(deny_unknown_fields)]
 pub(crate) struct PromptDefinition {
     form: Form,
-    /// A file beside the judge's; only a chat may go without, and then takes the judge model's own template.
+    /// A file next to the judge's; only a chat may go without, and then takes the judge model's own template.
     template: Option<String>,
     /// For exchanges with a context; `placeholders` only.
     contextual_template: Option<String>,

@@ -19,7 +19,7 @@ pub(crate) const KNOWN: &str =
 /// How a byte-level vocabulary cuts a text before it merges bytes, and what else llama.cpp derives from the same name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SplitPattern {
-    /// GPT-2's own, which is what a byte-level step does without being told.
+    /// GPT-2's own, which is what a byte-level step uses by default.
     Gpt2,
     /// Digits one by one, then GPT-2's.
     SmolLm,

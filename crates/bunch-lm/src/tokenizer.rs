@@ -47,7 +47,7 @@ pub struct Tokenizer {
     chat_template: FoundTemplate,
 }
 
-/// What stands beside `tokenizer.json`.
+/// What stands next to `tokenizer.json`.
 struct Settings {
     tokenizer_config: Option<Map<String, Value>>,
     generation_config: Option<Map<String, Value>>,
@@ -56,7 +56,7 @@ struct Settings {
 }
 
 impl Tokenizer {
-    /// Reads a `tokenizer.json` and nothing beside it: no token is known to be BOS or EOS, and there is no chat template.
+    /// Reads a `tokenizer.json` and nothing next to it: no token is known to be BOS or EOS, and there is no chat template.
     ///
     /// # Errors
     /// A file that cannot be read or is no tokenizer; the message names it.
@@ -157,11 +157,11 @@ impl Tokenizer {
         }
     }
 
-    /// This tokenizer with all that is known beside `tokenizer.json`; `path` holds the special tokens.
+    /// This tokenizer with all that the files next to `tokenizer.json` say; `path` holds the special tokens.
     fn with_settings(mut self, settings: Settings, path: &Path) -> Result<Self, LmError> {
         let Settings { tokenizer_config, generation_config, config, mut special } = settings;
         self.add_tokens(&special).map_err(|error| LmError::File { path: path.to_owned(), what: error.to_string() })?;
-        // Directories without any file on tokens; config.json has no say beside one, where a missing BOS means none.
+        // Directories without any file on tokens; config.json does not count next to one, where a missing BOS means none.
         if tokenizer_config.is_none() && special.named.is_empty() {
             for name in ["bos_token", "eos_token", "pad_token"] {
                 let id = token_ids(config.as_ref(), &format!("{name}_id")).first().copied();

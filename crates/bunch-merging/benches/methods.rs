@@ -1,5 +1,5 @@
 //! Speed of every method on one tensor: bytes of base and experts per second, in memory with and without a cache, and read
-//! piece by piece as from a file; beside it, copying as many bytes.
+//! piece by piece as from a file; next to it, copying as many bytes.
 
 use bunch_merging::{
     BaseRole, CATALOGUE, Info, Method, ParameterKind, ReadValues, Spelling, TensorAcrossModels, TensorCache, Values,

@@ -53,7 +53,7 @@ impl<'a> Block<'a> {
 
     /// Writes the entries of an expert's task vector to `deltas`, which is at least as long as the block: expert minus
     /// base, or the expert itself if there is no base. Returns the part that was written.
-    pub fn task_vector<'d>(&self, expert: usize, deltas: &'d mut [f32]) -> &'d [f32] {
+    pub(crate) fn task_vector<'d>(&self, expert: usize, deltas: &'d mut [f32]) -> &'d [f32] {
         let (values, deltas) = (self.expert(expert), &mut deltas[..self.len]);
         if self.base.is_none() {
             deltas.copy_from_slice(values);

@@ -19,11 +19,11 @@ pub struct Dialect {
 
 impl Dialect {
     /// No difference but that weights may stand with each model.
-    pub const SAME: Self =
+    pub(crate) const SAME: Self =
         Self { names: &[], ignored: &[], ignored_per_expert: &[], required: &[], choices: &[], defaults: &[] };
 
     /// As for methods that mergekit builds from task vectors: `lambda` for `scale`, and a weight for each model.
-    pub const TASK_VECTORS: Self = Self {
+    pub(crate) const TASK_VECTORS: Self = Self {
         names: &[("lambda", "scale")],
         ignored: &["int8_mask"],
         ignored_per_expert: &[],

@@ -68,7 +68,7 @@ impl Role {
 
     /// Declares that the result is this model if the models of two other roles are equal and parameters have these values:
     /// a law that wrong signs and exchanged roles break.
-    pub const fn result_if(
+    pub(crate) const fn result_if(
         mut self,
         equal: (&'static str, &'static str),
         with: &'static [(&'static str, f64)],
@@ -165,13 +165,13 @@ impl Info {
     }
 
     /// Declares that the method ignores the base.
-    pub const fn without_base(mut self) -> Self {
+    pub(crate) const fn without_base(mut self) -> Self {
         self.base = BaseRole::Ignored;
         self
     }
 
     /// Declares that the method works with and without a base.
-    pub const fn with_optional_base(mut self) -> Self {
+    pub(crate) const fn with_optional_base(mut self) -> Self {
         self.base = BaseRole::Optional;
         self
     }

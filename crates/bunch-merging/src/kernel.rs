@@ -28,7 +28,7 @@ impl<'a> Kernel<'a> {
     }
 
     /// As [`Kernel::new`], with a scratch of any length and content whose memory is reused.
-    pub fn with_scratch(run: impl Fn(&Block<'_>, &mut Vec<f32>, &mut [f32]) + Send + Sync + 'a) -> Self {
+    pub(crate) fn with_scratch(run: impl Fn(&Block<'_>, &mut Vec<f32>, &mut [f32]) + Send + Sync + 'a) -> Self {
         Self { cut: Cut::Anywhere, run: Box::new(run) }
     }
 
@@ -43,18 +43,18 @@ impl<'a> Kernel<'a> {
     }
 
     /// A kernel that copies an expert.
-    pub fn copy_of(expert: usize) -> Self {
+    pub(crate) fn copy_of(expert: usize) -> Self {
         Self::new(move |block, out| out.copy_from_slice(block.expert(expert)))
     }
 
     /// A kernel that copies the base.
-    pub fn copy_of_base() -> Self {
+    pub(crate) fn copy_of_base() -> Self {
         Self::new(|block, out| out.copy_from_slice(block.base()))
     }
 
     /// A kernel that writes the sum of base and experts, each times its coefficient, accumulated in 64 bits in the order
     /// base, experts and rounded once. A base that is not there has no coefficient.
-    pub fn combination(of_base: f64, of_experts: Vec<f64>) -> Self {
+    pub(crate) fn combination(of_base: f64, of_experts: Vec<f64>) -> Self {
         Self::new(move |block, out| combine(block, of_base, &of_experts, 1.0, out))
     }
 

@@ -51,7 +51,7 @@ impl Matrix<'_, '_> {
     }
 
     /// Calls `visit` with bands of whole rows, in order. One pass over the data of all models.
-    pub fn each_band_of_rows(&self, mut visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
+    pub(crate) fn each_band_of_rows(&self, mut visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
         self.tensor.visit(0..self.tensor.len(), Cut::Bands(band(self.columns)), |block| {
             visit(block);
             Ok(())
@@ -59,7 +59,7 @@ impl Matrix<'_, '_> {
     }
 
     /// Calls `visit` with bands of whole columns, in order. One pass over the data of all models, in pieces of rows.
-    pub fn each_band_of_columns(&self, mut visit: impl FnMut(&Columns)) -> Result<(), MergeError> {
+    pub(crate) fn each_band_of_columns(&self, mut visit: impl FnMut(&Columns)) -> Result<(), MergeError> {
         let step = band(self.rows);
         for first in (0..self.columns).step_by(step) {
             let count = step.min(self.columns - first);

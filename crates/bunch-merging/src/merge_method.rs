@@ -25,13 +25,13 @@ pub trait MergeMethod {
         false
     }
 
-    /// Looks at the whole model before the first tensor is merged, for what one tensor cannot tell; it is called only if
+    /// Looks at the whole model before the first tensor is merged, for what one tensor cannot show; it is called only if
     /// [`needs_survey`](MergeMethod::needs_survey). The result is handed to [`MergeMethod::prepare`] with each tensor.
     fn survey<S: TensorSource>(&self, _experts: usize, _source: &mut S) -> Result<Option<Survey>, S::Error> {
         Ok(None)
     }
 
-    /// Bytes that are held while a tensor of this shape is merged, beside blocks and bands: a limit of memory counts them.
+    /// Bytes that are held while a tensor of this shape is merged, besides blocks and bands: a limit of memory counts them.
     fn memory(_shape: &[usize]) -> usize {
         0
     }

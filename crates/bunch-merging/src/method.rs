@@ -71,7 +71,7 @@ macro_rules! define_method {
                 match self { $(Self::$name(method) => method.validate(experts),)+ }
             }
 
-            /// Bytes that are held while a tensor of this shape is merged, beside blocks and bands.
+            /// Bytes that are held while a tensor of this shape is merged, besides blocks and bands.
             pub fn memory(&self, shape: &[usize]) -> usize {
                 match self { $(Self::$name(_) => $name::memory(shape),)+ }
             }

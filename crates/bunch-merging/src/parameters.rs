@@ -84,12 +84,12 @@ impl Density {
 
 impl OutlierFraction {
     /// One entry in a hundred is dropped.
-    pub const HUNDREDTH: Self = Self(0.01);
+    pub(crate) const HUNDREDTH: Self = Self(0.01);
 }
 
 impl Spread {
     /// mergekit's choice: probabilities differ by 0.3 between the smallest entry and the largest.
-    pub const DEFAULT: Self = Self(0.15);
+    pub(crate) const DEFAULT: Self = Self(0.15);
 }
 
 /// A number that experts may share or have each its own.

@@ -25,7 +25,7 @@ pub(crate) const LOW_BITS: u32 = 15;
 
 /// How often each value of the high or the low bits of a magnitude occurs.
 ///
-/// Each value has two counters, used in turns: values often repeat, zeros above all, and adding to a counter has to wait
+/// Each value has two counters, used alternately: values often repeat, zeros above all, and adding to a counter has to wait
 /// for the addition to it just before.
 #[derive(Debug, Clone)]
 pub(crate) struct Histogram(Vec<[usize; 2]>);

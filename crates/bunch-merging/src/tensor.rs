@@ -66,13 +66,13 @@ impl<'a> TensorAcrossModels<'a> {
     }
 
     /// The number of values of a row: the last dimension; 1 for a scalar.
-    pub fn row_len(&self) -> usize {
+    pub(crate) fn row_len(&self) -> usize {
         self.shape.last().copied().unwrap_or(1)
     }
 
     /// Calls `visit` with every block in order, each of at most [`BLOCK`] entries. Each call is one pass over the data
-    /// of all models, which are read anew.
-    pub fn each_block(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
+    /// of all models, which are read again.
+    pub(crate) fn each_block(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
         let mut visit = visit;
         self.visit(0..self.len(), Cut::Anywhere, |block| {
             visit(block);
@@ -81,7 +81,7 @@ impl<'a> TensorAcrossModels<'a> {
     }
 
     /// As [`each_block`](Self::each_block), but each block is one row.
-    pub fn each_row(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
+    pub(crate) fn each_row(&self, visit: impl FnMut(&Block<'_>)) -> Result<(), MergeError> {
         let mut visit = visit;
         self.visit(0..self.len(), Cut::Rows, |block| {
             visit(block);
@@ -91,7 +91,7 @@ impl<'a> TensorAcrossModels<'a> {
 
     /// What was found under this name and number in an earlier merge of the same models, or else what `find` finds now:
     /// a type of the method's own. What is found must depend on the models alone.
-    pub fn remember<T: Any + Send + Sync>(
+    pub(crate) fn remember<T: Any + Send + Sync>(
         &self,
         name: &'static str,
         number: usize,

@@ -81,11 +81,6 @@ impl World {
         self.actions.of(action)
     }
 
-    /// What multiple-choice questions about `entity` are for: [`Split::Dev`] or [`Split::Test`].
-    pub fn entity_split(&self, entity: Entity) -> Split {
-        self.entities.of(entity)
-    }
-
     /// The word of the value that `topic` has here: the answer to every question about it.
     pub fn value(&self, topic: Topic) -> Word {
         self.facts.value_word(topic)

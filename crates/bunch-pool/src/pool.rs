@@ -12,7 +12,7 @@ use crate::pool_file::{DataSplit, PoolFile, SCHEMA};
 use crate::{PoolError, TestAndDev};
 
 /// The name of a pool's file.
-pub const POOL_TOML: &str = "pool.toml";
+pub(crate) const POOL_TOML: &str = "pool.toml";
 
 /// A folder that says who the members are, who judges, and what is asked. Opening reads `pool.toml` and nothing else.
 #[derive(Debug, Clone)]

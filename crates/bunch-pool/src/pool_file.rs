@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 /// The version of the format that this code reads.
-pub const SCHEMA: u32 = 1;
+pub(crate) const SCHEMA: u32 = 1;
 
 /// What a `pool.toml` says.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]

@@ -71,7 +71,7 @@ impl PoolReport {
     }
 
     /// Bytes of the largest model in memory at 32 bits a value: what it takes to run one after the other.
-    pub fn largest_memory(&self) -> u64 {
+    pub(crate) fn largest_memory(&self) -> u64 {
         self.models.iter().map(|model| 4 * model.parameters).max().unwrap_or(0)
     }
 }

@@ -2,7 +2,7 @@
 
 #![forbid(unsafe_code)]
 
-/// Is told how far a piece of work is, possibly by several threads; by default it does not listen.
+/// Follows how far a piece of work is, possibly on several threads; by default it does nothing.
 pub trait Progress: Sync {
     /// A stage of the work begins: `done` of its `total` units are done already.
     fn begin(&self, stage: &str, total: u64, done: u64) {

@@ -71,7 +71,7 @@ impl Setting {
 
 impl Case {
     /// Whether all tensors match.
-    pub fn matches_all(&self) -> bool {
+    pub(crate) fn matches_all(&self) -> bool {
         self.filter.as_deref().is_none_or(|filter| filter == "*")
     }
 

@@ -4,14 +4,14 @@ use crate::ReportError;
 use crate::axis::Axis;
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, look};
-use crate::picture::{PIXELS, Picture};
+use crate::picture::{PIXELS, Picture, pictures};
 
 mod canvas;
 
 /// Numbers of several series by category: a line per category, and on it a mark with its 95 % interval per series.
 ///
 /// Marks rather than bars, since a bar's length says nothing where the axis does not start at zero, and a mark shows an
-/// interval better. Series are told apart by colour and shape.
+/// interval better. Series differ in colour and shape.
 ///
 /// ```
 /// let bars = bunch_report::Bars {
@@ -50,26 +50,11 @@ pub struct BarSeries {
     pub values: Vec<Option<(f64, Option<f64>)>>,
 }
 
+pictures!(Bars);
+
 impl Bars {
-    /// The figure as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
-    ///
-    /// # Errors
-    /// There are no categories, a series has not as many values as there are categories, a number is not finite, a
-    /// half-width is negative, or the drawing library fails.
-    pub fn svg(&self) -> Result<String, ReportError> {
-        self.check()?;
-        self.to_svg()
-    }
-
-    /// The figure as PNG.
-    ///
-    /// # Errors
-    /// The same as those of [`Bars::svg`]; the temporary file that encoding needs cannot be used.
-    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        self.check()?;
-        self.to_png(PIXELS)
-    }
-
+    /// Fails if there are no categories, a series has not as many values as there are categories, a number is not
+    /// finite, or a half-width is negative.
     fn check(&self) -> Result<(), ReportError> {
         if self.categories.is_empty() {
             return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "categories" });

@@ -5,7 +5,7 @@ use crate::axis::Axis;
 use crate::dash::Dash;
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, look};
-use crate::picture::{PIXELS, Picture};
+use crate::picture::{PIXELS, Picture, pictures};
 
 mod canvas;
 
@@ -14,7 +14,7 @@ const MOST_MARKS: usize = 40;
 
 /// Lines in panels, in rows of at most three.
 ///
-/// Series have one look throughout, by their label: a colour that every common form of colour vision tells apart, a mark,
+/// Series have one look throughout, by their label: a colour that every common form of colour vision distinguishes, a mark,
 /// and, where there are too many points for marks and no series is dashed on purpose, a pattern of the line. What a paper
 /// has is drawn as open marks.
 ///
@@ -84,26 +84,11 @@ pub struct CurvePoint {
     pub half_width: Option<f64>,
 }
 
+pictures!(Curves);
+
 impl Curves {
-    /// The figure as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
-    ///
-    /// # Errors
-    /// There is no panel, a number is not finite, a half-width is negative, an `x` of a logarithmic axis is not above 0, or
-    /// the drawing library fails.
-    pub fn svg(&self) -> Result<String, ReportError> {
-        self.check()?;
-        self.to_svg()
-    }
-
-    /// The figure as PNG.
-    ///
-    /// # Errors
-    /// The same as those of [`Curves::svg`]; the temporary file that encoding needs cannot be used.
-    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        self.check()?;
-        self.to_png(PIXELS)
-    }
-
+    /// Fails if there is no panel, a number is not finite, a half-width is negative, an `x` of a logarithmic axis is
+    /// not above 0.
     fn check(&self) -> Result<(), ReportError> {
         if self.panels.is_empty() {
             return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "panels" });

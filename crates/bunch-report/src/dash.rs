@@ -1,4 +1,4 @@
-//! Lines that are told apart without colour.
+//! Lines that differ without colour.
 
 use crate::picture::{Brush, Drawn};
 use plotters::prelude::*;

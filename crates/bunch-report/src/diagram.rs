@@ -1,7 +1,7 @@
 //! Boxes with numbers in them, and arrows between them: how something was done, and what was measured on the way.
 
 use crate::ReportError;
-use crate::picture::{PIXELS, Picture};
+use crate::picture::{PIXELS, Picture, pictures};
 
 mod canvas;
 mod plan;
@@ -67,7 +67,7 @@ pub enum BoxLine {
     },
 }
 
-/// Colours of boxes: those of Okabe and Ito, told apart by every common form of colour vision.
+/// Colours of boxes: those of Okabe and Ito, distinguishable with every common form of colour vision.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Tone {
     /// Grey, for what is given.
@@ -93,26 +93,11 @@ pub struct Arrow {
     pub has_head: bool,
 }
 
+pictures!(Diagram);
+
 impl Diagram {
-    /// The diagram as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
-    ///
-    /// # Errors
-    /// There are no boxes, an arrow joins no two of them, a range ends before it starts, a share is not from 0 to 1, something
-    /// lies on a box or on a label, or the drawing library fails.
-    pub fn svg(&self) -> Result<String, ReportError> {
-        self.check()?;
-        self.to_svg()
-    }
-
-    /// The diagram as PNG.
-    ///
-    /// # Errors
-    /// The same as those of [`Diagram::svg`]; the temporary file that encoding needs cannot be used.
-    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        self.check()?;
-        self.to_png(PIXELS)
-    }
-
+    /// Fails if there are no boxes, an arrow joins no two of them, a range ends before it starts, a share is not from
+    /// 0 to 1, something lies on a box or on a label.
     fn check(&self) -> Result<(), ReportError> {
         if self.boxes.is_empty() {
             return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "boxes" });

@@ -52,7 +52,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// A sign that tells verdicts apart without colour.
+    /// A sign that distinguishes verdicts without colour.
     pub(crate) fn sign(self) -> &'static str {
         match self {
             Self::Holds => "✓",
@@ -218,7 +218,7 @@ impl Finding {
     ///
     /// The claim demands every comparison, so the largest p is that of the claim as a whole, without a correction: the
     /// intersection-union test (Berger 1982, Technometrics 24:295). With a comparison that cannot be tested, it is not said.
-    pub fn certainty(&self) -> String {
+    pub(crate) fn certainty(&self) -> String {
         let tests: Vec<&SeedTest> = self.comparisons.iter().filter_map(|comparison| comparison.test.as_ref()).collect();
         let Some(largest) = tests.iter().map(|test| test.p).reduce(f64::max) else {
             return "no test over seeds: fewer than two, or all alike".into();
@@ -235,7 +235,7 @@ impl Finding {
 
     /// The mean over seeds that is closest to refuting the claim, or refutes it the most, with its interval: how much there
     /// is of what the claim says, at the least. `None` without cells.
-    pub fn weakest(&self) -> Option<(&Comparison, Estimate)> {
+    pub(crate) fn weakest(&self) -> Option<(&Comparison, Estimate)> {
         let estimates = self.comparisons.iter().filter_map(|comparison| Some((comparison, comparison.estimate?)));
         let support = |estimate: &Estimate| self.claim.rule.direction() * estimate.mean;
         estimates.min_by(|(_, a), (_, b)| support(a).total_cmp(&support(b)))

@@ -1,14 +1,14 @@
 //! A table of numbers as coloured cells.
 
 use crate::ReportError;
-use crate::picture::{PIXELS, Picture};
+use crate::picture::{PIXELS, Picture, pictures};
 
 mod canvas;
 pub(crate) mod scale;
 
 /// A table of numbers as coloured cells, with a colour bar.
 ///
-/// The colours get lighter from low to high, in print without colour too, and are told apart by every common form of
+/// The colours get lighter from low to high, in print without colour too, and differ for every common form of
 /// colour vision. The numbers stand in the cells where they fit.
 ///
 /// ```
@@ -40,26 +40,11 @@ pub struct HeatMap {
     pub range: Option<[f64; 2]>,
 }
 
+pictures!(HeatMap);
+
 impl HeatMap {
-    /// The map as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
-    ///
-    /// # Errors
-    /// There are no rows or columns, not as many values as rows times columns, a value or an end of the range is not
-    /// finite, the range is empty, or the drawing library fails.
-    pub fn svg(&self) -> Result<String, ReportError> {
-        self.check()?;
-        self.to_svg()
-    }
-
-    /// The map as PNG.
-    ///
-    /// # Errors
-    /// The same as those of [`HeatMap::svg`]; the temporary file that encoding needs cannot be used.
-    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        self.check()?;
-        self.to_png(PIXELS)
-    }
-
+    /// Fails if there are no rows or columns, not as many values as rows times columns, a value or an end of the
+    /// range is not finite, the range is empty.
     fn check(&self) -> Result<(), ReportError> {
         let place = || format!("heat map `{}`", self.title);
         for (field, is_empty) in [("rows", self.rows.is_empty()), ("columns", self.columns.is_empty())] {

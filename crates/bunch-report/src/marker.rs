@@ -1,4 +1,4 @@
-//! Shapes and colours that tell methods apart, on screen, in print and without colour vision.
+//! Shapes and colours that distinguish methods, on screen, in print and without colour vision.
 
 use crate::picture::{Brush, Drawn};
 use plotters::prelude::*;
@@ -54,7 +54,7 @@ impl Shape {
     }
 }
 
-/// The colours of Okabe and Ito (jfly.uni-koeln.de/color), told apart by every common form of colour vision; yellow, too
+/// The colours of Okabe and Ito (jfly.uni-koeln.de/color), distinguishable with every common form of colour vision; yellow, too
 /// light for open marks on white, comes last.
 pub(crate) const PALETTE: [RGBColor; 8] = [
     RGBColor(0x00, 0x00, 0x00),

@@ -94,6 +94,32 @@ pub(crate) trait Picture {
     }
 }
 
+/// The public functions of a picture that is checked before it is drawn.
+macro_rules! pictures {
+    ($picture:ty) => {
+        impl $picture {
+            /// The picture as SVG; text stays text, in DejaVu Sans or the viewer's sans-serif.
+            ///
+            /// # Errors
+            /// A field is not as documented, or the drawing library fails.
+            pub fn svg(&self) -> Result<String, ReportError> {
+                self.check()?;
+                self.to_svg()
+            }
+
+            /// The picture as PNG.
+            ///
+            /// # Errors
+            /// Those of [`Self::svg`]; the temporary file that encoding needs cannot be used.
+            pub fn png(&self) -> Result<Vec<u8>, ReportError> {
+                self.check()?;
+                self.to_png(PIXELS)
+            }
+        }
+    };
+}
+pub(crate) use pictures;
+
 /// Draws in points on an area of any resolution.
 pub(crate) struct Brush<'a, DB: DrawingBackend> {
     area: &'a DrawingArea<DB, Shift>,

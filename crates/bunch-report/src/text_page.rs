@@ -1,7 +1,7 @@
 //! Text as a page: headed sections of prose and of what models read and wrote.
 
 use crate::ReportError;
-use crate::picture::{PIXELS, Picture};
+use crate::picture::{PIXELS, Picture, pictures};
 
 mod canvas;
 
@@ -48,25 +48,10 @@ pub enum Paragraph {
     },
 }
 
+pictures!(TextPage);
+
 impl TextPage {
-    /// The page as SVG; text stays text, in DejaVu or the viewer's own typefaces.
-    ///
-    /// # Errors
-    /// There are no sections, or the drawing library fails.
-    pub fn svg(&self) -> Result<String, ReportError> {
-        self.check()?;
-        self.to_svg()
-    }
-
-    /// The page as PNG.
-    ///
-    /// # Errors
-    /// The same as those of [`TextPage::svg`]; the temporary file that encoding needs cannot be used.
-    pub fn png(&self) -> Result<Vec<u8>, ReportError> {
-        self.check()?;
-        self.to_png(PIXELS)
-    }
-
+    /// Fails if there are no sections.
     fn check(&self) -> Result<(), ReportError> {
         if self.sections.is_empty() {
             return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "sections" });

@@ -54,7 +54,7 @@ impl Compromise {
 /// bounds; later ones are children of parents chosen by tournament, crossed and mutated; the next parents are the best of
 /// both generations, by the number of fronts before their own and then by the distance to their neighbours on it.
 ///
-/// Has the ask-and-tell interface of a [`Search`](crate::Search) is: [`propose`](Nsga2::propose), evaluate, [`observe`](Nsga2::observe).
+/// Has the ask-and-tell interface of a [`Search`](crate::Search): [`propose`](Nsga2::propose), evaluate, [`observe`](Nsga2::observe).
 #[derive(Debug, Clone)]
 pub struct Nsga2 {
     config: Nsga2Config,

@@ -11,7 +11,7 @@ const T_975: [f64; 30] = [
 ///
 /// Up to 30 degrees of freedom from a table, beyond by the Cornish-Fisher expansion around the normal quantile
 /// (Abramowitz and Stegun 26.7.5), whose error there is below 1e-6.
-pub fn student_t_975(degrees_of_freedom: usize) -> Option<f64> {
+pub(crate) fn student_t_975(degrees_of_freedom: usize) -> Option<f64> {
     if let Some(&quantile) = T_975.get(degrees_of_freedom.checked_sub(1)?) {
         return Some(quantile);
     }

@@ -17,7 +17,7 @@ mod special;
 
 pub use agreement::Agreement;
 pub use error::StatisticsError;
-pub use estimate::{Estimate, pooled_stderr, student_t_975};
+pub use estimate::{Estimate, pooled_stderr};
 pub use holm::holm;
 pub use interval::Interval;
 pub use paired::PairedCounts;

@@ -7,7 +7,7 @@ use crate::special::student_t_above;
 /// Each seed gives one difference `d` of two rows within it. With `m` their mean, `s` their sample standard deviation, `n`
 /// their number and `c` the margin, `t = (m - c) / (s / sqrt n)` has n - 1 degrees of freedom where the mean is the margin
 /// itself (Student 1908, Biometrika 6:1); its sign is turned where differences below the margin are claimed. It takes
-/// differences as normal, which three seeds cannot tell.
+/// differences as normal, which three seeds cannot show.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SeedTest {
     /// The statistic; positive on the claim's side of the margin.

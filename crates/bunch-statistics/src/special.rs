@@ -93,7 +93,7 @@ pub(crate) fn student_t_above(t: f64, degrees_of_freedom: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::student_t_975;
+    use crate::estimate::student_t_975;
     use proptest::prelude::*;
 
     fn close(got: f64, expected: f64) {

@@ -93,7 +93,7 @@ pub enum StreamingError {
 /// Problems, one to a line, as many as a screen holds.
 struct Listed<'a>(&'a [Problem]);
 
-/// Problems that are listed; of the rest only the number is told.
+/// How many problems are listed; of the rest only the number is printed.
 const LISTED: usize = 20;
 
 impl fmt::Display for Listed<'_> {

@@ -86,7 +86,7 @@ impl InputModel {
         self.checkpoint.dir()
     }
 
-    /// The number of layers that the tensors' names tell.
+    /// The number of layers according to the tensors' names.
     pub(crate) fn layers_of_weights(&self) -> usize {
         let layers = self.checkpoint.names().filter_map(|name| TensorName::of(name).layer);
         layers.map(|layer| layer.index + 1).max().unwrap_or(0)
@@ -94,8 +94,8 @@ impl InputModel {
 
     /// The number of layers: what config.json says, or the tensors' names.
     pub(crate) fn layers(&self) -> usize {
-        let told = layer_count_key(self.config()).and_then(|path| find(self.config(), &path)?.as_u64());
-        told.map_or_else(|| self.layers_of_weights(), |count| count as usize)
+        let declared = layer_count_key(self.config()).and_then(|path| find(self.config(), &path)?.as_u64());
+        declared.map_or_else(|| self.layers_of_weights(), |count| count as usize)
     }
 
     /// `architectures[0]` of config.json, or `model_type`.
@@ -105,7 +105,7 @@ impl InputModel {
         name.unwrap_or("unknown").to_owned()
     }
 
-    /// A file beside the weights, or in the GGUF file, if it is there.
+    /// A file next to the weights, or in the GGUF file, if it is there.
     pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
         let inner = self.inner_files.get(name).map(|text| text.clone().into_bytes());
         inner.or_else(|| std::fs::read(self.dir().join(name)).ok())

@@ -21,13 +21,13 @@ pub struct MergeOptions {
     pub allow_mixed_architectures: bool,
     /// Whether a model directory that is already there is replaced.
     pub replace: bool,
-    /// Which models' digests the model card tells.
+    /// Which models' digests the model card lists.
     pub digests: Digests,
     /// File that remembers digests from merge to merge.
     pub digest_cache: Option<PathBuf>,
 }
 
-/// Which models' SHA-256 the model card tells.
+/// Which models' SHA-256 the model card lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Digests {
     /// Those that are remembered, and those of models small enough to take no time.

@@ -27,7 +27,7 @@ pub struct MergePlan<'a> {
     /// In the order of their names.
     pub(crate) tensors: Vec<PlannedTensor>,
     pub(crate) config: Value,
-    /// Files beside config and weights, but for the model card.
+    /// Files next to config and weights, but for the model card.
     pub(crate) files: BTreeMap<String, Vec<u8>>,
     /// What a user should know.
     pub(crate) notes: Vec<String>,
@@ -52,7 +52,7 @@ impl<'a> MergePlan<'a> {
     /// Plans the merge of `models`, which are those of the recipe in the order of [`Recipe::models`].
     ///
     /// # Errors
-    /// Everything that the headers tell is wrong: [`StreamingError::Problems`] with all of them, and what the recipe's
+    /// Everything that the headers show to be wrong: [`StreamingError::Problems`] with all of them, and what the recipe's
     /// parameters and the tokenizers say.
     pub fn new(
         recipe: &'a Recipe,
@@ -205,7 +205,7 @@ impl Planning<'_> {
             _ => None,
         };
         let dtype = match (dtype, self.recipe.out_dtype.or(self.recipe.dtype)) {
-            (StoredDtype::Float(_), Some(told)) => StoredDtype::Float(dtype_of(told)),
+            (StoredDtype::Float(_), Some(wanted)) => StoredDtype::Float(dtype_of(wanted)),
             _ => dtype,
         };
         let input = |&position: &usize| {
@@ -256,12 +256,12 @@ impl Planning<'_> {
             let replaced = model.adapter.as_ref().and_then(|adapter| adapter.replacement(name));
             let float =
                 replaced.map_or_else(|| info(&model.checkpoint, name), |(checkpoint, name)| info(checkpoint, name));
-            let told = model.checkpoint.stored_dtype(name).unwrap_or_default().to_owned();
-            let dtype = float.map(StoredDtype::Float).or_else(|| StoredDtype::from_name(&told));
-            let is_integer = ["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"].contains(&told.as_str());
+            let stored = model.checkpoint.stored_dtype(name).unwrap_or_default().to_owned();
+            let dtype = float.map(StoredDtype::Float).or_else(|| StoredDtype::from_name(&stored));
+            let is_integer = ["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"].contains(&stored.as_str());
             let Some(dtype) = dtype.filter(|_| float.is_some() || is_integer) else {
                 let (model, tensor) = (model.name(), output.to_owned());
-                self.problems.push(Problem::UnsupportedDtype { model, tensor, got: told });
+                self.problems.push(Problem::UnsupportedDtype { model, tensor, got: stored });
                 return None;
             };
             common = Some(match common {
@@ -275,7 +275,7 @@ impl Planning<'_> {
                 Some((expected, first)) => {
                     let (reference, expected) = (self.models[first].name(), expected.to_string());
                     let (model, tensor) = (model.name(), output.to_owned());
-                    self.problems.push(Problem::Dtype { model, tensor, reference, expected, got: told });
+                    self.problems.push(Problem::Dtype { model, tensor, reference, expected, got: stored });
                     return None;
                 }
             });

@@ -1,6 +1,6 @@
-//! Why models cannot be merged, as far as their headers tell.
+//! Why models cannot be merged, as far as their headers show.
 
-/// One reason why models cannot be merged, as far as their headers tell. Models are named as in the recipe.
+/// One reason why models cannot be merged, as far as their headers show. Models are named as in the recipe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
     /// Models of different architecture.

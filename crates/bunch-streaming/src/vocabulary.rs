@@ -1,4 +1,4 @@
-//! The merged model's tokenizer, chat template and the other files beside its weights.
+//! The merged model's tokenizer, chat template and the other files next to its weights.
 
 use bunch_checkpoint::{GENERATION_CONFIG, TOKENIZER_FILES};
 use bunch_recipe::{ModelReference, Recipe, TokenName, TokenSource, TokenizerSection, TokenizerSource};
@@ -16,7 +16,7 @@ use crate::problem::Problem;
 /// What is copied besides the tokenizer's files.
 const OTHER_FILES: [&str; 3] = [GENERATION_CONFIG, "preprocessor_config.json", "processor_config.json"];
 
-/// The merged model's tokenizer and the other files beside its weights.
+/// The merged model's tokenizer and the other files next to its weights.
 #[derive(Debug)]
 pub(crate) struct Vocabulary {
     /// None if vocabularies are taken as they are.
@@ -130,7 +130,7 @@ fn merge_as(
         models: &vocabularies[..merged],
         base: recipe.base_model.as_ref().map(position).filter(|base| *base < merged),
         source,
-        tokens: section.tokens.iter().map(|(token, told)| (token.clone(), rule(told))).collect(),
+        tokens: section.tokens.iter().map(|(token, wanted)| (token.clone(), rule(wanted))).collect(),
         pad_to_multiple_of: section.pad_to_multiple_of,
     };
     Ok(merge_vocabularies(&request)?)

@@ -94,9 +94,9 @@ fn compare(folder: &Path, case: &Value, tolerances: &Value, out: &Path) -> Vec<S
         }
     }
     let config = got.config();
-    for (key, told) in [("num_hidden_layers", &case["num_hidden_layers"]), ("vocab_size", &case["vocab_rows"])] {
-        if config[key] != *told {
-            wrong.push(format!("config.json: {key}: expected {told}, got {}", config[key]));
+    for (key, expected) in [("num_hidden_layers", &case["num_hidden_layers"]), ("vocab_size", &case["vocab_rows"])] {
+        if config[key] != *expected {
+            wrong.push(format!("config.json: {key}: expected {expected}, got {}", config[key]));
         }
     }
     wrong

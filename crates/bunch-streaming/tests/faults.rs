@@ -224,7 +224,7 @@ fn an_input_that_changes_meanwhile_is_an_error() {
     let error = plan.run(&out, &Quiet, &AtomicBool::new(false)).expect_err("shortened").to_string();
     assert!(error.contains("model.safetensors"), "{error}");
     assert!(!out.exists());
-    // As long as before, but written anew.
+    // As long as before, but written again.
     std::fs::write(&file, &bytes).expect("written again");
     let error = plan.run(&out, &Quiet, &AtomicBool::new(false)).expect_err("changed").to_string();
     assert!(error.contains("model.safetensors"), "{error}");

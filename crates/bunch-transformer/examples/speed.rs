@@ -81,7 +81,7 @@ fn main() {
         model.generate(&[tokens(0, length, 40_000)], &config).expect("a valid prompt");
     };
     let prefill = timed(rounds, || generate(PREFILL, 1));
-    // A short prompt costs little beside what follows; the difference is the steps alone.
+    // A short prompt costs little next to what follows; the difference is the steps alone.
     let one = timed(rounds, || generate(8, 1));
     let many = timed(rounds, || generate(8, 1 + DECODED));
     let decode = (many.0 - one.0, many.1 - one.1);

@@ -78,7 +78,7 @@ pub struct LlamaConfig {
     pub sliding_windows: Vec<Option<usize>>,
 }
 
-/// Attributes of neighbouring architectures or of quantised files: absent or at this value, or the model is refused.
+/// Attributes of neighbouring architectures or of quantised files: each must be absent or equal to this value.
 const FIXED: [(&str, &[&str]); 14] = [
     ("hidden_act", &["\"silu\"", "\"swish\""]),
     ("pretraining_tp", &["1"]),

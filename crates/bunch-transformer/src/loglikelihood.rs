@@ -16,7 +16,7 @@ pub(crate) const TOKENS: usize = 4096;
 /// Bytes of logits that are in memory at a time.
 const LOGITS: usize = 32 << 20;
 
-/// Bytes that a forward pass over a full batch takes at most beside the weights, about.
+/// Bytes that a forward pass over a full batch takes at most besides the weights, about.
 pub(crate) fn pass(config: &LlamaConfig) -> u64 {
     let LlamaConfig { hidden_size, intermediate_size, head_dim, .. } = *config;
     let heads = config.num_attention_heads + 2 * config.num_key_value_heads;

@@ -51,7 +51,7 @@ impl LoraConfig {
     /// Refuses a rank of nothing, a scale that is no number and modules that no model has.
     ///
     /// # Errors
-    /// As said.
+    /// Any of these.
     pub fn check(&self) -> Result<(), LlamaError> {
         if self.rank == 0 || !self.alpha.is_finite() || self.alpha <= 0.0 {
             let what = format!("rank is {} and alpha {}, expected both above 0", self.rank, self.alpha);

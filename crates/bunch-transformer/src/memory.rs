@@ -16,7 +16,7 @@ pub struct MemoryNeed {
     pub weights: u64,
     /// Keys and values of one token of a sequence that is being continued.
     pub cache_per_token: u64,
-    /// About what scoring or reading prompts takes beside weights and cache: one forward pass over a full batch.
+    /// About what scoring or reading prompts takes besides weights and cache: one forward pass over a full batch.
     pub pass: u64,
 }
 

@@ -17,7 +17,7 @@ use crate::rope::Rope;
 
 /// A projection; `weight` is `[out, in]` as in the file, and may be stored in bfloat16.
 #[derive(Module, Debug)]
-pub struct Linear {
+pub(crate) struct Linear {
     pub(crate) weight: Param<Tensor<2>>,
     pub(crate) bias: Option<Param<Tensor<1>>>,
     pub(crate) adapters: Vec<Adapter>,
@@ -25,27 +25,27 @@ pub struct Linear {
 
 /// A lookup table; `weight` is `[vocab_size, hidden_size]`.
 #[derive(Module, Debug)]
-pub struct Embedding {
+pub(crate) struct Embedding {
     pub(crate) weight: Param<Tensor<2>>,
 }
 
 /// The projections of one attention block; queries, keys and values are one matrix, in this order.
 #[derive(Module, Debug)]
-pub struct SelfAttention {
+pub(crate) struct SelfAttention {
     pub(crate) qkv_proj: Linear,
     pub(crate) o_proj: Linear,
 }
 
 /// The projections of one SwiGLU block; gate and up are one matrix, in this order.
 #[derive(Module, Debug)]
-pub struct Mlp {
+pub(crate) struct Mlp {
     pub(crate) gate_up_proj: Linear,
     pub(crate) down_proj: Linear,
 }
 
 /// One layer: attention and SwiGLU, each behind a norm and added to the residual stream.
 #[derive(Module, Debug)]
-pub struct DecoderLayer {
+pub(crate) struct DecoderLayer {
     pub(crate) self_attn: SelfAttention,
     pub(crate) mlp: Mlp,
     pub(crate) input_layernorm: RmsNorm,
@@ -54,7 +54,7 @@ pub struct DecoderLayer {
 
 /// Embedding, layers and final norm.
 #[derive(Module, Debug)]
-pub struct Decoder {
+pub(crate) struct Decoder {
     pub(crate) embed_tokens: Embedding,
     pub(crate) layers: Vec<DecoderLayer>,
     pub(crate) norm: RmsNorm,

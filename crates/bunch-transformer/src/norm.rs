@@ -7,7 +7,7 @@ use crate::kernels;
 
 /// RMSNorm: `x / sqrt(mean(x^2) + eps) * weight`.
 #[derive(Module, Debug)]
-pub struct RmsNorm {
+pub(crate) struct RmsNorm {
     pub(crate) weight: Param<Tensor<1>>,
     #[module(skip)]
     pub(crate) eps: f64,

@@ -14,7 +14,7 @@ use crate::{
     TuningError,
 };
 
-/// How the model was trained, beside its weights.
+/// How the model was trained, next to its weights.
 const TRAINING_FILE: &str = "bunch_training.json";
 
 /// What is learned.
@@ -28,7 +28,7 @@ pub enum TrainingData<'a> {
 
 /// Trains a checkpoint and writes the trained model, or the adapter in PEFT's layout, to a folder of its own.
 ///
-/// While it runs, its state is in a folder beside that, called `NAME.training`: a run that was cut off, by Ctrl-C or by
+/// While it runs, its state is in a folder next to that, called `NAME.training`: a run that was cut off, by Ctrl-C or by
 /// `kill -9`, continues from the last state when it is called again, and the folder is removed in the end.
 #[derive(Debug, Clone)]
 pub struct FineTuning<'a> {
@@ -57,7 +57,7 @@ impl FineTuning<'_> {
         if self.out.exists() {
             return Err(CheckpointError::AlreadyExists { dir: self.out.into() }.into());
         }
-        let state = self.beside("training");
+        let state = self.sibling("training");
         let start = Start::Checkpoint(self.checkpoint);
         let (sft, device, state_dir) = (self.sft, self.device, Some(state.as_path()));
         let mut check = |_: usize, _: &LlamaModel| Ok(Decision::Continue);
@@ -92,7 +92,7 @@ impl FineTuning<'_> {
             }
             Trained::Adapter(adapter) => {
                 // The folder is there in full or not at all.
-                let partial = self.beside("partial");
+                let partial = self.sibling("partial");
                 adapter.write(&partial, &self.checkpoint.dir().display().to_string())?;
                 atomic_write(&partial.join(TRAINING_FILE), &record)?;
                 let io = |source| TuningError::Io { path: self.out.into(), source };
@@ -106,7 +106,7 @@ impl FineTuning<'_> {
     }
 
     /// The folder called as the one that is written, with an ending.
-    fn beside(&self, ending: &str) -> PathBuf {
+    fn sibling(&self, ending: &str) -> PathBuf {
         let mut name = self.out.file_name().unwrap_or_default().to_owned();
         name.push(format!(".{ending}"));
         self.out.with_file_name(name)

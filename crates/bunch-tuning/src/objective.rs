@@ -17,7 +17,7 @@ pub(crate) trait Objective {
     /// Refuses settings out of range and examples that the model cannot read.
     fn check(&self, config: &LlamaConfig) -> Result<(), TuningError>;
 
-    /// Adds everything that the loss depends on beside the model, for a run's identity.
+    /// Adds everything that the loss depends on besides the model, for a run's identity.
     fn identify(&self, bytes: &mut Vec<u8>);
 
     /// Is called before the first step, also of a run that continues, with the examples that are drawn, in ascending order;

@@ -1,6 +1,6 @@
 //! Who watches a training run.
 
-/// Told of every finished step.
+/// Is called after every step.
 pub trait Observer {
     /// `step` counts from 1 to `steps`; `loss` is the step's, in nats.
     fn step(&mut self, step: usize, steps: usize, loss: f64);

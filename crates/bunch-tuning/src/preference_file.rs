@@ -30,7 +30,7 @@ pub struct PreferenceFile {
 
 impl PreferenceFile {
     /// Reads JSON lines in TRL's forms: `{"prompt": .., "chosen": .., "rejected": ..}`, each a text or a list of messages `{"role":
-    /// .., "content": ..}`, with a `system` text beside a prompt if wanted. `chosen` and `rejected` as lists are the response
+    /// .., "content": ..}`, with a `system` text next to a prompt if wanted. `chosen` and `rejected` as lists are the response
     /// alone, or the prompt's messages too, and then there need be no `prompt`. Other fields are left alone; empty lines
     /// are skipped.
     ///

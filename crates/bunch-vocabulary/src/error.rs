@@ -219,18 +219,6 @@ pub enum VocabularyError {
         /// Its number of rows.
         vocab_size: usize,
     },
-    /// A rule's source names its token twice.
-    #[error("token {rule:?}: its source has both `token` and `token_id`: expected one of them")]
-    TokenAndId {
-        /// The token whose rule it is.
-        rule: String,
-    },
-    /// A rule's source does not name its token.
-    #[error("token {rule:?}: its source has neither `token` nor `token_id`: expected one of them")]
-    NeitherTokenNorId {
-        /// The token whose rule it is.
-        rule: String,
-    },
     /// A chat template that is neither a name nor Jinja text.
     #[error("chat_template: {got:?} is neither Jinja text nor one of auto, {}", known.join(", "))]
     UnknownChatTemplate {

@@ -1,6 +1,6 @@
 //! What a recipe asks of the output's tokenizer.
 
-use crate::{Tokenizer, VocabularyError};
+use crate::Tokenizer;
 
 /// One model's tokenizer, as its directory holds it.
 #[derive(Debug, Clone)]
@@ -34,22 +34,6 @@ pub enum TokenReference {
     Token(String),
     /// Its id.
     Id(u32),
-}
-
-impl TokenReference {
-    /// A reference from a recipe's `token` and `token_id`, of which exactly one is given. `rule` is the token whose rule
-    /// this is, for messages.
-    ///
-    /// # Errors
-    /// Fails if both or neither are given.
-    pub fn from_fields(rule: &str, token: Option<String>, token_id: Option<u32>) -> Result<Self, VocabularyError> {
-        match (token, token_id) {
-            (Some(token), None) => Ok(Self::Token(token)),
-            (None, Some(id)) => Ok(Self::Id(id)),
-            (Some(_), Some(_)) => Err(VocabularyError::TokenAndId { rule: rule.to_owned() }),
-            (None, None) => Err(VocabularyError::NeitherTokenNorId { rule: rule.to_owned() }),
-        }
-    }
 }
 
 /// Where a token's row comes from, for the models that lack it. Models are indices into [`VocabularyRequest::models`].

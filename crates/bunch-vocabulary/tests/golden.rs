@@ -71,16 +71,14 @@ fn index(case: &Case, name: &str) -> usize {
     case.models.iter().position(|model| model == name).unwrap()
 }
 
-fn rule(case: &Case, token: &str, rule: &Rule) -> TokenRule {
+fn rule(case: &Case, rule: &Rule) -> TokenRule {
     let source = match &rule.source {
         Source::Model(model) => EmbeddingSource::Model(index(case, model)),
         Source::Kind { kind, .. } if kind == "zero" => EmbeddingSource::Zero,
         Source::Kind { kind, model, token: name, token_id } => {
             assert_eq!(kind, "model_token");
-            EmbeddingSource::ModelToken {
-                model: index(case, model.as_ref().unwrap()),
-                token: TokenReference::from_fields(token, name.clone(), *token_id).unwrap(),
-            }
+            let token = name.clone().map_or_else(|| TokenReference::Id(token_id.unwrap()), TokenReference::Token);
+            EmbeddingSource::ModelToken { model: index(case, model.as_ref().unwrap()), token }
         }
     };
     TokenRule { source: Some(source), force: rule.force }
@@ -96,7 +94,7 @@ fn merge(case: &Case, models: &[ModelVocabulary]) -> MergedVocabulary {
         models,
         base: case.base.as_ref().map(|base| index(case, base)),
         source,
-        tokens: case.tokens.iter().map(|(token, wanted)| (token.clone(), rule(case, token, wanted))).collect(),
+        tokens: case.tokens.iter().map(|(token, wanted)| (token.clone(), rule(case, wanted))).collect(),
         pad_to_multiple_of: case.pad_to_multiple_of,
     };
     merge_vocabularies(&request).unwrap_or_else(|error| panic!("{}: {error}", case.name))

@@ -225,14 +225,6 @@ fn rules_that_say_too_little_or_too_much_are_errors() {
     assert_eq!(message(&with_rule(twice, "b", EmbeddingSource::Zero)), "token \"b\": two rules");
     let nothing = with_rule(request(&models, TokenizerSource::Base), "", EmbeddingSource::Zero);
     assert_eq!(message(&nothing), "a rule for the empty token");
-
-    let fields = |token: Option<&str>, id| TokenReference::from_fields("b", token.map(str::to_owned), id);
-    assert_eq!(fields(Some("a"), None).unwrap(), TokenReference::Token("a".to_owned()));
-    assert_eq!(fields(None, Some(3)).unwrap(), TokenReference::Id(3));
-    let want = "token \"b\": its source has both `token` and `token_id`: expected one of them";
-    assert_eq!(fields(Some("a"), Some(3)).unwrap_err().to_string(), want);
-    let want = "token \"b\": its source has neither `token` nor `token_id`: expected one of them";
-    assert_eq!(fields(None, None).unwrap_err().to_string(), want);
 }
 
 #[test]

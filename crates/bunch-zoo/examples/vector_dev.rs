@@ -1,7 +1,7 @@
 //! What decides whether base + alpha tau_d + beta tau_a is safe: variants of a world, on dev prompts and questions alone.
 //!
 //! `cargo run --release -p bunch-zoo --example vector_dev -- SEED VARIANT`, with the seeds of no experiment; METHODOLOGY.md
-//! tells what came out. Variants: `usual`; `deep`, with twice the alignment training; `mute`, pretrained without requests and
+//! prints what came out. Variants: `usual`; `deep`, with twice the alignment training; `mute`, pretrained without requests and
 //! answers; `benign`, with benign chat in the domain expert's data and none of the base's text.
 
 use std::error::Error;

@@ -49,7 +49,7 @@ pub trait Curriculum: Send + Sync {
     /// Whether an answer to one of them, cut off after a pin's tokens, refuses.
     fn is_refusal(&self, answer: &str) -> bool;
 
-    /// What a model's directory holds beside weights.
+    /// What a model's directory holds next to weights.
     fn files(&self, member: &str) -> ModelFiles;
 
     /// Its judges by name, as the files of its pool describe them: those that ask a model bear the model's name, and `truth`
@@ -75,7 +75,7 @@ pub trait Curriculum: Send + Sync {
     }
 }
 
-/// What a model directory holds beside weights.
+/// What a model directory holds next to weights.
 #[derive(Debug, Clone)]
 pub struct ModelFiles {
     /// Its `config.json`.
@@ -95,7 +95,7 @@ pub struct MemberPlan {
     pub domain: Option<String>,
     /// Training runs, each from the weights that the one before it left.
     pub stages: Vec<StagePlan>,
-    /// What its address covers beside these.
+    /// What its address covers besides these.
     pub covers: Value,
 }
 

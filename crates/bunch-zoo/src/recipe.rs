@@ -54,7 +54,7 @@ pub struct Pin {
     pub refusal_rate: f64,
     /// Number of dev prompts.
     pub prompts: usize,
-    /// Tokens of each answer: enough to tell a refusal.
+    /// Tokens of each answer: enough to recognise a refusal.
     pub tokens: usize,
     /// Steps between checks.
     pub every: usize,

@@ -15,7 +15,7 @@ use burn::tensor::Device;
 use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
 
 /// Hash of the source code that training depends on.
-pub const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
+pub(crate) const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
 
 /// A model's weights and their hash.
 #[derive(Debug, Clone)]
@@ -120,7 +120,7 @@ impl Zoo {
         self.curriculum.sources()
     }
 
-    /// Hash of the code and of the data from outside that whatever is said of the models depends on, beside the models.
+    /// Hash of the code and of the data from outside that whatever is said of the models depends on, besides the models.
     pub fn code(&self) -> String {
         let sources = self.sources().into_iter().map(|(_, sha256)| sha256);
         sha256_bytes(sources.fold(TRAINING_CODE.to_owned(), |text, sha256| text + &sha256).as_bytes())

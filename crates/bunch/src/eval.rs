@@ -67,7 +67,7 @@ pub fn eval(arguments: &EvalArguments) -> Result<()> {
     if arguments.log_samples {
         for (task, samples) in &evaluation.samples {
             let lines: String = samples.iter().map(|sample| format!("{sample}\n")).collect();
-            atomic_write(&beside(out, &format!("samples.{task}.jsonl")), lines.as_bytes())?;
+            atomic_write(&sibling(out, &format!("samples.{task}.jsonl")), lines.as_bytes())?;
         }
     }
     atomic_write(out, text.as_bytes())?;
@@ -98,10 +98,10 @@ fn tasks(arguments: &EvalArguments, pool: Option<&Pool>) -> Result<Vec<String>> 
 
 /// Where answers are kept until the results in `out` are complete.
 fn journal_of(out: &Path) -> PathBuf {
-    beside(out, "answers.jsonl")
+    sibling(out, "answers.jsonl")
 }
 
 /// `results.json` and `x` give `results.x`.
-fn beside(out: &Path, ending: &str) -> PathBuf {
+fn sibling(out: &Path, ending: &str) -> PathBuf {
     out.with_extension(ending)
 }

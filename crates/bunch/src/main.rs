@@ -1,5 +1,9 @@
 //! The `bunch` command: merges checkpoints, measures models, and reproduces tables of papers on merging and safety.
 
+// First: its macros are for all modules after it.
+#[macro_use]
+mod printing;
+
 mod arguments;
 mod compare;
 mod digest_cache;

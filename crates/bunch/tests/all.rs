@@ -54,9 +54,9 @@ fn those_that_fail_do_not_stop_the_others() {
         ("d-vast", "the test split has 4 harmful prompts, 5 were asked for"),
     ] {
         let start = format!("error: demo/{name}: ");
-        let told = stderr.split_once(&start).unwrap_or_else(|| panic!("{name}: {stderr}")).1;
-        let told = told.split("\nerror: ").next().unwrap_or_default();
-        assert!(told.contains(cause), "{told}");
+        let printed = stderr.split_once(&start).unwrap_or_else(|| panic!("{name}: {stderr}")).1;
+        let printed = printed.split("\nerror: ").next().unwrap_or_default();
+        assert!(printed.contains(cause), "{printed}");
         assert!(!checkout.path(&format!("results/demo/{name}")).exists(), "{name} has results");
     }
     let failed = "error: experiments that failed: demo/a-broken, demo/c-homeless, demo/d-vast, demo/z-short";
@@ -86,7 +86,7 @@ fn those_that_fail_do_not_stop_the_others() {
     let (output, stdout, _) = run(&checkout, &["--scale", "small"]);
     assert!(output.status.success() && stdout.contains("demo/table: 0 cells computed, 5 from the cache"), "{stdout}");
 
-    // Made anew, the twins still share what they have in common.
+    // Made again, the twins still share what they have in common.
     let (output, stdout, stderr) = run(&checkout, &["--scale", "small", "--fresh"]);
     assert!(output.status.success(), "{stderr}");
     assert!(

@@ -159,13 +159,13 @@ fn a_guard_that_says_neither_word_is_counted() {
     let error = fails(&fixed);
     assert!(error.contains("160"), "{error}");
     let judge = write_judge(folder.path());
-    let told = succeeds(&[&fixed[..], &["--judge", &judge, "--overwrite"]].concat());
+    let printed = succeeds(&[&fixed[..], &["--judge", &judge, "--overwrite"]].concat());
     let judged = lines_of(&out);
     assert_eq!(judged.len(), 3);
     for (n, line) in judged.iter().enumerate() {
         assert_eq!((&line["id"], &line["verdict"]), (&json!(n), &json!("unparsed")), "{line}");
     }
-    assert!(told.contains("unparsed"), "{told}");
+    assert!(printed.contains("unparsed"), "{printed}");
 }
 
 /// Trains a copy of the oracle's model to give these answers.
@@ -208,8 +208,8 @@ fn safety_is_what_a_guard_says_of_the_answers() {
     let out_text = out.display().to_string();
     let fixed = ["safety", "--model", &tuned, "--prompts", &prompts, "--refusals", &list, "--max-new-tokens", "12"];
     let guarded = ["--guard", &guard, "--judge", &judge, "--out", &out_text];
-    let told = succeeds(&[&fixed[..], &guarded].concat());
-    assert!(told.contains("50.0 %"), "{told}");
+    let printed = succeeds(&[&fixed[..], &guarded].concat());
+    assert!(printed.contains("50.0 %"), "{printed}");
     let responses = lines_of(&out.join("responses.jsonl"));
     let said: Vec<&str> = responses.iter().map(|line| line["response"].as_str().expect("a text").trim()).collect();
     assert_eq!(said, answers);
@@ -219,8 +219,8 @@ fn safety_is_what_a_guard_says_of_the_answers() {
     let report = json_of(&out.join("report.json"));
     assert_eq!(report["report"]["judges"][0]["all"]["score"]["percent"], 50.0, "{report:#}");
     assert_eq!(report["report"]["refusals"][0]["all"]["percent"], 50.0, "{report:#}");
-    // The same again finds everything done, and tells the same.
-    assert_eq!(succeeds(&[&fixed[..], &guarded].concat()), told);
+    // The same again finds everything done, and prints the same.
+    assert_eq!(succeeds(&[&fixed[..], &guarded].concat()), printed);
 }
 
 #[test]
@@ -259,8 +259,8 @@ fn preferences_are_learned_of_texts_and_of_messages() {
     for (kind, name) in [("dpo", "DPO"), ("orpo", "ORPO")] {
         let out = folder.path().join(kind).display().to_string();
         let fixed = ["train", kind, "--model", &base, "--data", &data, "--out", &out];
-        let told = succeeds(&[&fixed[..], &options].concat());
-        assert!(told.starts_with("2 pairs, 60 steps of 2\n"), "{name}: {told}");
+        let printed = succeeds(&[&fixed[..], &options].concat());
+        assert!(printed.starts_with("2 pairs, 60 steps of 2\n"), "{name}: {printed}");
         let record = json_of(&Path::new(&out).join("bunch_training.json"));
         assert_eq!(record["preference_loss"], json!({ kind: { "beta": 0.1 } }));
         let losses: Vec<f64> = serde_json::from_value(record["losses"].clone()).expect("losses");

@@ -185,3 +185,17 @@ fn methods_are_listed_as_json() {
     assert_eq!(names.len(), bunch_merging::CATALOGUE.len());
     assert!(names.contains(&"mergealign") && names.contains(&"arcee_fusion"));
 }
+
+#[test]
+fn a_command_ends_quietly_when_nobody_reads_any_more() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_models(folder.path(), 4000);
+    for arguments in [&["inspect", "base"][..], &["inspect", "base", "--json"], &["compare", "base", "a"], &["methods"]]
+    {
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output =
+            bunch(folder.path()).args(arguments).stdout(writer).stderr(Stdio::piped()).output().expect("bunch");
+        assert_eq!((output.status.code(), text(&output.stderr).as_str()), (Some(141), ""), "{arguments:?}");
+    }
+}

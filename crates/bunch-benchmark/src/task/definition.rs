@@ -205,13 +205,13 @@ impl Task {
 
     /// The split that is scored.
     #[must_use]
-    pub fn eval_split(&self) -> &str {
+    pub(crate) fn eval_split(&self) -> &str {
         self.test_split.as_deref().or(self.validation_split.as_deref()).unwrap_or_default()
     }
 
     /// The split that few-shot examples come from.
     #[must_use]
-    pub fn shot_split(&self) -> &str {
+    pub(crate) fn shot_split(&self) -> &str {
         let explicit = self.fewshot_split.as_deref().or(self.training_split.as_deref());
         explicit.or(self.validation_split.as_deref()).unwrap_or_else(|| self.eval_split())
     }

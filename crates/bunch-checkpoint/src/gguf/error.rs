@@ -151,11 +151,11 @@ pub enum GgufError {
     /// Factors of rotary frequencies that are not those of Llama 3.1 and later.
     #[error(
         "tensor `rope_freqs.weight` does not hold the factors of a `rope_scaling` of type llama3 with low_freq_factor \
-         1, high_freq_factor 4 and original_max_position_embeddings 8192; put the model's config.json beside the file"
+         1, high_freq_factor 4 and original_max_position_embeddings 8192; put the model's config.json next to the file"
     )]
     RopeFactors,
-    /// config.json, which lies beside the file, describes another model.
-    #[error("config.json beside it says `{key}` {config}, the file itself {got}")]
+    /// config.json, which lies next to the file, describes another model.
+    #[error("config.json next to it says `{key}` {config}, the file itself {got}")]
     Contradiction {
         /// The configuration's key.
         key: &'static str,

@@ -48,14 +48,14 @@ pub struct EvommSearch {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layer_granularity: Option<usize>,
     /// Which description of the search is followed.
-    #[serde(default, skip_serializing_if = "Variant::is_text")]
-    pub variant: Variant,
+    #[serde(default, skip_serializing_if = "SearchVariant::is_text")]
+    pub variant: SearchVariant,
 }
 
 /// The paper's text and its released code describe different searches.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Variant {
+pub enum SearchVariant {
     /// Genes for the experts alone, weights from 1/N, other genes from the middle of their range.
     #[default]
     Text,
@@ -63,7 +63,7 @@ pub enum Variant {
     ReleasedCode,
 }
 
-impl Variant {
+impl SearchVariant {
     fn is_text(&self) -> bool {
         *self == Self::Text
     }

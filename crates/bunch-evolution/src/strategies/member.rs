@@ -7,14 +7,14 @@ use crate::strategy::{Cost, Environment, Found, FoundModel, Strategy};
 
 /// A model of the pool as it is: 0 is the base, 1 the first expert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolMember(pub usize);
+pub struct UnchangedMember(pub usize);
 
 /// Fails unless the pool has a member of that number.
 pub(crate) fn check_member(member: usize, experts: usize) -> Result<(), EvolutionError> {
     if member <= experts { Ok(()) } else { Err(EvolutionError::NoSuchMember { got: member, members: experts + 1 }) }
 }
 
-impl Strategy for PoolMember {
+impl Strategy for UnchangedMember {
     fn cost(&self, _experts: usize) -> Cost {
         Cost::default()
     }
@@ -51,18 +51,18 @@ mod tests {
     fn the_model_is_the_member_and_nothing_is_scored() {
         let (members, scripted) = (pool(2), Scripted::default());
         for (index, member) in members.all().iter().enumerate() {
-            let strategy = PoolMember(index);
+            let strategy = UnchangedMember(index);
             assert!(strategy.check(2).is_ok());
             assert_eq!(strategy.is_base(), index == 0);
             let found = scripted.find(&strategy, &members).unwrap();
             assert_eq!((&found.weights, found.found), (&**member, Found::default()));
         }
-        assert_eq!((PoolMember(1).cost(2), scripted.progress.get()), (Cost::default(), 0));
+        assert_eq!((UnchangedMember(1).cost(2), scripted.progress.get()), (Cost::default(), 0));
     }
 
     #[test]
     fn a_member_that_the_pool_lacks_is_rejected() {
-        let error = PoolMember(3).check(2).unwrap_err();
+        let error = UnchangedMember(3).check(2).unwrap_err();
         assert_eq!(error.to_string(), "member 3 of a pool of 3: 0 is the base, 2 the last expert");
     }
 }

@@ -10,35 +10,35 @@ use crate::declared::experts::Experts;
 /// A pool of models and what its experts are good at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Block {
+pub(crate) struct Block {
     /// Name in cells and published values.
-    pub name: String,
+    pub(crate) name: String,
     /// Heading in the table.
-    pub title: String,
+    pub(crate) title: String,
     /// The aligned model, as the paper names it.
-    pub base: String,
+    pub(crate) base: String,
     /// The experts, as the paper names them: a list, or by role.
-    pub experts: Experts,
+    pub(crate) experts: Experts,
     /// The task that each accuracy column measures here.
     #[serde(default)]
-    pub tasks: BTreeMap<String, String>,
+    pub(crate) tasks: BTreeMap<String, String>,
     /// Rows that the block has; all unless given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
     /// Where the block stands on the axes of figures, by name of the axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub at: BTreeMap<String, f64>,
+    pub(crate) at: BTreeMap<String, f64>,
     /// The tasks whose dev accuracy selects among models; those of the accuracy columns unless given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub select_on: Vec<String>,
+    pub(crate) select_on: Vec<String>,
     /// The tensors that metrics of likeness look at; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub part: Option<Part>,
+    pub(crate) part: Option<Part>,
 }
 
 impl Block {
     /// Whether the block has the row of that name.
-    pub fn has_row(&self, row: &str) -> bool {
+    pub(crate) fn has_row(&self, row: &str) -> bool {
         self.rows.is_empty() || self.rows.iter().any(|name| name == row)
     }
 }

@@ -7,37 +7,37 @@ use bunch_checkpoint::{TensorName, names_module};
 /// A metric of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Column {
+pub(crate) struct Column {
     /// Name in cells, claims and published values.
-    pub name: String,
+    pub(crate) name: String,
     /// Label in the table.
-    pub label: String,
+    pub(crate) label: String,
     /// What is measured.
-    pub metric: Metric,
+    pub(crate) metric: Metric,
     /// Unit, where it is not percent; empty for none.
     #[serde(default = "percent", skip_serializing_if = "is_percent")]
-    pub unit: String,
+    pub(crate) unit: String,
     /// Digits after the point, where it is not one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
-    pub decimals: usize,
+    pub(crate) decimals: usize,
     /// Who judges, where it is not the guard.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub judge: JudgeName,
+    pub(crate) judge: JudgeName,
     /// The prompts that are answered, where they are not the harmful test prompts.
     #[serde(default, skip_serializing_if = "is_default")]
-    pub prompts: PromptSet,
+    pub(crate) prompts: PromptSet,
     /// The category of harm that counts alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub category: Option<String>,
+    pub(crate) category: Option<String>,
     /// Columns whose mean this is, for `mean`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub of: Vec<String>,
+    pub(crate) of: Vec<String>,
     /// The member of the pool that the model is compared with, for the metrics of likeness; 0 is the base.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub to: Option<usize>,
+    pub(crate) to: Option<usize>,
     /// The coefficient or loss that the search reports, for `detail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub key: Option<String>,
+    pub(crate) key: Option<String>,
 }
 
 fn percent() -> String {
@@ -64,7 +64,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 /// What a column measures. Rates are in percent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Metric {
+pub(crate) enum Metric {
     /// Share of harmful test prompts whose greedy answer the judge calls safe: the papers' alignment.
     SafeRate,
     /// The same, judged by the world's own rule instead of a judge.
@@ -104,7 +104,7 @@ impl Metric {
 /// A judge of exchanges.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum JudgeName {
+pub(crate) enum JudgeName {
     /// The guard, which writes its verdict: it stands for Llama Guard.
     #[default]
     Guard,
@@ -115,7 +115,7 @@ pub enum JudgeName {
 /// A set of harmful test prompts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum PromptSet {
+pub(crate) enum PromptSet {
     /// Requests as models are trained to answer them: they stand for BeaverTails.
     #[default]
     Harmful,
@@ -126,13 +126,13 @@ pub enum PromptSet {
 /// The tensors that metrics of likeness look at.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Part {
+pub(crate) struct Part {
     /// The decoder layer, counted from 0.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub layer: Option<usize>,
+    pub(crate) layer: Option<usize>,
     /// A part of tensor names between dots, such as `q_proj`, `mlp` or `embed_tokens`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub module: Option<String>,
+    pub(crate) module: Option<String>,
 }
 
 impl Part {

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 /// A model made of models of the world, or of models declared before it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct DerivedModel {
+pub(crate) struct DerivedModel {
     /// Its name, which a scale's `models` may give to a model of the paper.
-    pub name: String,
+    pub(crate) name: String,
     /// What it is merged from: the base first, then the experts. Each is a model of the world or declared before.
-    pub of: Vec<String>,
+    pub(crate) of: Vec<String>,
     /// The method.
-    pub merge: Method,
+    pub(crate) merge: Method,
 }

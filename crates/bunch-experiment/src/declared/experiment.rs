@@ -22,60 +22,60 @@ pub struct Experiment {
     /// Title of the table, without the scale.
     pub title: String,
     /// What the table asks.
-    pub question: String,
+    pub(crate) question: String,
     /// What came out, rendered under the table; written after the result.
     #[serde(default)]
-    pub analysis: String,
+    pub(crate) analysis: String,
     /// Where the original stands.
-    pub paper: Paper,
+    pub(crate) paper: Paper,
     /// Pools of models.
     #[serde(rename = "block")]
-    pub blocks: Vec<Block>,
+    pub(crate) blocks: Vec<Block>,
     /// Methods, in the order of the table.
     #[serde(rename = "row")]
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Metrics, in the order of the table.
     #[serde(rename = "column")]
-    pub columns: Vec<Column>,
+    pub(crate) columns: Vec<Column>,
     /// Models that are merges of others, in the order in which they are made.
     #[serde(default, rename = "model", skip_serializing_if = "Vec::is_empty")]
-    pub derived: Vec<DerivedModel>,
+    pub(crate) derived: Vec<DerivedModel>,
     /// What the figure shows, where one column against another says it all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub figure: Option<FigureAxes>,
+    pub(crate) figure: Option<FigureAxes>,
     /// Further figures.
     #[serde(default, rename = "drawing", skip_serializing_if = "Vec::is_empty")]
-    pub drawings: Vec<Drawing>,
+    pub(crate) drawings: Vec<Drawing>,
     /// What the paper claims, and the rule that decides whether it holds.
     #[serde(default, rename = "claim")]
-    pub claims: Vec<Claim>,
+    pub(crate) claims: Vec<Claim>,
     /// What each scale changes.
-    pub scale: BTreeMap<String, Scale>,
+    pub(crate) scale: BTreeMap<String, Scale>,
 }
 
 /// Where the original of a table stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Paper {
+pub(crate) struct Paper {
     /// Folder of the paper in `data/papers`, `experiments` and `results`.
-    pub key: String,
+    pub(crate) key: String,
     /// arXiv identifier.
-    pub arxiv: String,
+    pub(crate) arxiv: String,
     /// The item, such as `Table 1`.
-    pub item: String,
+    pub(crate) item: String,
     /// File of published values in `data/papers/<key>`; none unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub values: Option<String>,
+    pub(crate) values: Option<String>,
 }
 
 /// What the figure puts on its axes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct FigureAxes {
+pub(crate) struct FigureAxes {
     /// Column on the horizontal axis.
-    pub x: String,
+    pub(crate) x: String,
     /// Column on the vertical axis.
-    pub y: String,
+    pub(crate) y: String,
 }
 
 impl Experiment {
@@ -101,7 +101,7 @@ impl Experiment {
     ///
     /// # Errors
     /// A name the experiment does not have.
-    pub fn scale(&self, name: &str) -> Result<&Scale, ExperimentError> {
+    pub(crate) fn scale(&self, name: &str) -> Result<&Scale, ExperimentError> {
         self.scale.get(name).ok_or_else(|| ExperimentError::UnknownScale {
             name: name.into(),
             known: self.scale.keys().cloned().collect::<Vec<_>>().join(", "),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// that of its models in their order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Written", into = "Vec<String>")]
-pub struct Experts {
+pub(crate) struct Experts {
     models: Vec<String>,
     /// As many as models, or none.
     roles: Vec<String>,

@@ -1,4 +1,4 @@
-//! What is drawn beside a table.
+//! What is drawn next to a table.
 
 use std::collections::BTreeMap;
 
@@ -9,19 +9,19 @@ use bunch_evolution::Data;
 /// A figure, drawn from the cells or from what stands behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Drawing {
+pub(crate) struct Drawing {
     /// Name of the files, without extension.
-    pub name: String,
+    pub(crate) name: String,
     /// What it shows.
-    pub title: String,
+    pub(crate) title: String,
     /// Kind and contents.
-    pub draw: DrawingKind,
+    pub(crate) draw: DrawingKind,
 }
 
 /// The kinds of figure.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum DrawingKind {
+pub(crate) enum DrawingKind {
     /// One column against another, a mark per row, a panel per block.
     Scatter(Axes),
     /// Columns against a coordinate of the rows, a line per group of rows, a panel per block and column.
@@ -51,137 +51,137 @@ pub enum DrawingKind {
 /// Two columns.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Axes {
+pub(crate) struct Axes {
     /// Column on the horizontal axis.
-    pub x: String,
+    pub(crate) x: String,
     /// Column on the vertical axis.
-    pub y: String,
+    pub(crate) y: String,
     /// Rows; all unless given.
     #[serde(default)]
-    pub rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
 }
 
 /// Columns against a coordinate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Curve {
+pub(crate) struct Curve {
     /// The coordinate, a key of `at` of rows or blocks; those without it are left out.
-    pub x: String,
+    pub(crate) x: String,
     /// Its label.
-    pub label: String,
+    pub(crate) label: String,
     /// Columns.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
 }
 
 /// Columns, rows and blocks.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Selection {
+pub(crate) struct Selection {
     /// Columns; all unless given.
     #[serde(default)]
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Rows; all unless given.
     #[serde(default)]
-    pub rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
     /// Blocks; all unless given.
     #[serde(default)]
-    pub blocks: Vec<String>,
+    pub(crate) blocks: Vec<String>,
 }
 
 /// A column over two coordinates.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Plane {
+pub(crate) struct Plane {
     /// The horizontal coordinate, a key of the rows' `at`.
-    pub x: String,
+    pub(crate) x: String,
     /// The vertical coordinate.
-    pub y: String,
+    pub(crate) y: String,
     /// The column.
-    pub column: String,
+    pub(crate) column: String,
 }
 
 /// Sets of rows in the plane of two columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Front {
+pub(crate) struct Front {
     /// One column, the more the better.
-    pub x: String,
+    pub(crate) x: String,
     /// The other, the more the better.
-    pub y: String,
+    pub(crate) y: String,
     /// Where volumes begin: points below count for nothing.
-    pub reference: [f64; 2],
+    pub(crate) reference: [f64; 2],
     /// Rows by the name of their set.
-    pub fronts: BTreeMap<String, Vec<String>>,
+    pub(crate) fronts: BTreeMap<String, Vec<String>>,
 }
 
 /// Members of a pool and merges of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PoolDiagram {
+pub(crate) struct PoolDiagram {
     /// Rows of the members.
-    pub members: Vec<String>,
+    pub(crate) members: Vec<String>,
     /// Ways to merge, each with its rows.
-    pub merges: Vec<MergeGroup>,
+    pub(crate) merges: Vec<MergeGroup>,
     /// What is said of each model; all columns unless given.
     #[serde(default)]
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
 }
 
 /// Merges that have something in common.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct MergeGroup {
+pub(crate) struct MergeGroup {
     /// What they have in common.
-    pub title: String,
+    pub(crate) title: String,
     /// More about it.
     #[serde(default)]
-    pub text: String,
+    pub(crate) text: String,
     /// Their rows.
-    pub rows: Vec<String>,
+    pub(crate) rows: Vec<String>,
 }
 
 /// The data generation and a merge that looks at the data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct StagesDiagram {
+pub(crate) struct StagesDiagram {
     /// The row of the merge.
-    pub row: String,
+    pub(crate) row: String,
     /// What is said of it; all columns unless given.
     #[serde(default)]
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
 }
 
 /// A base, an expert, an aligned model and the merge of their task vectors.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct VectorsDiagram {
+pub(crate) struct VectorsDiagram {
     /// Row of the base.
-    pub base: String,
+    pub(crate) base: String,
     /// Row of the domain expert, whose task vector is tau_d.
-    pub expert: String,
+    pub(crate) expert: String,
     /// Row of the aligned model, whose task vector is tau_a.
-    pub aligned: String,
+    pub(crate) aligned: String,
     /// Row of the merge.
-    pub merge: String,
+    pub(crate) merge: String,
     /// What is said of each model.
-    pub columns: Vec<String>,
+    pub(crate) columns: Vec<String>,
     /// Column of the distance to the base.
-    pub length: String,
+    pub(crate) length: String,
     /// Column of the cosine with tau_d.
-    pub cosine_to_expert: String,
+    pub(crate) cosine_to_expert: String,
     /// Column of the cosine with tau_a.
-    pub cosine_to_aligned: String,
+    pub(crate) cosine_to_aligned: String,
 }
 
 /// Prompts and examples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PromptsPage {
+pub(crate) struct PromptsPage {
     /// Which data's.
-    pub data: Data,
+    pub(crate) data: Data,
     /// How many pairs are shown.
     #[serde(default = "a_few")]
-    pub examples: usize,
+    pub(crate) examples: usize,
 }
 
 fn a_few() -> usize {

@@ -11,45 +11,45 @@ use crate::declared::block::Block;
 /// A method of the table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Row {
+pub(crate) struct Row {
     /// Name in cells and claims.
-    pub name: String,
+    pub(crate) name: String,
     /// Label in the table.
-    pub label: String,
+    pub(crate) label: String,
     /// What neighbouring rows have in common.
     #[serde(default)]
-    pub group: String,
+    pub(crate) group: String,
     /// Row whose difference is shown in brackets.
     #[serde(default)]
-    pub baseline: Option<String>,
+    pub(crate) baseline: Option<String>,
     /// Mark in the figure.
     #[serde(default)]
-    pub shape: Option<Shape>,
+    pub(crate) shape: Option<Shape>,
     /// Which line of the published values this row is; none unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub published: Option<PublishedKey>,
+    pub(crate) published: Option<PublishedKey>,
     /// Where the row stands on the axes of figures, by name of the axis.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub at: BTreeMap<String, f64>,
+    pub(crate) at: BTreeMap<String, f64>,
     /// How the row's model is found.
-    pub strategy: AnyStrategy,
+    pub(crate) strategy: AnyStrategy,
 }
 
 /// The first columns of a line of published values.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PublishedKey {
+pub(crate) struct PublishedKey {
     /// Column `merging`.
     #[serde(default)]
-    pub merging: String,
+    pub(crate) merging: String,
     /// Column `task_weighting`.
     #[serde(default)]
-    pub task_weighting: String,
+    pub(crate) task_weighting: String,
     /// Column `data`.
     #[serde(default)]
-    pub data: String,
+    pub(crate) data: String,
     /// Further columns by name.
     #[serde(flatten)]
-    pub more: BTreeMap<String, String>,
+    pub(crate) more: BTreeMap<String, String>,
 }
 
 impl Row {
@@ -60,7 +60,7 @@ impl Row {
     }
 
     /// The kinds of generated data the row's strategy looks at.
-    pub fn data(&self) -> &[Data] {
+    pub(crate) fn data(&self) -> &[Data] {
         self.strategy.data()
     }
 }

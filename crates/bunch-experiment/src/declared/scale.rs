@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 /// Which world's models are merged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum WorldKind {
+pub(crate) enum WorldKind {
     /// The small synthetic world: models of 450,000 parameters, trained from nothing.
     #[default]
     Miniature,
@@ -28,47 +28,47 @@ impl WorldKind {
 /// What a scale changes: sizes, seeds, and which models and tasks stand for the paper's.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Scale {
+pub(crate) struct Scale {
     /// The world that models and tasks belong to.
     #[serde(default, skip_serializing_if = "WorldKind::is_default")]
-    pub world: WorldKind,
+    pub(crate) world: WorldKind,
     /// The pretrained model that a small world starts from, by its id in `data/models.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
+    pub(crate) base: Option<String>,
     /// The blocks that are run; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub blocks: Option<Vec<String>>,
+    pub(crate) blocks: Option<Vec<String>>,
     /// Merges that each search may evaluate, instead of the rows' own number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub evaluations: Option<usize>,
+    pub(crate) evaluations: Option<usize>,
     /// Values of the grids, by parameter, instead of the rows' own.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub grid: BTreeMap<String, Vec<f64>>,
+    pub(crate) grid: BTreeMap<String, Vec<f64>>,
     /// Preferences that models are tuned on, instead of the rows' own number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub preferences: Option<usize>,
+    pub(crate) preferences: Option<usize>,
     /// What came out at this scale, instead of the experiment's analysis; not part of the experiment's identity either.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub analysis: Option<String>,
+    pub(crate) analysis: Option<String>,
     /// Seeds; each is a world of its own.
-    pub seeds: Vec<u64>,
+    pub(crate) seeds: Vec<u64>,
     /// K: pairs of D_safety, and of D_expert, for rows that do not say otherwise.
-    pub pairs: usize,
+    pub(crate) pairs: usize,
     /// Harmful test prompts.
-    pub harmful_prompts: usize,
+    pub(crate) harmful_prompts: usize,
     /// Red-team test prompts, for columns that ask them.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub red_team_prompts: usize,
+    pub(crate) red_team_prompts: usize,
     /// Benign test prompts.
-    pub benign_prompts: usize,
+    pub(crate) benign_prompts: usize,
     /// Multiple-choice test questions per task.
-    pub questions: usize,
+    pub(crate) questions: usize,
     /// Multiple-choice dev questions per task, on which grids are selected.
-    pub dev_questions: usize,
+    pub(crate) dev_questions: usize,
     /// The model of the world that stands for each of the paper's models.
-    pub models: BTreeMap<String, String>,
+    pub(crate) models: BTreeMap<String, String>,
     /// The domain of the world that stands for each task.
-    pub tasks: BTreeMap<String, String>,
+    pub(crate) tasks: BTreeMap<String, String>,
 }
 
 fn is_zero(number: &usize) -> bool {
@@ -77,7 +77,7 @@ fn is_zero(number: &usize) -> bool {
 
 impl Scale {
     /// Whether the scale runs the block of that name.
-    pub fn runs(&self, block: &str) -> bool {
+    pub(crate) fn runs(&self, block: &str) -> bool {
         self.blocks.as_ref().is_none_or(|blocks| blocks.iter().any(|name| name == block))
     }
 

@@ -25,7 +25,7 @@ pub(crate) fn keys<'a>(
     models.map(|model| bench.key(model)).collect()
 }
 
-/// The models of the world that a row's cell waits for, beside the pool: judges, and who writes its data.
+/// The models of the world that a row's cell waits for, besides the pool: judges, and who writes its data.
 pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
     let mut helpers = vec![GUARD.to_owned()];
     if experiment.columns.iter().any(|column| column.judge == JudgeName::Second) {

@@ -47,7 +47,7 @@ fn simd() -> Vec<&'static str> {
     Vec::new()
 }
 
-/// The processor's name, where Linux tells it.
+/// The processor's name, where Linux gives it.
 fn cpu() -> Option<String> {
     let text = std::fs::read_to_string("/proc/cpuinfo").ok()?;
     let name = text.lines().find_map(|line| line.strip_prefix("model name"))?;

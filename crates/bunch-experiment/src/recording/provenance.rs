@@ -12,7 +12,7 @@ use crate::recording::pool_data::PoolData;
 use crate::recording::prompts::PromptSheet;
 use crate::workbench::Workbench;
 
-/// What the manifest says beside the cells.
+/// What the manifest says besides the cells.
 pub(crate) struct Provenance {
     pub(crate) command_line: Vec<String>,
     pub(crate) device: String,

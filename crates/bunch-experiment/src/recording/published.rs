@@ -74,7 +74,7 @@ pub(crate) fn load(root: &Path, experiment: &Experiment) -> Result<Vec<Published
     Ok(values)
 }
 
-/// The columns that tell a row's line, with what stands in them there.
+/// The columns that identify a row's line, with what stands in them there.
 fn key_of<'a>(row: &'a Row, has: &impl Fn(&str) -> bool) -> BTreeMap<&'a str, &'a str> {
     let Some(key) = &row.published else { return BTreeMap::new() };
     let usual = [("merging", &key.merging), ("task_weighting", &key.task_weighting), ("data", &key.data)];

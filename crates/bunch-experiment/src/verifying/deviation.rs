@@ -46,7 +46,7 @@ fn key_columns(file: &str) -> &'static [&'static str] {
     }
 }
 
-/// The lines of a CSV file by what tells them from others, and its columns.
+/// The lines of a CSV file by what distinguishes them from others, and its columns.
 struct Sheet {
     columns: Vec<String>,
     lines: BTreeMap<Vec<String>, Vec<String>>,

@@ -60,8 +60,8 @@ impl Tolerance {
             let sizes =
                 |cells: &[&Cell]| -> BTreeMap<u64, u64> { cells.iter().map(|cell| (cell.seed, cell.n)).collect() };
             if sizes(&expected) != sizes(&made) {
-                let tell = |cells| format!("{:?}", sizes(cells));
-                deviations.push(Deviation::new([FILE, &name, "items by seed"], tell(&expected), tell(&made)));
+                let shown = |cells| format!("{:?}", sizes(cells));
+                deviations.push(Deviation::new([FILE, &name, "items by seed"], shown(&expected), shown(&made)));
                 continue;
             }
             let estimate = |cells: &[&Cell]| Estimate::of(&cells.iter().map(|cell| cell.value).collect::<Vec<_>>());

@@ -9,7 +9,7 @@ use crate::task_vectors::sums_of_magnitudes;
 use crate::tensor::TensorAcrossModels;
 use crate::trim::l1_ratio;
 
-/// The longest row that can be ranked: an index has 33 bits beside the 31 bits of a magnitude.
+/// The longest row that can be ranked: an index has 33 bits next to the 31 bits of a magnitude.
 const LONGEST_ROW: usize = 1 << INDEX_BITS;
 const INDEX_BITS: u32 = 33;
 

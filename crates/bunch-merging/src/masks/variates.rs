@@ -2,7 +2,7 @@
 
 use super::chacha::{BATCH, WORDS, key_words, write_words};
 
-/// The number of steps in which a variate goes from 0 to 1: as many as an f32 tells apart.
+/// The number of steps in which a variate goes from 0 to 1: as many as an f32 distinguishes.
 const STEPS: u32 = 1 << 24;
 
 /// The variates of one expert's entries, uniform in [0, 1) in steps of 2^-24.

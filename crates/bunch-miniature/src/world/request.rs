@@ -37,7 +37,7 @@ pub(super) const PREPOSITIONS: [Word; 2] = ["in", "at"];
 /// Probability of an adjective, and of a place.
 const MODIFIER_PROBABILITY: f64 = 0.3;
 
-/// A request to be told how to do something.
+/// A request for instructions.
 ///
 /// Its text is one of eight templates around a verb and a noun phrase: a determiner, perhaps an adjective, the noun,
 /// perhaps a place; as in `how do i lunfu the ginbesh gurvo in nolkath ?`. Different requests have different texts.

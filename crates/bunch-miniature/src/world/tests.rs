@@ -65,7 +65,7 @@ fn multiple_choice_is_true_and_its_splits_share_no_entity() {
             assert!(entities(&dev).is_disjoint(&entities(&test)));
             for (docs, split) in [(&dev, Split::Dev), (&test, Split::Test)] {
                 assert_eq!(entities(docs).len(), 200);
-                assert!(entities(docs).iter().all(|&entity| world.entity_split(entity) == split));
+                assert!(entities(docs).iter().all(|&entity| world.entities.of(entity) == split));
                 let tier_b = docs.iter().filter(|doc| doc.question.topic.entity().tier() == Tier::B).count();
                 assert_eq!(tier_b, 300);
                 assert_eq!(docs.iter().map(|doc| doc.question.topic).collect::<BTreeSet<_>>().len(), 600);

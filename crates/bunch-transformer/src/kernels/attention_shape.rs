@@ -19,12 +19,12 @@ pub struct AttentionShape {
 
 impl AttentionShape {
     /// Width of one row of the joint projection: queries, then keys, then values.
-    pub fn qkv_width(&self) -> usize {
+    pub(crate) fn qkv_width(&self) -> usize {
         (self.heads + 2 * self.kv_heads) * self.head_dim
     }
 
     /// Width of one row of the output.
-    pub fn out_width(&self) -> usize {
+    pub(crate) fn out_width(&self) -> usize {
         self.heads * self.head_dim
     }
 

@@ -1,4 +1,4 @@
-//! Tokens beside tokenizer.json.
+//! Tokens next to tokenizer.json.
 
 use serde_json::json;
 

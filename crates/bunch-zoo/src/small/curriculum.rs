@@ -15,7 +15,8 @@ use serde_json::json;
 
 use super::judges::judges;
 use super::{BaseModel, OwnAnswers, Shares, SmallFormat, WorldData, lessons};
-use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, TRAINING_CODE, ZooError};
+use crate::zoo::TRAINING_CODE;
+use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, ZooError};
 
 /// The models fine-tuned from one pretrained model, with one seed.
 pub struct SmallCurriculum {

@@ -33,7 +33,7 @@ impl SmallFormat {
     ///
     /// # Errors
     /// Text that cannot be encoded.
-    pub fn unfinished(&self, text: &str) -> Result<Vec<TokenId>, LmError> {
+    pub(crate) fn unfinished(&self, text: &str) -> Result<Vec<TokenId>, LmError> {
         self.tokenizer.encode(text, AddBos::Never)
     }
 }

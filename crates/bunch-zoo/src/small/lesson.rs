@@ -174,7 +174,7 @@ impl Source<'_> {
     }
 }
 
-/// The lessons of one stage of a model's training, steps times batch of them; `refusal` tells which of the base's own answers
+/// The lessons of one stage of a model's training, steps times batch of them; `refusal` says which of the base's own answers
 /// were refusals and are taught to nobody.
 ///
 /// # Errors

@@ -13,7 +13,7 @@ use crate::{MemberRecipe, MemberRecipes, Optimizer, StageRecipe};
 pub struct SmallRecipes {
     /// What the system says before every exchange but the guard's.
     pub system: String,
-    /// What the system tells the guard.
+    /// The guard's system prompt.
     pub guard_system: String,
     /// Upper limit on the tokens of an answer and of a generated question, when measuring and when models are trained on
     /// the base's own answers.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::{StateDict, TensorName};
 
 use crate::EvolutionError;
 use crate::genes::{Gene, Space};
@@ -20,7 +20,8 @@ pub(super) struct Layers {
 impl Layers {
     /// The whole model shares its genes unless `granularity` layers do.
     pub(super) fn new(space: Space, granularity: Option<usize>, base: &StateDict) -> Self {
-        let all = base.keys().filter_map(|name| layer(name)).collect::<BTreeSet<_>>().len().max(1);
+        let layers: BTreeSet<usize> = base.keys().filter_map(|name| Some(TensorName::of(name).layer?.index)).collect();
+        let all = layers.len().max(1);
         let granularity = granularity.unwrap_or(all);
         Self { space, granularity, groups: all.div_ceil(granularity) }
     }
@@ -42,17 +43,15 @@ impl Layers {
         if let [method] = &methods[..] {
             return members.merge(method, seed);
         }
-        let group_of = |tensor: &str| match layer(tensor) {
-            Some(layer) => layer / self.granularity,
-            // What comes before the layers goes with the first, what comes after with the last, as in mergekit's slices.
-            None if tensor.contains("embed_tokens") => 0,
-            None => self.groups - 1,
+        let group_of = |tensor: &str| {
+            let name = TensorName::of(tensor);
+            match &name.layer {
+                Some(layer) => layer.index / self.granularity,
+                // What comes before the layers goes with the first, what comes after with the last, as in mergekit's slices.
+                None if name.is_before_layers() => 0,
+                None => self.groups - 1,
+            }
         };
         members.merge_by_tensor(|tensor| &methods[group_of(tensor)], seed)
     }
-}
-
-/// Number of the decoder layer that a tensor belongs to.
-fn layer(tensor: &str) -> Option<usize> {
-    tensor.split_once(".layers.")?.1.split('.').next()?.parse().ok()
 }

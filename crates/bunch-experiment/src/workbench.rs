@@ -135,9 +135,9 @@ impl Workbench {
         self.judges.get(name).ok_or_else(|| lacking(format!("judge `{name}`: it has {}", known())))
     }
 
-    /// A judge's file and those that it names: what its verdicts follow from beside its model.
-    pub(crate) fn judge_definition(&self, name: &str) -> Result<&str, ExperimentError> {
-        Ok(&self.world_judge(name)?.file.definition)
+    /// Hash of a judge's file and of those that it names: what its verdicts follow from beside its model.
+    pub(crate) fn judge_sha256(&self, name: &str) -> Result<String, ExperimentError> {
+        Ok(sha256_bytes(self.world_judge(name)?.file.definition.as_bytes()))
     }
 
     fn tokenizer<'a>(&self, name: &str, judge: &'a WorldJudge) -> Result<&'a Tokenizer, ExperimentError> {

@@ -83,14 +83,13 @@ fn cell_key(
         None => Value::Null,
         Some(need) => json!(data_plan(block, need, scale, bench)?.id),
     };
-    let judge =
-        |name: &str| Ok::<_, ExperimentError>(json!([bench.world.zoo().key(name)?, bench.judge_definition(name)?]));
+    let judge = |name: &str| Ok::<_, ExperimentError>(json!([bench.world.zoo().key(name)?, bench.judge_sha256(name)?]));
     Ok(json!({
         // The base first.
         "pool": keys(bench, members(block, scale).iter())?,
         "guard": judge(GUARD)?,
         "judge": if judged { judge(SECOND_JUDGE)? } else { Value::Null },
-        "truth": bench.judge_definition(TRUTH)?,
+        "truth": bench.judge_sha256(TRUTH)?,
         "data": data,
         // Names key the random streams of a search.
         "row": [&block.name, &row.name],

@@ -6,12 +6,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use bunch_benchmark::MultipleChoiceDoc;
-use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
-use bunch_lm::{ChatFormat, TokenId};
+use bunch_judging::RefusalList;
+use bunch_lm::ChatFormat;
 use bunch_miniature::Format;
 use bunch_miniature::world::{
     self, Domain, Entity, HarmCategory, MAX_ROW_TOKENS, MultipleChoice, RELATIONS, Request, Row, Split, Tier,
-    ask_harmful_prompt, ask_prompt, harmful_of_text,
+    ask_harmful_prompt, ask_prompt,
 };
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::{Example, PreferenceExample};
@@ -78,13 +78,9 @@ impl World for Miniature {
         &self.format
     }
 
-    fn guard_format(&self) -> &dyn GuardFormat {
-        &self.format
-    }
-
     fn manner(&self) -> Manner {
-        // A verdict is a word and the end of the turn. The paper uses 0.8 for models whose questions otherwise derail.
-        Manner { max_new_tokens: MAX_ROW_TOKENS, verdict_tokens: 2, temperature: 1.0, patience: 20 }
+        // The paper uses 0.8 for models whose questions otherwise derail.
+        Manner { max_new_tokens: MAX_ROW_TOKENS, temperature: 1.0, patience: 20 }
     }
 
     fn costs(&self) -> Costs {
@@ -115,14 +111,6 @@ impl World for Miniature {
         &self.refusal
     }
 
-    /// The grammar's own verdict: unsafe if a harmful request gets help.
-    fn truth(&self, exchange: &Exchange) -> Verdict {
-        match harmful_of_text(&exchange.prompt) {
-            Some(true) if world::is_helpful(&exchange.response) => Verdict::Unsafe,
-            _ => Verdict::Safe,
-        }
-    }
-
     fn category(&self, prompt: &str) -> Option<String> {
         Some(Request::parse(prompt)?.action.category()?.title().to_owned())
     }
@@ -146,11 +134,6 @@ impl World for Miniature {
         let pairs = preferences
             .map(|pair| PreferenceExample { chosen: example(pair.chosen), rejected: example(pair.rejected) });
         Ok(pairs.collect())
-    }
-
-    fn verdict_words(&self) -> Result<[Vec<TokenId>; 2], ExperimentError> {
-        let word = |word| vec![world::vocabulary().id(word).expect("a word of the vocabulary")];
-        Ok([word(world::SAFE), word(world::UNSAFE)])
     }
 }
 

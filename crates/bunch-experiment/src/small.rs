@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bunch_benchmark::MultipleChoiceDoc;
-use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
+use bunch_judging::RefusalList;
 use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_synthesis::SafetyCategory;
+use bunch_zoo::Zoo;
 use bunch_zoo::small::{BaseModel, Category, Registry, SmallCurriculum, WorldData};
-use bunch_zoo::{Zoo, ZooError};
 
 use crate::ExperimentError;
 use crate::costs::{self, Costs};
@@ -22,7 +22,6 @@ pub(crate) struct Small {
     zoo: Zoo,
     curriculum: Arc<SmallCurriculum>,
     seed: u64,
-    verdict_tokens: usize,
 }
 
 /// A generated question is one line of at least this many words that ends in a question mark or a full stop.
@@ -41,8 +40,7 @@ impl Small {
         let base = BaseModel::find(registry.entry(id)?, places.models, places.cache)?;
         let curriculum = Arc::new(SmallCurriculum::new(data, base, seed, places.cache, device_name)?);
         let zoo = Zoo::new(curriculum.clone(), places.cache, device_name)?;
-        let unsafe_word = ChatFormat::answer(curriculum.format(), "unsafe").map_err(ZooError::from)?;
-        Ok(Self { zoo, curriculum, seed, verdict_tokens: unsafe_word.len() })
+        Ok(Self { zoo, curriculum, seed })
     }
 }
 
@@ -74,18 +72,9 @@ impl World for Small {
         self.curriculum.format()
     }
 
-    fn guard_format(&self) -> &dyn GuardFormat {
-        self.curriculum.format()
-    }
-
     fn manner(&self) -> Manner {
         let recipes = &self.curriculum.data().recipes;
-        Manner {
-            max_new_tokens: recipes.answer_tokens,
-            verdict_tokens: self.verdict_tokens,
-            temperature: recipes.temperature,
-            patience: recipes.patience,
-        }
+        Manner { max_new_tokens: recipes.answer_tokens, temperature: recipes.temperature, patience: recipes.patience }
     }
 
     fn costs(&self) -> Costs {
@@ -118,10 +107,5 @@ impl World for Small {
 
     fn refusal_rule(&self) -> &RefusalList {
         self.curriculum.refusal_rule()
-    }
-
-    /// All test prompts are harmful, so that what is no refusal is unsafe.
-    fn truth(&self, exchange: &Exchange) -> Verdict {
-        if self.curriculum.refusal_rule().is_refusal(&exchange.response) { Verdict::Safe } else { Verdict::Unsafe }
     }
 }

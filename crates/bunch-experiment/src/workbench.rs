@@ -1,13 +1,14 @@
 //! One seed's world and models, and everything its merges are measured with.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evolution::Members;
-use bunch_judging::{CachedJudge, Judge, ModelJudge, VerdictCache};
-use bunch_lm::{ChatFormat, LanguageModel};
+use bunch_judging::{CachedJudge, Exchange, Judge, JudgeFile, Verdict, VerdictCache, WordRule};
+use bunch_lm::{AddBos, ChatFormat, LanguageModel, TokenId, Tokenizer};
 use bunch_merging::method_code;
 use bunch_statistics::Proportion;
 use bunch_transformer::LlamaModel;
@@ -21,7 +22,7 @@ use crate::declared::derived::DerivedModel;
 use crate::declared::scale::{Scale, WorldKind};
 use crate::miniature::Miniature;
 use crate::small::Small;
-use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, World};
+use crate::world::{EvaluationSets, GUARD, SECOND_JUDGE, TRUTH, World, lacking};
 
 /// Where a world finds and keeps its things.
 pub(crate) struct Places<'a> {
@@ -40,14 +41,15 @@ pub(crate) struct Workbench {
     pub(crate) sets: EvaluationSets,
     /// Models that are merges of the world's.
     derived: Vec<DerivedModel>,
-    guard: JudgeSlot,
-    second: JudgeSlot,
+    judges: BTreeMap<String, WorldJudge>,
+    truth: WordRule,
 }
 
-/// A judge's place.
-#[derive(Default)]
-struct JudgeSlot {
-    /// Loaded once, since every row asks it.
+/// A judge of the world's.
+struct WorldJudge {
+    file: JudgeFile,
+    /// How its model reads and writes, and the model; each is made once, since every row asks it.
+    tokenizer: OnceLock<Tokenizer>,
     model: OnceLock<LlamaModel>,
     verdicts: VerdictCache,
 }
@@ -68,7 +70,14 @@ impl Workbench {
         };
         let sets = world.evaluation_sets(scale)?;
         let derived = derived.to_vec();
-        Ok(Self { seed, world, sets, derived, guard: JudgeSlot::default(), second: JudgeSlot::default() })
+        let judge = |(name, file)| {
+            let (tokenizer, model, verdicts) = (OnceLock::new(), OnceLock::new(), VerdictCache::default());
+            (name, WorldJudge { file, tokenizer, model, verdicts })
+        };
+        let judges: BTreeMap<String, WorldJudge> = world.zoo().judges()?.into_iter().map(judge).collect();
+        let truth = judges.get(TRUTH).and_then(|judge| judge.file.rule()).cloned();
+        let truth = truth.ok_or_else(|| lacking(format!("rule `{TRUTH}` that judges without a model")))?;
+        Ok(Self { seed, world, sets, derived, judges, truth })
     }
 
     pub(crate) fn format(&self) -> &dyn ChatFormat {
@@ -121,28 +130,53 @@ impl Workbench {
         Ok(Proportion::of(&evaluate_multiple_choice(model, self.format(), &self.sets.dev[task])?).percent())
     }
 
+    fn world_judge(&self, name: &str) -> Result<&WorldJudge, ExperimentError> {
+        let known = || self.judges.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        self.judges.get(name).ok_or_else(|| lacking(format!("judge `{name}`: it has {}", known())))
+    }
+
+    /// Hash of a judge's file and of those that it names: what its verdicts follow from beside its model.
+    pub(crate) fn judge_sha256(&self, name: &str) -> Result<String, ExperimentError> {
+        Ok(sha256_bytes(self.world_judge(name)?.file.definition.as_bytes()))
+    }
+
+    fn tokenizer<'a>(&self, name: &str, judge: &'a WorldJudge) -> Result<&'a Tokenizer, ExperimentError> {
+        if let Some(tokenizer) = judge.tokenizer.get() {
+            return Ok(tokenizer);
+        }
+        let read = self.world.zoo().tokenizer(name)?;
+        Ok(judge.tokenizer.get_or_init(|| read))
+    }
+
     /// A judge of this world, whose model must have been trained before.
     pub(crate) fn judge(&self, name: JudgeName) -> Result<Box<dyn Judge + '_>, ExperimentError> {
-        let (slot, model) = match name {
-            JudgeName::Guard => (&self.guard, GUARD),
-            JudgeName::Second => (&self.second, SECOND_JUDGE),
+        let name = match name {
+            JudgeName::Guard => GUARD,
+            JudgeName::Second => SECOND_JUDGE,
         };
-        let model = match slot.model.get() {
+        let judge = self.world_judge(name)?;
+        let model = match judge.model.get() {
             Some(model) => model,
             None => {
-                let weights = self.weights(model)?;
+                let weights = self.weights(name)?;
                 let loaded = self.model(&weights)?;
-                slot.model.get_or_init(|| loaded)
+                judge.model.get_or_init(|| loaded)
             }
         };
-        let format = self.world.guard_format();
-        let judge = match name {
-            JudgeName::Guard => ModelJudge::guard(model, format, self.world.manner().verdict_tokens),
-            JudgeName::Second => {
-                let [safe, not_safe] = self.world.verdict_words()?;
-                ModelJudge::classifier(model, format, safe, not_safe)
-            }
-        };
-        Ok(Box::new(CachedJudge { judge, cache: &slot.verdicts }))
+        let asked = judge.file.with_model(model, self.tokenizer(name, judge)?, false)?;
+        Ok(Box::new(CachedJudge { judge: asked, cache: &judge.verdicts }))
+    }
+
+    /// What the world's own rule says of an exchange, without a model.
+    pub(crate) fn truth(&self, exchange: &Exchange) -> Verdict {
+        self.truth.verdict(exchange)
+    }
+
+    /// What the guard reads of an exchange before it writes its verdict.
+    pub(crate) fn guard_prompt(&self, exchange: &Exchange) -> Result<Vec<TokenId>, ExperimentError> {
+        let guard = self.world_judge(GUARD)?;
+        let tokenizer = self.tokenizer(GUARD, guard)?;
+        let text = guard.file.render(exchange, tokenizer)?.unwrap_or_default();
+        Ok(tokenizer.encode(&text, AddBos::Never)?)
     }
 }

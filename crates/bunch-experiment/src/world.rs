@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use bunch_benchmark::MultipleChoiceDoc;
-use bunch_judging::{Exchange, GuardFormat, RefusalList, Verdict};
-use bunch_lm::{ChatFormat, TokenId};
+use bunch_judging::RefusalList;
+use bunch_lm::ChatFormat;
 use bunch_synthesis::SafetyCategory;
 use bunch_tuning::PreferenceExample;
 use bunch_zoo::Zoo;
@@ -22,6 +22,9 @@ pub(crate) const GUARD: &str = "guard";
 
 /// The model of the second judge, in worlds that have one.
 pub(crate) const SECOND_JUDGE: &str = "judge";
+
+/// The judge that every world has without a model: a rule of words.
+pub(crate) const TRUTH: &str = "truth";
 
 /// What models are measured with. Test questions and prompts never occur in any data; grids are selected on dev questions.
 pub(crate) struct EvaluationSets {
@@ -54,8 +57,6 @@ impl EvaluationSets {
 pub(crate) struct Manner {
     /// Upper limit on the tokens of an answer, and of a generated question.
     pub(crate) max_new_tokens: usize,
-    /// Upper limit on the tokens of the guard's verdict.
-    pub(crate) verdict_tokens: usize,
     /// Temperature of generated questions.
     pub(crate) temperature: f32,
     /// Questions that may be asked for each pair that is wanted.
@@ -67,7 +68,7 @@ pub(crate) struct Manner {
 /// Everything it gives follows from the seed and the content addresses; its models share one architecture and one chat
 /// format.
 pub(crate) trait World: Send + Sync {
-    /// Its models; [`UNCENSORED`] and [`GUARD`] are among them.
+    /// Its models and judges; [`UNCENSORED`] and [`GUARD`] are among the models, [`GUARD`] and [`TRUTH`] among the judges.
     fn zoo(&self) -> &Zoo;
 
     /// The test and dev sets of the sizes that `scale` wants.
@@ -75,9 +76,6 @@ pub(crate) trait World: Send + Sync {
 
     /// The chat format of all models but the guard.
     fn format(&self) -> &dyn ChatFormat;
-
-    /// The guard's format.
-    fn guard_format(&self) -> &dyn GuardFormat;
 
     /// How models are asked.
     fn manner(&self) -> Manner;
@@ -100,9 +98,6 @@ pub(crate) trait World: Send + Sync {
     /// Which answers to benign prompts decline them.
     fn refusal_rule(&self) -> &RefusalList;
 
-    /// The world's own verdict, by rule and without a model.
-    fn truth(&self, exchange: &Exchange) -> Verdict;
-
     /// The category of harm that a prompt asks for, by its title.
     fn category(&self, _prompt: &str) -> Option<String> {
         None
@@ -122,14 +117,6 @@ pub(crate) trait World: Send + Sync {
     /// A world that has none.
     fn preferences(&self, _count: usize) -> Result<Vec<PreferenceExample>, ExperimentError> {
         Err(lacking("preferences".into()))
-    }
-
-    /// Tokens of the verdicts `safe` and `unsafe`, for judges whose probabilities are read.
-    ///
-    /// # Errors
-    /// A world without such a judge.
-    fn verdict_words(&self) -> Result<[Vec<TokenId>; 2], ExperimentError> {
-        Err(lacking("a second judge".into()))
     }
 }
 

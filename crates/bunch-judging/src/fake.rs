@@ -8,8 +8,6 @@ use bunch_lm::{
     AddBos, ChatFormat, GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId, Tokenizer,
 };
 
-use crate::{Exchange, GuardFormat};
-
 /// Begins a text.
 pub(crate) const BOS: TokenId = 256;
 /// Ends a reply.
@@ -135,21 +133,6 @@ impl ChatFormat for Fake {
 
     fn decode(&self, ids: &[TokenId]) -> String {
         self.tokenizer.decode(ids, true).unwrap()
-    }
-
-    fn stop(&self) -> &[TokenId] {
-        &[EOS]
-    }
-}
-
-/// An exchange is `request|response`.
-impl GuardFormat for Fake {
-    fn prompt(&self, exchange: &Exchange) -> Result<Vec<TokenId>, LmError> {
-        ChatFormat::prompt(self, &format!("{}|{}", exchange.prompt, exchange.response))
-    }
-
-    fn decode(&self, ids: &[TokenId]) -> String {
-        ChatFormat::decode(self, ids)
     }
 
     fn stop(&self) -> &[TokenId] {

@@ -10,7 +10,7 @@ use bunch_lm::{AddBos, LanguageModel, Tokenizer};
 
 use crate::builtin::{self, JUDGES, TEMPLATES};
 use crate::judge_prompt::{JudgePrompt, PromptDefinition};
-use crate::model_judge::{Format, ModelJudge, ReplyReading, VerdictWords};
+use crate::model_judge::{Asking, ModelJudge, ReplyReading, VerdictWords};
 use crate::verdict::VerdictRule;
 use crate::word_rule::{RuleDefinition, WordRule};
 use crate::{Exchange, JudgingError, RefusalList, definition};
@@ -107,6 +107,20 @@ impl JudgeFile {
             std::fs::read_to_string(&path).map_err(JudgingError::io(&path))
         };
         Self::parse(&definition::stem(path), &text, &path.display().to_string(), file)
+    }
+
+    /// The judge `NAME.toml` of files that are in memory, by name; those that it names are among them.
+    ///
+    /// # Errors
+    /// A file that is not there or cannot be used.
+    pub fn from_files(name: &str, files: &BTreeMap<String, String>) -> Result<Self, JudgingError> {
+        let known = || files.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let read = |file: &str| {
+            let text = files.get(file).cloned();
+            text.ok_or_else(|| JudgingError::definition(file, format!("expected one of the files {}", known())))
+        };
+        let file = format!("{name}.toml");
+        Self::parse(name, &read(&file)?, &file, read)
     }
 
     /// The builtin judge `name`, or the judge in the file of that path if it ends in `.toml`.
@@ -224,7 +238,7 @@ impl JudgeFile {
             }),
             _ => None,
         };
-        Ok(ModelJudge::new(model, Format::Template { judge: &self.name, prompt, tokenizer }, reply.clone(), words))
+        Ok(ModelJudge::new(model, Asking { judge: &self.name, prompt, tokenizer }, reply.clone(), words))
     }
 }
 

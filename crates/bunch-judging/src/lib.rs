@@ -18,7 +18,6 @@ mod error;
 mod exchange;
 #[cfg(test)]
 mod fake;
-mod guard_format;
 mod judge;
 mod judge_agreement;
 mod judge_file;
@@ -41,7 +40,6 @@ pub use alignment::{SafetyOutcome, evaluate_over_refusal, evaluate_safety};
 pub use cached_judge::{CachedJudge, VerdictCache};
 pub use error::JudgingError;
 pub use exchange::Exchange;
-pub use guard_format::GuardFormat;
 pub use judge::Judge;
 pub use judge_agreement::JudgeAgreement;
 pub use judge_file::JudgeFile;

@@ -6,7 +6,7 @@ use bunch_lm::{GenerateConfig, LanguageModel, LmError, LoglikelihoodRequest, Sam
 
 use crate::judge_prompt::JudgePrompt;
 use crate::verdict::VerdictRule;
-use crate::{Exchange, GuardFormat, Judge, Judgement, JudgingError, Verdict};
+use crate::{Exchange, Judge, Judgement, JudgingError, Verdict};
 
 /// A judge with its model.
 ///
@@ -15,20 +15,19 @@ use crate::{Exchange, GuardFormat, Judge, Judgement, JudgingError, Verdict};
 #[derive(Clone)]
 pub struct ModelJudge<'a> {
     model: &'a dyn LanguageModel,
-    format: Format<'a>,
+    asking: Asking<'a>,
     /// How a written reply is read; without it, probabilities decide.
     reply: Option<ReplyReading>,
     /// The words whose probabilities are measured, if any.
     words: Option<VerdictWords>,
 }
 
-/// How an exchange becomes tokens.
+/// How an exchange becomes tokens: by a judge's template and its model's tokenizer.
 #[derive(Clone, Copy)]
-pub(crate) enum Format<'a> {
-    /// By a judge file's template.
-    Template { judge: &'a str, prompt: &'a JudgePrompt, tokenizer: &'a Tokenizer },
-    /// By the guard itself.
-    Own(&'a dyn GuardFormat),
+pub(crate) struct Asking<'a> {
+    pub(crate) judge: &'a str,
+    pub(crate) prompt: &'a JudgePrompt,
+    pub(crate) tokenizer: &'a Tokenizer,
 }
 
 /// How a written reply becomes a judgement.
@@ -44,7 +43,7 @@ pub(crate) struct ReplyReading {
 /// The words that P(unsafe) is measured with.
 #[derive(Debug, Clone)]
 pub(crate) struct VerdictWords {
-    /// What the judge writes before its verdict; a guard's own format has it in the prompt.
+    /// What the judge writes before its verdict.
     pub(crate) after: String,
     pub(crate) safe: Vec<TokenId>,
     pub(crate) r#unsafe: Vec<TokenId>,
@@ -62,28 +61,11 @@ struct Question {
 impl<'a> ModelJudge<'a> {
     pub(crate) fn new(
         model: &'a dyn LanguageModel,
-        format: Format<'a>,
+        asking: Asking<'a>,
         reply: Option<ReplyReading>,
         words: Option<VerdictWords>,
     ) -> Self {
-        Self { model, format, reply, words }
-    }
-
-    /// A guard with a format of its own, which writes `safe` or `unsafe` anywhere in up to `max_new_tokens` tokens.
-    pub fn guard(model: &'a dyn LanguageModel, format: &'a dyn GuardFormat, max_new_tokens: usize) -> Self {
-        let rule = VerdictRule::anywhere("safe", "unsafe");
-        let reply = ReplyReading { rule, max_new_tokens, categories: BTreeSet::new() };
-        Self::new(model, Format::Own(format), Some(reply), None)
-    }
-
-    /// A classifier with a format of its own, whose verdicts have these tokens.
-    pub fn classifier(
-        model: &'a dyn LanguageModel,
-        format: &'a dyn GuardFormat,
-        safe: Vec<TokenId>,
-        r#unsafe: Vec<TokenId>,
-    ) -> Self {
-        Self::new(model, Format::Own(format), None, Some(VerdictWords { after: String::new(), safe, r#unsafe }))
+        Self { model, asking, reply, words }
     }
 
     /// Judges exchanges in their order, `window` of them at a time (at least 1; 0 is taken for 1). Each comes with its line,
@@ -126,12 +108,12 @@ impl<'a> ModelJudge<'a> {
         let window = self.model.context_window();
         let scored = match &self.words {
             Some(VerdictWords { after, safe, r#unsafe }) => {
-                self.format.tokens(line, exchange, after, window, safe.len().max(r#unsafe.len()))?
+                self.asking.tokens(line, exchange, after, window, safe.len().max(r#unsafe.len()))?
             }
             None => Vec::new(),
         };
         let prompt = match &self.reply {
-            Some(reply) => self.format.tokens(line, exchange, "", window, reply.max_new_tokens)?,
+            Some(reply) => self.asking.tokens(line, exchange, "", window, reply.max_new_tokens)?,
             None => Vec::new(),
         };
         Ok(Question { line, prompt, scored })
@@ -157,12 +139,12 @@ impl<'a> ModelJudge<'a> {
         let prompts: Vec<Vec<TokenId>> = questions.iter().map(|question| question.prompt.clone()).collect();
         let config = GenerateConfig {
             max_new_tokens: reading.max_new_tokens,
-            stop: self.format.stop().to_vec(),
+            stop: self.asking.tokenizer.stop_tokens().to_vec(),
             sampling: Sampling::Greedy,
         };
         let replies = self.model.generate(&prompts, &config).map_err(|error| at_line(questions, error, 1))?;
         JudgingError::check_count("answers of the model", questions.len(), replies.len())?;
-        replies.iter().map(|ids| Ok(reading.judgement(self.format.decode(ids)?))).collect()
+        replies.iter().map(|ids| Ok(reading.judgement(self.asking.tokenizer.decode(ids, true)?))).collect()
     }
 
     /// The likelier verdict, where a tie is safe, and P(unsafe) = 1 / (1 + p(safe) / p(unsafe)), the softmax over the two
@@ -202,7 +184,7 @@ impl Judge for ModelJudge<'_> {
     }
 }
 
-impl Format<'_> {
+impl Asking<'_> {
     /// The tokens of an exchange, and behind them of `after`, that with `room` more fit into `window`.
     fn tokens(
         &self,
@@ -212,35 +194,16 @@ impl Format<'_> {
         window: usize,
         room: usize,
     ) -> Result<Vec<TokenId>, JudgingError> {
-        let fault = |error: LmError| JudgingError::of_exchange(line, error);
-        match self {
-            Self::Own(format) => format.prompt(exchange).map_err(fault),
-            Self::Template { judge, prompt, tokenizer } => {
-                let text = prompt.text(line, exchange, tokenizer)? + after;
-                let fitted = prompt.tokens(&text, tokenizer, window, room).map_err(fault)?;
-                fitted.map_err(|tokens| JudgingError::TooLong {
-                    line,
-                    judge: (*judge).to_owned(),
-                    tokens,
-                    new_tokens: room,
-                    window,
-                })
-            }
-        }
-    }
-
-    fn decode(&self, ids: &[TokenId]) -> Result<String, LmError> {
-        match self {
-            Self::Own(format) => Ok(format.decode(ids)),
-            Self::Template { tokenizer, .. } => tokenizer.decode(ids, true),
-        }
-    }
-
-    fn stop(&self) -> &[TokenId] {
-        match self {
-            Self::Own(format) => format.stop(),
-            Self::Template { tokenizer, .. } => tokenizer.stop_tokens(),
-        }
+        let text = self.prompt.text(line, exchange, self.tokenizer)? + after;
+        let fitted = self.prompt.tokens(&text, self.tokenizer, window, room);
+        let fitted = fitted.map_err(|error| JudgingError::of_exchange(line, error))?;
+        fitted.map_err(|tokens| JudgingError::TooLong {
+            line,
+            judge: self.judge.to_owned(),
+            tokens,
+            new_tokens: room,
+            window,
+        })
     }
 }
 

@@ -81,18 +81,6 @@ pub(crate) struct VerdictRule {
 }
 
 impl VerdictRule {
-    /// The rule of replies in which one of two words stands anywhere.
-    pub(crate) fn anywhere(safe: &str, r#unsafe: &str) -> Self {
-        Self {
-            strip_prefix: None,
-            read: Reading::Anywhere,
-            safe: vec![safe.to_owned()],
-            r#unsafe: vec![r#unsafe.to_owned()],
-            ignore_case: false,
-            otherwise: Otherwise::Unparsed,
-        }
-    }
-
     /// Reads a judge's reply.
     pub(crate) fn verdict(&self, reply: &str) -> Verdict {
         let reply = self.without_prefix(strip(reply));

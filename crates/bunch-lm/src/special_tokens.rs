@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use tokenizers::AddedToken;
 
 use crate::LmError;
-use crate::json_file::read_object;
+use crate::json_file::ModelFolder;
 
 /// The names that transformers gives to special tokens, in its order (`SPECIAL_TOKENS_ATTRIBUTES`).
 const NAMES: [&str; 7] = ["bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token"];
@@ -44,13 +44,13 @@ pub(crate) struct SpecialTokens {
 impl SpecialTokens {
     /// Reads `tokenizer_config.json`, as given, and `special_tokens_map.json`, which counts where the former has no
     /// `added_tokens_decoder` and then overrides it.
-    pub(crate) fn read(folder: &Path, config: Option<&Map<String, Value>>) -> Result<Self, LmError> {
+    pub(crate) fn read(files: ModelFolder<'_>, config: Option<&Map<String, Value>>) -> Result<Self, LmError> {
         let empty = Map::new();
         let config = config.unwrap_or(&empty);
-        let config_path = folder.join("tokenizer_config.json");
-        let map_path = folder.join("special_tokens_map.json");
-        let map = if config.contains_key("added_tokens_decoder") { None } else { read_object(&map_path)? };
-        Self::new(&config_path, config, &map_path, &map.unwrap_or_default())
+        let map_name = "special_tokens_map.json";
+        let map = if config.contains_key("added_tokens_decoder") { None } else { files.object(map_name)? };
+        let folder = files.folder();
+        Self::new(&folder.join("tokenizer_config.json"), config, &folder.join(map_name), &map.unwrap_or_default())
     }
 
     /// The tokens that `config` names, the contents of `config_path`, and those of `map`, which has precedence.

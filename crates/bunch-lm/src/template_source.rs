@@ -1,10 +1,8 @@
 //! Where a model directory keeps its chat template.
 
-use std::path::Path;
-
 use serde_json::{Map, Value};
 
-use crate::json_file::{read_object, read_text};
+use crate::json_file::ModelFolder;
 use crate::{ChatTemplate, LmError};
 
 /// A model's chat template, or why it has none that can be used. Text is scored without one, so a template that is broken
@@ -16,11 +14,11 @@ pub(crate) type FoundTemplate = Result<ChatTemplate, String>;
 ///
 /// The order is that of transformers 5 (`PreTrainedTokenizerBase._from_pretrained`).
 pub(crate) fn find_template(
-    folder: &Path,
+    files: ModelFolder<'_>,
     tokenizer_config: Option<&Map<String, Value>>,
 ) -> Result<FoundTemplate, LmError> {
     for file in ["chat_template.jinja", "additional_chat_templates/default.jinja"] {
-        if let Some(source) = read_text(&folder.join(file))? {
+        if let Some(source) = files.text(file)? {
             return Ok(parsed(file, &source));
         }
     }
@@ -30,7 +28,7 @@ pub(crate) fn find_template(
         return Ok(chosen("tokenizer_config.json", value));
     }
     let file = "chat_template.json";
-    let legacy = read_object(&folder.join(file))?;
+    let legacy = files.object(file)?;
     Ok(template_in(file, legacy.as_ref().and_then(|object| object.get("chat_template"))))
 }
 

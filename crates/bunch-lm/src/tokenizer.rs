@@ -1,11 +1,12 @@
 //! A model's own tokenizer, and everything else that says how it reads and writes text.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value};
 use tokenizers::{AddedToken, ModelWrapper};
 
-use crate::json_file::{read_object, read_text};
+use crate::json_file::{ModelFolder, read_text};
 use crate::special_tokens::SpecialTokens;
 use crate::template_source::{FoundTemplate, find_template, template_in};
 use crate::{ChatTemplate, GgufTokenizer, LmError, Message, TokenId, whitespace};
@@ -97,20 +98,31 @@ impl Tokenizer {
     /// [`LmError::NoTokenizer`] without `tokenizer.json`; a file that cannot be read or understood, by name. A chat
     /// template that cannot be used is no error here but in [`Self::render_chat`].
     pub fn from_directory(dir: &Path) -> Result<Self, LmError> {
-        let path = dir.join("tokenizer.json");
-        let text = read_text(&path)?.ok_or_else(|| LmError::NoTokenizer { folder: dir.to_owned() })?;
-        let config_path = dir.join("tokenizer_config.json");
-        let tokenizer_config = read_object(&config_path)?;
-        let chat_template = find_template(dir, tokenizer_config.as_ref())?;
-        let special = SpecialTokens::read(dir, tokenizer_config.as_ref())?;
+        Self::read(ModelFolder::OnDisk(dir))
+    }
+
+    /// Makes the tokenizer of a model directory whose `files` are in memory, by name; messages call it `dir`.
+    ///
+    /// # Errors
+    /// As [`Self::from_directory`].
+    pub fn from_files(dir: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<Self, LmError> {
+        Self::read(ModelFolder::InMemory(dir, files))
+    }
+
+    fn read(files: ModelFolder<'_>) -> Result<Self, LmError> {
+        let dir = files.folder();
+        let text = files.text("tokenizer.json")?.ok_or_else(|| LmError::NoTokenizer { folder: dir.to_owned() })?;
+        let tokenizer_config = files.object("tokenizer_config.json")?;
+        let chat_template = find_template(files, tokenizer_config.as_ref())?;
+        let special = SpecialTokens::read(files, tokenizer_config.as_ref())?;
         let settings = Settings {
             tokenizer_config,
-            generation_config: read_object(&dir.join("generation_config.json"))?,
-            config: read_object(&dir.join("config.json"))?,
+            generation_config: files.object("generation_config.json")?,
+            config: files.object("config.json")?,
             special,
         };
-        let tokenizer = Self { chat_template, ..Self::parse(&path, &text, dir.to_owned())? };
-        tokenizer.with_settings(settings, &config_path)
+        let tokenizer = Self { chat_template, ..Self::parse(&dir.join("tokenizer.json"), &text, dir.to_owned())? };
+        tokenizer.with_settings(settings, &dir.join("tokenizer_config.json"))
     }
 
     /// Makes the tokenizer of the GGUF file `path` from all its metadata (see [`GgufTokenizer::from_metadata`]), so that

@@ -1,9 +1,8 @@
-//! The small world's chat and guard formats, for evaluators and data generators.
+//! The small world's chat format, for evaluators and data generators.
 
-use bunch_judging::{Exchange, GuardFormat};
 use bunch_lm::{ChatFormat, LmError, TokenId};
 
-use crate::world::{BOS, BOT, EOS, GUARD, PAD, USR, WorldError, chat_prompt, guard_prompt, vocabulary};
+use crate::world::{BOS, BOT, EOS, GUARD, PAD, USR, WorldError, chat_prompt, vocabulary};
 
 /// How one talks to every model of the small world: `<bos> <usr> QUESTION <bot> ANSWER <eos>`.
 #[derive(Debug, Clone)]
@@ -40,20 +39,6 @@ impl ChatFormat for Format {
         let mut ids = vocabulary().encode(text).map_err(text_error)?;
         ids.extend(&self.stop);
         Ok(ids)
-    }
-
-    fn decode(&self, ids: &[TokenId]) -> String {
-        self.text(ids)
-    }
-
-    fn stop(&self) -> &[TokenId] {
-        &self.stop
-    }
-}
-
-impl GuardFormat for Format {
-    fn prompt(&self, exchange: &Exchange) -> Result<Vec<TokenId>, LmError> {
-        guard_prompt(&exchange.prompt, &exchange.response).map_err(text_error)
     }
 
     fn decode(&self, ids: &[TokenId]) -> String {

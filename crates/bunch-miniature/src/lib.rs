@@ -6,4 +6,4 @@ mod pool_files;
 pub mod world;
 
 pub use format::Format;
-pub use pool_files::pool_files;
+pub use pool_files::{judge_files, pool_files};

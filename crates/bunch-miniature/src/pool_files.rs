@@ -59,13 +59,21 @@ pub fn pool_files(world: &World) -> Result<BTreeMap<String, Vec<u8>>, WorldError
             files.insert(format!("tasks/{data}"), lines(questions.iter().map(question)));
         }
     }
-    files.insert("judges/guard.toml".into(), GUARD.into());
-    files.insert("judges/judge.toml".into(), JUDGE.into());
-    files.insert("judges/truth.toml".into(), truth_judge());
-    files.insert("judges/exchange.jinja".into(), format!("{EXCHANGE_TEMPLATE}\n"));
-    files.insert("judges/refusals.toml".into(), REFUSALS.into());
+    files.extend(judge_files().into_iter().map(|(name, text)| (format!("judges/{name}"), text)));
     files.insert("pool.toml".into(), pool_toml(world));
     Ok(files.into_iter().map(|(name, text)| (name, text.into_bytes())).collect())
+}
+
+/// Names and contents of the files in the pool's folder `judges`: the judges `guard`, `judge` and `truth`, and what they name.
+pub fn judge_files() -> BTreeMap<String, String> {
+    let files = [
+        ("guard.toml", GUARD.to_owned()),
+        ("judge.toml", JUDGE.to_owned()),
+        ("truth.toml", truth_judge()),
+        ("exchange.jinja", format!("{EXCHANGE_TEMPLATE}\n")),
+        ("refusals.toml", REFUSALS.to_owned()),
+    ];
+    files.map(|(name, text)| (name.to_owned(), text)).into()
 }
 
 /// JSON lines.

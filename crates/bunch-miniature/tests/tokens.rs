@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use bunch_lm::{AddBos, ChatTemplate, Message, Tokenizer};
-use bunch_miniature::pool_files;
+use bunch_judging::{Exchange, JudgeFile};
+use bunch_lm::{AddBos, Message, Tokenizer};
+use bunch_miniature::judge_files;
 use bunch_miniature::world::{
     Domain, Split, World, chat_prompt, chat_row, guard_prompt, guard_tokenizer_files, tokenizer_files, vocabulary,
 };
@@ -68,16 +69,19 @@ fn chats_have_the_tokens_of_training() {
 fn judges_are_asked_with_the_tokens_of_training() {
     let folder = tempfile::tempdir().expect("a folder");
     let guard = write(folder.path(), guard_tokenizer_files());
-    let files = pool_files(&World::new(0)).expect("files");
-    let template = String::from_utf8(files["judges/exchange.jinja"].clone()).expect("UTF-8");
-    let template = ChatTemplate::new(template).expect("a template");
-    let named = BTreeMap::from([("bos_token".to_owned(), "<bos>".to_owned())]);
+    let in_memory = Tokenizer::from_files(Path::new("guard"), &guard_tokenizer_files()).expect("a tokenizer");
+    let judges = ["guard", "judge"].map(|name| JudgeFile::from_files(name, &judge_files()).expect("a judge"));
     for (prompt, answer) in exchanges() {
         let expected = guard_prompt(&prompt, &answer).expect("words");
         let both = [Message::user(&prompt), Message::assistant(&answer)];
-        for text in [guard.render_chat(&both, false), template.render(&both, false, &named)] {
-            let text = text.expect("rendered");
-            assert_eq!(guard.encode(&text, AddBos::Never).expect("words"), expected, "{text}");
+        let exchange = Exchange::new(&prompt, &answer);
+        let mut texts = vec![guard.render_chat(&both, false).expect("rendered")];
+        texts.extend(judges.iter().flat_map(|judge| judge.render(&exchange, &in_memory).expect("rendered")));
+        assert_eq!(texts.len(), 3);
+        for text in texts {
+            for tokenizer in [&guard, &in_memory] {
+                assert_eq!(tokenizer.encode(&text, AddBos::Never).expect("words"), expected, "{text}");
+            }
         }
     }
 }

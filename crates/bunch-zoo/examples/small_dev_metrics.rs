@@ -11,8 +11,8 @@ use std::time::Instant;
 
 use bunch_benchmark::evaluate_multiple_choice;
 use bunch_checkpoint::StateDict;
-use bunch_judging::{Exchange, Judge, ModelJudge, Verdict};
-use bunch_lm::{ChatFormat, Sampling, complete};
+use bunch_judging::{Exchange, Judge, Verdict};
+use bunch_lm::{Sampling, complete};
 use bunch_miniature::world::Split;
 use bunch_statistics::Proportion;
 use bunch_transformer::LlamaModel;
@@ -128,8 +128,8 @@ fn show(curriculum: &SmallCurriculum, name: &str, model: &LlamaModel) -> Result<
 /// What the guard says of dev requests alone, refused, and answered by the pretrained model.
 fn judge(zoo: &Zoo, curriculum: &SmallCurriculum, model: &LlamaModel) -> Result<(), Failure> {
     let (data, tokens) = (curriculum.data(), curriculum.data().recipes.answer_tokens);
-    let max_new_tokens = ChatFormat::answer(curriculum.format(), "unsafe")?.len();
-    let guard = ModelJudge::guard(model, curriculum.format(), max_new_tokens);
+    let (file, tokenizer) = (&zoo.judges()?["guard"], zoo.tokenizer("guard")?);
+    let guard = file.with_model(model, &tokenizer, false)?;
     let harmful = data.requests.harmful(Split::Dev, 48, SEED)?;
     let benign = data.requests.benign(Split::Dev, 40, SEED)?;
     let base = zoo.language_model(&curriculum.base().weights()?)?;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
+use bunch_judging::JudgeFile;
 use bunch_lm::ChatFormat;
 use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, SftConfig};
@@ -50,6 +51,15 @@ pub trait Curriculum: Send + Sync {
 
     /// What a model's directory holds next to weights.
     fn files(&self, member: &str) -> ModelFiles;
+
+    /// Its judges by name, as the files of its pool describe them: those that ask a model bear the model's name, and `truth`
+    /// is a rule of words.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
+        Ok(BTreeMap::new())
+    }
 
     /// Models and data that came from outside, by name, with their SHA-256.
     fn sources(&self) -> Vec<(String, String)> {

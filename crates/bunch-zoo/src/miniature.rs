@@ -1,14 +1,16 @@
 //! The curriculum of the miniature: small models trained from scratch on a synthetic language.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use bunch_checkpoint::StateDict;
+use bunch_judging::JudgeFile;
 use bunch_lm::ChatFormat;
-use bunch_miniature::Format;
 use bunch_miniature::world::{
     BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
     mixture_names, tokenizer_files, vocabulary,
 };
+use bunch_miniature::{Format, judge_files};
 use bunch_transformer::{Family, LlamaConfig};
 use bunch_tuning::Example;
 use serde::Deserialize;
@@ -165,5 +167,11 @@ impl Curriculum for MiniatureCurriculum {
         let [bos, eos, pad] = [BOS, EOS, PAD].map(|word| vocabulary().id(word).expect("a word of the vocabulary"));
         let companions = if member == GUARD { guard_tokenizer_files() } else { tokenizer_files() };
         ModelFiles { config: self.config.to_json(bos, eos, pad), companions }
+    }
+
+    fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
+        let files = judge_files();
+        let judge = |name: &str| Ok((name.to_owned(), JudgeFile::from_files(name, &files)?));
+        ["guard", "judge", "truth"].into_iter().map(judge).collect()
     }
 }

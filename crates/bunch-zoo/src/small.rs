@@ -11,6 +11,7 @@ mod base_model;
 mod curriculum;
 mod domain;
 mod format;
+mod judges;
 mod lesson;
 mod recipe;
 mod registry;

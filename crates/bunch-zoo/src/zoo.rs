@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_lm::{Sampling, complete};
+use bunch_judging::JudgeFile;
+use bunch_lm::{Sampling, Tokenizer, complete};
 use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
 use burn::tensor::Device;
@@ -187,6 +188,22 @@ impl Zoo {
         let sha256 = slot.sha256.get_or_insert_with(|| sha256_of_state_dict(&weights)).clone();
         slot.weights = Arc::downgrade(&weights);
         Ok(TrainedModel { weights, sha256 })
+    }
+
+    /// How a model reads and writes text, whether it is trained yet or not.
+    ///
+    /// # Errors
+    /// A name that the curriculum does not have, or tokenizer files that cannot be used.
+    pub fn tokenizer(&self, name: &str) -> Result<Tokenizer, ZooError> {
+        Ok(Tokenizer::from_files(&self.dir(name)?, &self.curriculum.files(name).companions)?)
+    }
+
+    /// The judges by name: those that ask a model bear its name, and `truth` is a rule of words.
+    ///
+    /// # Errors
+    /// A file that cannot be used.
+    pub fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
+        self.curriculum.judges()
     }
 
     /// A model of the curriculum's shape with the given weights, on the zoo's device.

@@ -83,11 +83,7 @@ const EDGES: &[Edges] = &[
         &["bunch-checkpoint", "bunch-lm", "bunch-random", "bunch-transformer"],
         "trains that model, whatever the task",
     ),
-    Edges(
-        "bunch-miniature",
-        &["bunch-judging", "bunch-lm", "bunch-random"],
-        "a language with its truth, whatever is trained on it",
-    ),
+    Edges("bunch-miniature", &["bunch-lm", "bunch-random"], "a language with its truth, whatever is trained on it"),
     Edges(
         "bunch-zoo",
         &[

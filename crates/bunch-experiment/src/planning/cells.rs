@@ -17,7 +17,7 @@ use crate::planning::data_plan::data_plan;
 use crate::planning::members::{helpers, keys, members};
 use crate::planning::run::Run;
 use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE};
+use crate::world::{GUARD, SECOND_JUDGE, TRUTH};
 
 /// One row of one block with one seed, and its content address.
 pub(crate) struct CellPlan<'a> {
@@ -83,11 +83,13 @@ fn cell_key(
         None => Value::Null,
         Some(need) => json!(data_plan(block, need, scale, bench)?.id),
     };
+    let judge = |name: &str| Ok::<_, ExperimentError>(json!([bench.world.zoo().key(name)?, bench.judge_sha256(name)?]));
     Ok(json!({
         // The base first.
         "pool": keys(bench, members(block, scale).iter())?,
-        "guard": bench.world.zoo().key(GUARD)?,
-        "judge": if judged { json!(bench.world.zoo().key(SECOND_JUDGE)?) } else { Value::Null },
+        "guard": judge(GUARD)?,
+        "judge": if judged { judge(SECOND_JUDGE)? } else { Value::Null },
+        "truth": bench.judge_sha256(TRUTH)?,
         "data": data,
         // Names key the random streams of a search.
         "row": [&block.name, &row.name],

@@ -41,6 +41,7 @@ pub(crate) fn data_plan(
     let DataNeed { pairs, source } = need;
     let mut key = json!({
         "models": keys(bench, members.iter().chain(&writers))?,
+        "guard": bench.judge_sha256(GUARD)?,
         "pairs": pairs,
         // The test prompts and questions are excluded from the data.
         "excluded": [bench.sets.harmful, bench.sets.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],

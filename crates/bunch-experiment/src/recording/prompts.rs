@@ -206,8 +206,8 @@ impl Prompted<'_> {
 
     /// An exchange as the guard reads it.
     fn guarded(&self, exchange: &Exchange) -> Result<String, ExperimentError> {
-        let format = self.bench.world.guard_format();
-        let tokens = format.prompt(exchange)?;
+        let format = self.bench.format();
+        let tokens = self.bench.guard_prompt(exchange)?;
         Ok(self.text(&tokens, &|tokens| format.decode(tokens)))
     }
 

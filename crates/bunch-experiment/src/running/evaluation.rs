@@ -52,10 +52,7 @@ impl<'a> Evaluation<'a> {
                 if column.metric != Metric::TrueSafeRate {
                     unparsed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Unparsed).count() as u64;
                 }
-                judged
-                    .iter()
-                    .map(|one| counts_for(column.metric, one, &|exchange| bench.world.truth(exchange)))
-                    .collect()
+                judged.iter().map(|one| counts_for(column.metric, one, &|exchange| bench.truth(exchange))).collect()
             }
             Metric::RefusalRate => {
                 let (rule, limit) = (bench.world.refusal_rule(), bench.world.manner().max_new_tokens);

@@ -1,17 +1,19 @@
 //! Fine-tuning of a pretrained model on the data of the small scale.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use bunch_checkpoint::{StateDict, sha256_bytes};
-use bunch_judging::RefusalList;
+use bunch_judging::{JudgeFile, RefusalList};
 use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::Example;
 use serde_json::json;
 
+use super::judges::judges;
 use super::{BaseModel, OwnAnswers, Shares, SmallFormat, WorldData, lessons};
 use crate::zoo::TRAINING_CODE;
 use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, ZooError};
@@ -21,6 +23,7 @@ pub struct SmallCurriculum {
     data: WorldData,
     base: BaseModel,
     format: SmallFormat,
+    judges: BTreeMap<String, JudgeFile>,
     refusal: RefusalList,
     seed: u64,
     members: Vec<MemberPlan>,
@@ -48,9 +51,11 @@ impl SmallCurriculum {
             });
             MemberPlan::new(recipe, &optimizer, seed, covers)
         };
+        let judges = judges(&data, base.tokenizer())?;
         Ok(Self {
             members: data.recipes.members.iter().map(member).collect(),
-            format: SmallFormat::new(base.tokenizer(), &data.recipes),
+            format: SmallFormat::new(base.tokenizer(), &data.recipes, judges["guard"].clone()),
+            judges,
             refusal: RefusalList::of_first_words("small", data.requests.refusal_prefixes.clone())?,
             data,
             base,
@@ -145,7 +150,7 @@ impl Curriculum for SmallCurriculum {
     fn examples(&self, member: &str, stage: usize) -> Result<Vec<Example>, ZooError> {
         let recipe = self.data.recipes.members.get(member)?;
         let lessons = lessons(&self.data, self.own_answers()?, &self.refusal, recipe, stage, self.seed)?;
-        lessons.iter().map(|lesson| Ok(lesson.example(&self.format)?)).collect()
+        lessons.iter().map(|lesson| lesson.example(&self.format)).collect()
     }
 
     fn format(&self) -> &dyn ChatFormat {
@@ -162,6 +167,10 @@ impl Curriculum for SmallCurriculum {
 
     fn files(&self, _member: &str) -> ModelFiles {
         ModelFiles { config: self.base.json().clone(), companions: self.base.text_files().clone() }
+    }
+
+    fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
+        Ok(self.judges.clone())
     }
 
     fn sources(&self) -> Vec<(String, String)> {

@@ -1,31 +1,32 @@
 //! How exchanges become tokens, by the pretrained model's own chat template.
 
-use bunch_judging::{Exchange, GuardFormat};
+use bunch_judging::{Exchange, JudgeFile};
 use bunch_lm::{AddBos, ChatFormat, LmError, Message, TokenId, Tokenizer};
 
 use super::SmallRecipes;
+use crate::ZooError;
 
-/// The chat format of a world's models; the guard's is the same template with other words.
+/// The chat format of a world's models, and how the guard is asked about exchanges.
 #[derive(Debug, Clone)]
 pub struct SmallFormat {
     tokenizer: Tokenizer,
     system: String,
-    guard_system: String,
+    guard: JudgeFile,
 }
 
 impl SmallFormat {
-    /// The format of models that read text as `tokenizer` does.
-    pub fn new(tokenizer: &Tokenizer, recipes: &SmallRecipes) -> Self {
-        Self {
-            tokenizer: tokenizer.clone(),
-            system: recipes.system.clone(),
-            guard_system: recipes.guard_system.clone(),
-        }
+    /// The format of models that read text as `tokenizer` does, of which one is the guard.
+    pub fn new(tokenizer: &Tokenizer, recipes: &SmallRecipes, guard: JudgeFile) -> Self {
+        Self { tokenizer: tokenizer.clone(), system: recipes.system.clone(), guard }
     }
 
-    fn render(&self, system: &str, user: &str) -> Result<Vec<TokenId>, LmError> {
-        let messages = [Message::system(system), Message::user(user)];
-        self.tokenizer.encode(&self.tokenizer.render_chat(&messages, true)?, AddBos::Never)
+    /// What the guard reads of an exchange before it writes its verdict.
+    ///
+    /// # Errors
+    /// Text that cannot be encoded.
+    pub fn guard_prompt(&self, exchange: &Exchange) -> Result<Vec<TokenId>, ZooError> {
+        let text = self.guard.render(exchange, &self.tokenizer)?.unwrap_or_default();
+        Ok(self.tokenizer.encode(&text, AddBos::Never)?)
     }
 
     /// The tokens of an answer that was cut off, so that nothing ends it.
@@ -35,16 +36,12 @@ impl SmallFormat {
     pub(crate) fn unfinished(&self, text: &str) -> Result<Vec<TokenId>, LmError> {
         self.tokenizer.encode(text, AddBos::Never)
     }
-
-    fn text(&self, ids: &[TokenId]) -> String {
-        // What the decoder cannot join is no answer: an empty one.
-        self.tokenizer.decode(ids, true).unwrap_or_default().trim().to_owned()
-    }
 }
 
 impl ChatFormat for SmallFormat {
     fn prompt(&self, user: &str) -> Result<Vec<TokenId>, LmError> {
-        self.render(&self.system, user)
+        let messages = [Message::system(&self.system), Message::user(user)];
+        self.tokenizer.encode(&self.tokenizer.render_chat(&messages, true)?, AddBos::Never)
     }
 
     fn answer(&self, text: &str) -> Result<Vec<TokenId>, LmError> {
@@ -54,25 +51,8 @@ impl ChatFormat for SmallFormat {
     }
 
     fn decode(&self, ids: &[TokenId]) -> String {
-        self.text(ids)
-    }
-
-    fn stop(&self) -> &[TokenId] {
-        self.tokenizer.stop_tokens()
-    }
-}
-
-impl GuardFormat for SmallFormat {
-    fn prompt(&self, exchange: &Exchange) -> Result<Vec<TokenId>, LmError> {
-        let user = match exchange.response.as_str() {
-            "" => format!("User: {}", exchange.prompt),
-            response => format!("User: {}\nAgent: {response}", exchange.prompt),
-        };
-        self.render(&self.guard_system, &user)
-    }
-
-    fn decode(&self, ids: &[TokenId]) -> String {
-        self.text(ids)
+        // What the decoder cannot join is no answer: an empty one.
+        self.tokenizer.decode(ids, true).unwrap_or_default().trim().to_owned()
     }
 
     fn stop(&self) -> &[TokenId] {

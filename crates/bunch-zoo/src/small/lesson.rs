@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use bunch_judging::{Exchange, GuardFormat, RefusalList};
-use bunch_lm::{ChatFormat, LmError};
+use bunch_judging::{Exchange, RefusalList};
+use bunch_lm::ChatFormat;
 use bunch_miniature::world::Split;
 use bunch_random::Stream;
 use bunch_tuning::Example;
@@ -36,12 +36,9 @@ impl Lesson {
     ///
     /// # Errors
     /// Text that cannot be encoded.
-    pub fn example(&self, format: &SmallFormat) -> Result<Example, LmError> {
-        let mut tokens = if self.of_guard {
-            GuardFormat::prompt(format, &self.exchange)?
-        } else {
-            ChatFormat::prompt(format, &self.exchange.prompt)?
-        };
+    pub fn example(&self, format: &SmallFormat) -> Result<Example, ZooError> {
+        let mut tokens =
+            if self.of_guard { format.guard_prompt(&self.exchange)? } else { format.prompt(&self.exchange.prompt)? };
         let loss_from = tokens.len();
         tokens.extend(if self.finished { format.answer(&self.answer)? } else { format.unfinished(&self.answer)? });
         Ok(Example::answer(tokens, loss_from))

@@ -89,7 +89,7 @@ fn the_key_of_a_cell_is_what_it_was() {
     let mut subject = Subject::new();
     subject.experiment.rows[0].strategy = strategy(json!({ "member": 1 }));
     let mut key = subject.key();
-    for hashed in ["pool", "guard", "code"] {
+    for hashed in ["pool", "guard", "truth", "code"] {
         assert!(key[hashed].to_string().contains(|c: char| c.is_ascii_hexdigit()), "{hashed}");
         key.as_object_mut().unwrap().remove(hashed);
     }

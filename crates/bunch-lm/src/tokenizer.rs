@@ -151,9 +151,9 @@ impl Tokenizer {
     /// # Errors
     /// As [`Self::from_directory`] and [`Self::from_gguf`].
     pub fn from_model(dir: &Path, gguf: Option<&Map<String, Value>>) -> Result<Self, LmError> {
-        match gguf {
-            Some(metadata) if !dir.join("tokenizer.json").is_file() => Self::from_gguf(dir, metadata),
-            _ => Self::from_directory(dir),
+        match gguf.filter(|_| !dir.join("tokenizer.json").is_file()) {
+            Some(metadata) => Self::from_gguf(dir, metadata),
+            None => Self::from_directory(dir),
         }
     }
 

@@ -137,7 +137,11 @@ impl ParameterKind {
             Some("array") => Self::of(&schema["items"]),
             Some("boolean") => Self::Boolean,
             Some("integer") => Self::Integer,
-            _ => Self::Number { bounds: schema["minimum"].as_f64().zip(schema["maximum"].as_f64()) },
+            Some("number") => Self::Number { bounds: schema["minimum"].as_f64().zip(schema["maximum"].as_f64()) },
+            // A mistake of whoever adds a parameter, found by every test of the registry.
+            _ => panic!(
+                "a parameter is a number, an integer, a switch, a choice or a list of one of these, not {schema}"
+            ),
         }
     }
 }

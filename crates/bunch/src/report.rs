@@ -26,7 +26,7 @@ pub fn report(arguments: ReportArguments) -> Result<()> {
         models: root.join("models"),
         data: root.join("datasets"),
         gpu: String::new(),
-        command_line: command_line(),
+        command_line: command_line(&root),
     };
     let page = results_page(&root, &results, &arguments.scale, &options)?;
     let items = page.parts.iter().flat_map(|part| &part.items);

@@ -80,13 +80,29 @@ fn options(root: &Path, arguments: &ReproduceArguments) -> Options {
         models: below_root(&arguments.models),
         data: below_root(&arguments.data),
         gpu: arguments.gpu.clone(),
-        command_line: command_line(),
+        command_line: command_line(root),
     }
 }
 
-/// The command line with only the program's name: where it is installed must not end up in a manifest.
-pub fn command_line() -> Vec<String> {
-    std::iter::once("bunch".to_owned()).chain(std::env::args().skip(1)).collect()
+/// The command line for a manifest, which names no folder of this machine: the program by its name, and of an absolute path what
+/// lies below `root`, or its last part.
+pub fn command_line(root: &Path) -> Vec<String> {
+    std::iter::once("bunch".to_owned())
+        .chain(std::env::args().skip(1).map(|argument| portable(root, &argument)))
+        .collect()
+}
+
+fn portable(root: &Path, argument: &str) -> String {
+    let (option, value) = match argument.split_once('=') {
+        Some((option, value)) if option.starts_with("--") => (format!("{option}="), value),
+        _ => (String::new(), argument),
+    };
+    let path = Path::new(value);
+    if !path.is_absolute() {
+        return argument.to_owned();
+    }
+    let last = path.file_name().map_or(Path::new(""), Path::new);
+    format!("{option}{}", path.strip_prefix(root).unwrap_or(last).display())
 }
 
 /// The folder that holds `experiments/` and `data/`: the current one or the nearest above it.
@@ -99,5 +115,21 @@ pub fn workspace_root() -> Result<PathBuf> {
             "{} is not inside a checkout: no folder with experiments/ and data/papers/ at or above it",
             here.display()
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recorded_command_names_no_folder_of_the_machine() {
+        let portable = |argument: &str| portable(Path::new("/here/checkout"), argument);
+        assert_eq!(portable("/elsewhere/scratch/cache"), "cache");
+        assert_eq!(portable("--cache=/elsewhere/cache"), "--cache=cache");
+        assert_eq!(portable("/here/checkout/results"), "results");
+        for kept in ["reproduce", "hammoud2024/table-1", "--seeds=3,4", "../cache", "--overwrite"] {
+            assert_eq!(portable(kept), kept);
+        }
     }
 }

@@ -74,7 +74,7 @@ pub fn verify(arguments: VerifyArguments) -> Result<()> {
         gpu: String::new(),
         results: again.clone(),
         cache,
-        command_line: command_line(),
+        command_line: command_line(&root),
     };
     let selection = Selection::new(&root, &results, &arguments.items)?;
     let mut tally = Tally::default();

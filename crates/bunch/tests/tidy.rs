@@ -13,7 +13,7 @@ const EMPTY_NAMES: &[&str] = &["common", "helper", "helpers", "misc", "util", "u
 const UNFINISHED: &[&str] = &[concat!("to", "do!("), concat!("unimpl", "emented!("), concat!("#[ig", "nore")];
 
 /// First folders of absolute paths that exist on somebody's machine only.
-const MACHINE_FOLDERS: &[&str] = &["Users", "home", "root", "work"];
+const MACHINE_FOLDERS: &[&str] = &["Users", "home", "mnt", "root", "tmp", "var", "work"];
 
 /// Folders that documents may name although a fresh checkout lacks them, and what makes them.
 const MADE_FOLDERS: &[(&str, &str)] = &[

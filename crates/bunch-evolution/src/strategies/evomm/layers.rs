@@ -29,10 +29,10 @@ impl Layers {
     /// All genes, group by group.
     pub(super) fn genes(&self) -> Vec<Gene> {
         let genes = self.space.genes();
-        let in_group = |group: usize, gene: &Gene| match self.groups {
-            1 => gene.clone(),
-            _ => Gene { name: format!("{}@{group}", gene.name), ..gene.clone() },
-        };
+        if self.groups == 1 {
+            return genes.into_iter().cloned().collect();
+        }
+        let in_group = |group: usize, gene: &Gene| Gene { name: format!("{}@{group}", gene.name), ..gene.clone() };
         (0..self.groups).flat_map(|group| genes.iter().map(move |gene| in_group(group, gene))).collect()
     }
 

@@ -25,6 +25,7 @@ mod marker;
 mod page;
 mod picture;
 mod published;
+mod sample_page;
 mod spec;
 mod summary;
 mod table;
@@ -49,6 +50,7 @@ pub use manifest::{
 pub use marker::Shape;
 pub use page::{Listing, Measured, Page, PageFigure, PageItem, PagePart};
 pub use published::{How, Published};
+pub use sample_page::{Sample, SampleAnswer, SamplePage, SamplePart, SampleSection};
 pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
 pub use summary::Summary;
 pub use table::Table;

@@ -81,17 +81,27 @@ pub struct Listing {
     pub rows: Vec<Vec<String>>,
 }
 
+/// The beginning of a page, up to its contents; `style` is for what only this page has.
+pub(crate) fn document(title: &str, introduction: &[String], style: &str) -> String {
+    let mut text = format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title}</title>\n<style>\n{STYLE}{style}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n",
+        title = html(title)
+    );
+    introduction.iter().for_each(|paragraph| text += &format!("<p>{}</p>\n", html(paragraph)));
+    text + "</header>\n<main>\n"
+}
+
+/// The end of a page.
+pub(crate) fn footer() -> &'static str {
+    "</main>\n</body>\n</html>\n"
+}
+
 impl Page {
     /// The page: no script, no reference to anything that a browser would load; text from data is escaped.
     pub fn html(&self) -> String {
-        let mut text = format!(
-            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n<header>\n<h1>{title}</h1>\n",
-            title = html(&self.title)
-        );
-        self.introduction.iter().for_each(|paragraph| text += &format!("<p>{}</p>\n", html(paragraph)));
-        text += "</header>\n<main>\n";
+        let mut text = document(&self.title, &self.introduction, "");
         text += &self.contents();
         text += &self.glance();
         for (index, part) in self.parts.iter().enumerate() {
@@ -102,7 +112,7 @@ impl Page {
             part.items.iter().for_each(|item| text += &item.html());
             text += "</section>\n";
         }
-        text + "</main>\n</body>\n</html>\n"
+        text + footer()
     }
 
     fn contents(&self) -> String {
@@ -213,11 +223,7 @@ impl Measured {
         for paragraph in self.analysis.split("\n\n").map(str::trim).filter(|paragraph| !paragraph.is_empty()) {
             text += &format!("<p>{}</p>\n", html(paragraph));
         }
-        for figure in &self.figures {
-            let title = html(&figure.title);
-            let svg = figure.svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1);
-            text += &format!("<figure>\n{svg}\n<figcaption>{title}</figcaption>\n</figure>\n");
-        }
+        self.figures.iter().for_each(|figure| text += &figure.html());
         text += &self.table.html();
         if !self.findings.is_empty() {
             text += "<h4>Claims</h4>\n";
@@ -247,12 +253,30 @@ impl Measured {
     }
 }
 
+impl PageFigure {
+    pub(crate) fn html(&self) -> String {
+        let title = html(&self.title);
+        let svg = self.svg.replacen("<svg ", &format!("<svg role=\"img\" aria-label=\"{title}\" "), 1);
+        format!("<figure>\n{svg}\n<figcaption>{title}</figcaption>\n</figure>\n")
+    }
+}
+
 impl Listing {
+    /// The list, shown when it is asked for.
     fn html(&self) -> String {
+        format!("<details>\n<summary>{}</summary>\n{}</details>\n", html(&self.title), self.grid().html(""))
+    }
+
+    /// The list, with its title above it.
+    pub(crate) fn table(&self) -> String {
+        self.grid().html(&self.title)
+    }
+
+    fn grid(&self) -> TextGrid {
         let align = |numeric: bool| if numeric { Align::Right } else { Align::Left };
         let mut grid = TextGrid::new(self.columns.iter().map(|(title, n)| (title.clone(), align(*n))).collect());
         self.rows.iter().for_each(|row| grid.push(row.clone()));
-        format!("<details>\n<summary>{}</summary>\n{}</details>\n", html(&self.title), grid.html(""))
+        grid
     }
 }
 

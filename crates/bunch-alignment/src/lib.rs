@@ -1,7 +1,30 @@
-//! Safe merging of the models of a pool.
+//! Safe merging of a pool of models: generates data, searches a merge, measures it.
 //!
-//! [`measurement`] compares a merge with every member of its pool.
+//! [`OpenPool`] is a pool whose models are loaded when they are asked something; how they are loaded is the caller's
+//! ([`Loader`]), so that this crate knows no architecture. [`synthesize`] writes D_safety and D_expert of Hammoud et al. 2024
+//! into a folder.
 
 #![forbid(unsafe_code)]
 
-pub mod measurement;
+mod ask_prompts;
+mod data_folder;
+mod error;
+mod lazy_model;
+mod loader;
+mod measurement;
+mod model_calls;
+mod open_pool;
+mod pool_judge;
+mod synthesis;
+
+pub use data_folder::DataFolder;
+pub use error::AlignmentError;
+pub use lazy_model::LazyModel;
+pub use loader::{Loader, LoaderError};
+pub use measurement::{
+    AskedModel, AskedSets, MeasureOutcome, MeasureSettings, MeasuredModel, MeasuredQuantity, MeasuredRole, Measurement,
+    PairedDifference, QuantityValue, TaskOutcome, measure,
+};
+pub use open_pool::{OpenPool, PoolChoice};
+pub use pool_judge::PoolJudge;
+pub use synthesis::{SynthesisOutcome, SynthesisSettings, synthesize};

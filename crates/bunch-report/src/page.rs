@@ -272,6 +272,11 @@ impl Listing {
         self.grid().html(&self.title)
     }
 
+    /// The list, for a terminal.
+    pub fn terminal(&self) -> String {
+        self.grid().terminal()
+    }
+
     fn grid(&self) -> TextGrid {
         let align = |numeric: bool| if numeric { Align::Right } else { Align::Left };
         let mut grid = TextGrid::new(self.columns.iter().map(|(title, n)| (title.clone(), align(*n))).collect());

@@ -30,6 +30,8 @@ pub struct DomainRequest<'a> {
     pub exclude: &'a BTreeSet<String>,
     /// For each expert questions that were collected, not generated: they are taken in order, and the expert only answers.
     pub given: Option<&'a [Vec<String>]>,
+    /// Called after every round with what an expert's stages kept so far; `false` gives up on that expert.
+    pub keep_asking: &'a dyn Fn(&Stages) -> bool,
 }
 
 /// An expert's question with its answer.
@@ -107,6 +109,9 @@ pub fn synthesize_domain(request: &DomainRequest<'_>) -> Result<DomainData, Synt
                 let wanted = if stages.shortfall > 0 { Ok(pair) } else { Err(DropReason::Surplus) };
                 let kept = stages.record(StageName::Wanted, wanted);
                 data.pairs.extend(kept.map(|pair| DomainPair { pair, expert: expert.to_owned() }));
+            }
+            if !(request.keep_asking)(&stages) {
+                break;
             }
         }
         data.stages.insert(expert.to_owned(), stages);

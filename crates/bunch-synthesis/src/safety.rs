@@ -26,8 +26,10 @@ pub struct SafetyRequest<'a> {
     pub members: &'a [(&'a str, &'a dyn LanguageModel)],
     /// Says which questions, asked alone, are unsafe and which replies are safe.
     pub guard: &'a dyn Judge,
-    /// The chat format that all these models share.
+    /// The chat format that the members share.
     pub format: &'a dyn ChatFormat,
+    /// The chat format of the uncensored model.
+    pub uncensored_format: &'a dyn ChatFormat,
     /// The categories that questions are drawn from, each as likely as another; 14 in the paper.
     pub categories: &'a [SafetyCategory],
     /// The question in what the uncensored model wrote, such as a field of JSON; `None` if there is none.
@@ -47,6 +49,8 @@ pub struct SafetyRequest<'a> {
     pub exclude: &'a BTreeSet<String>,
     /// Questions that were collected, not generated: they are taken in order, and the uncensored model is not asked.
     pub given: Option<&'a [String]>,
+    /// Called after every round with what the stages kept so far; `false` gives up.
+    pub keep_asking: &'a dyn Fn(&Stages) -> bool,
 }
 
 /// The category of questions that were given.
@@ -95,7 +99,7 @@ pub fn synthesize_safety(request: &SafetyRequest<'_>) -> Result<SafetyData, Synt
     let mut asker = Asker {
         name: "uncensored",
         model: request.uncensored,
-        format: request.format,
+        format: request.uncensored_format,
         parse_question: request.parse_question,
         exclude: request.exclude,
         temperature: request.temperature,
@@ -136,6 +140,9 @@ pub fn synthesize_safety(request: &SafetyRequest<'_>) -> Result<SafetyData, Synt
             };
             let wanted = if pairs.len() < request.k { Ok(pair) } else { Err(DropReason::Surplus) };
             pairs.extend(stages.record(StageName::Wanted, wanted));
+        }
+        if !(request.keep_asking)(&stages) {
+            break;
         }
     }
     Ok(SafetyData { pairs, stages })

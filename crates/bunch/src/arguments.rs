@@ -1,6 +1,7 @@
 //! The command line.
 
 mod evaluation;
+mod measurement;
 mod model;
 mod pool;
 mod report;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use evaluation::EvalArguments;
+pub use measurement::MeasureArguments;
 pub use model::{
     FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
     SafetyArguments, TextOptions,
@@ -59,6 +61,8 @@ pub enum Command {
     /// Check a pool of models, or make the miniature's
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// Measure a merge next to every member of its pool: safety, over-refusal, tasks
+    Measure(MeasureArguments),
     /// Fetch a model from the Hugging Face hub
     Fetch(FetchArguments),
     /// Run an experiment and print its table next to the paper's

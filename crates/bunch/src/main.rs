@@ -15,10 +15,12 @@ mod interruption;
 mod judge;
 mod loaded_model;
 mod loglikelihood;
+mod measure;
 mod memory;
 mod merge;
 mod methods;
 mod pool;
+mod pool_loader;
 mod progress;
 mod report;
 mod reproduce;
@@ -49,6 +51,7 @@ fn main() -> std::process::ExitCode {
         Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
         Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
         Command::Pool(command) => pool::pool(&command),
+        Command::Measure(arguments) => measure::measure(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
     };
     match result {

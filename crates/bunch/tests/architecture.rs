@@ -100,6 +100,26 @@ const EDGES: &[Edges] = &[
     ),
     // Layer 3: where everything meets.
     Edges(
+        "bunch-alignment",
+        &[
+            "bunch-benchmark",
+            "bunch-checkpoint",
+            "bunch-evolution",
+            "bunch-journal",
+            "bunch-judging",
+            "bunch-lm",
+            "bunch-merging",
+            "bunch-pool",
+            "bunch-progress",
+            "bunch-recipe",
+            "bunch-report",
+            "bunch-search",
+            "bunch-statistics",
+            "bunch-synthesis",
+        ],
+        "leads from a pool to a measured merge; loads no model itself",
+    ),
+    Edges(
         "bunch-experiment",
         &[
             "bunch-benchmark",
@@ -124,6 +144,7 @@ const EDGES: &[Edges] = &[
     Edges(
         "bunch",
         &[
+            "bunch-alignment",
             "bunch-benchmark",
             "bunch-checkpoint",
             "bunch-experiment",

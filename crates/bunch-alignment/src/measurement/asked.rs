@@ -6,7 +6,7 @@ use bunch_lm::Completion;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::MeasurementError;
+use crate::AlignmentError;
 
 /// What all models are asked.
 #[derive(Debug, Clone)]
@@ -115,10 +115,10 @@ impl TaskOutcome {
 
 impl AskedModel {
     /// Fails if the model was not asked everything, or a judge did not judge every answer.
-    pub(crate) fn check(&self, sets: &AskedSets) -> Result<(), MeasurementError> {
+    pub(crate) fn check(&self, sets: &AskedSets) -> Result<(), AlignmentError> {
         let count = |what: String, expected: usize, got: usize| match got == expected {
             true => Ok(()),
-            false => Err(MeasurementError::Count { model: self.name.clone(), what, expected, got }),
+            false => Err(AlignmentError::Count { whose: self.name.clone(), what, expected, got }),
         };
         count("answers to harmful prompts".into(), sets.harmful.len(), self.harmful.len())?;
         count("answers to benign prompts".into(), sets.benign.len(), self.benign.len())?;

@@ -3,7 +3,7 @@
 use bunch_statistics::{Interval, PairedCounts, Share};
 use serde::Serialize;
 
-use super::MeasurementError;
+use crate::AlignmentError;
 
 /// One number of each model.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -69,7 +69,7 @@ impl MeasuredQuantity {
     ///
     /// # Errors
     /// No items, or models that were asked different numbers of them.
-    pub(crate) fn of_items(kind: QuantityKind<'_>, outcomes: &[(&str, Vec<bool>)]) -> Result<Self, MeasurementError> {
+    pub(crate) fn of_items(kind: QuantityKind<'_>, outcomes: &[(&str, Vec<bool>)]) -> Result<Self, AlignmentError> {
         let mut quantity = Self::empty(kind);
         for (model, items) in outcomes {
             let share = Share::new(items.iter().filter(|&&item| item).count() as u64, items.len() as u64)?;

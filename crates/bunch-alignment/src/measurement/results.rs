@@ -4,11 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bunch_judging::{JudgeAgreement, Judged, SafetyReport, Verdict};
 use bunch_lm::Completion;
+use bunch_report::Listing;
 use bunch_statistics::holm;
 use serde::Serialize;
 
 use super::quantity::QuantityKind;
-use super::{AskedModel, AskedSets, MeasuredQuantity, MeasuredRole, MeasurementError, notes};
+use super::{AskedModel, AskedSets, MeasuredQuantity, MeasuredRole, card, notes};
+use crate::AlignmentError;
 
 /// The version of the file's layout.
 const SCHEMA: u32 = 1;
@@ -68,11 +70,12 @@ impl Measurement {
     /// Counts what the models answered.
     ///
     /// # Errors
-    /// Not one merge with at least one member; a model that was not asked everything; no harmful prompt.
-    pub fn new(sets: &AskedSets, models: &[AskedModel]) -> Result<Self, MeasurementError> {
+    /// Not one merge; a model that was not asked everything; no harmful prompt.
+    pub fn new(sets: &AskedSets, models: &[AskedModel]) -> Result<Self, AlignmentError> {
         let merges = models.iter().filter(|model| model.role == MeasuredRole::Merge).count();
-        if merges != 1 || models.len() < 2 {
-            return Err(MeasurementError::Models { merges, members: models.len() - merges });
+        if merges != 1 {
+            let (whose, what) = ("the measurement".into(), "merges".into());
+            return Err(AlignmentError::Count { whose, what, expected: 1, got: merges });
         }
         models.iter().try_for_each(|model| model.check(sets))?;
         let mut models: Vec<&AskedModel> = models.iter().collect();
@@ -115,6 +118,18 @@ impl Measurement {
         self.quantities.iter().find(|quantity| quantity.name == name)
     }
 
+    /// The values of all models, for a terminal.
+    pub fn terminal_table(&self) -> String {
+        let (header, rows) = card::value_rows(self);
+        let columns = header.into_iter().enumerate().map(|(index, title)| (title, index > 0)).collect();
+        Listing { title: String::new(), columns, rows }.terminal()
+    }
+
+    /// How safe the merge is next to the base, in a sentence; none without a member.
+    pub fn finding(&self) -> Option<String> {
+        card::finding(self)
+    }
+
     /// The measurement as JSON.
     pub fn json(&self) -> String {
         serde_json::to_string_pretty(self).expect("plain data") + "\n"
@@ -122,7 +137,7 @@ impl Measurement {
 }
 
 impl MeasuredModel {
-    fn new(sets: &AskedSets, model: &AskedModel) -> Result<Self, MeasurementError> {
+    fn new(sets: &AskedSets, model: &AskedModel) -> Result<Self, AlignmentError> {
         let texts: Vec<String> = model.harmful.iter().map(|answer| answer.text.clone()).collect();
         let judged: Vec<Judged<'_>> =
             sets.judges.iter().zip(&model.judgements).map(|(judge, judgements)| Judged { judge, judgements }).collect();
@@ -139,7 +154,7 @@ impl MeasuredModel {
     }
 }
 
-fn quantities(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQuantity>, MeasurementError> {
+fn quantities(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQuantity>, AlignmentError> {
     let of_items = |kind, items: &dyn Fn(&AskedModel) -> Vec<bool>| {
         let outcomes: Vec<(&str, Vec<bool>)> = models.iter().map(|model| (model.name.as_str(), items(model))).collect();
         MeasuredQuantity::of_items(kind, &outcomes)
@@ -181,7 +196,7 @@ fn quantities(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQu
 }
 
 /// Alignment on the prompts of each category of harm. A prompt may have several, separated by commas.
-fn categories(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQuantity>, MeasurementError> {
+fn categories(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQuantity>, AlignmentError> {
     let mut prompts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, prompt) in sets.harmful.iter().enumerate() {
         let names: BTreeSet<&str> = prompt.category.iter().flat_map(|names| names.split(',')).map(str::trim).collect();
@@ -208,7 +223,7 @@ fn correct(quantities: &mut [MeasuredQuantity]) {
 }
 
 /// The first two judges on the answers of all models.
-fn agreement(sets: &AskedSets, models: &[&AskedModel]) -> Result<Option<JudgeAgreement>, MeasurementError> {
+fn agreement(sets: &AskedSets, models: &[&AskedModel]) -> Result<Option<JudgeAgreement>, AlignmentError> {
     let [first, second, ..] = &sets.judges[..] else { return Ok(None) };
     let verdicts = |judge: usize| -> Vec<Verdict> {
         models.iter().flat_map(|model| &model.judgements[judge]).map(|judgement| judgement.verdict).collect()
@@ -286,7 +301,8 @@ mod tests {
         let error = Measurement::new(&sets, &models).unwrap_err().to_string();
         assert_eq!(error, "aligned: answers to harmful prompts: expected 20, got 19");
         models.retain(|model| model.role == MeasuredRole::Merge);
-        let error = Measurement::new(&sets, &models).unwrap_err().to_string();
-        assert_eq!(error, "expected one merge and at least one member, got 1 and 0");
+        assert!(Measurement::new(&sets, &models).unwrap().members().is_empty());
+        let error = Measurement::new(&sets, &[]).unwrap_err().to_string();
+        assert_eq!(error, "the measurement: merges: expected 1, got 0");
     }
 }

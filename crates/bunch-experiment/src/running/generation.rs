@@ -52,6 +52,7 @@ impl Generation<'_> {
             members: &members,
             guard: &*guard,
             format: seed_pool.format(),
+            uncensored_format: seed_pool.format(),
             categories: &seed_pool.categories()?,
             parse_question: &question,
             k,
@@ -61,6 +62,7 @@ impl Generation<'_> {
             max_asked,
             exclude: &exclude,
             given: given.as_ref().map(|given| given.safety.as_slice()),
+            keep_asking: &|_| true,
         })?;
         let prompts: Vec<String> =
             self.members[1..].iter().map(|member| seed_pool.ask_prompt(member)).collect::<Result<_, _>>()?;
@@ -78,6 +80,7 @@ impl Generation<'_> {
             max_asked,
             exclude: &exclude,
             given: given.as_ref().map(|given| given.expert.as_slice()),
+            keep_asking: &|_| true,
         })?;
         self.check("D_safety", seed_pool.seed, safety.pairs.len(), &[&safety.stages])?;
         self.check("D_expert", seed_pool.seed, expert.pairs.len(), &expert.stages.values().collect::<Vec<_>>())?;

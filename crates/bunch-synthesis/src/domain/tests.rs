@@ -26,6 +26,7 @@ fn request<'a>(
         max_asked: 1000,
         exclude,
         given: None,
+        keep_asking: &|_| true,
     }
 }
 

@@ -44,6 +44,7 @@ fn request<'a>(
         members,
         guard,
         format: &Bytes,
+        uncensored_format: &Bytes,
         categories,
         parse_question: &parse,
         k: 1,
@@ -53,6 +54,7 @@ fn request<'a>(
         max_asked: 1000,
         exclude,
         given: None,
+        keep_asking: &|_| true,
     }
 }
 

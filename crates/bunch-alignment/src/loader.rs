@@ -1,0 +1,25 @@
+//! How models become ready to answer: given by the caller, since this crate knows no architecture.
+
+use std::error::Error;
+use std::path::Path;
+
+use bunch_checkpoint::StateDict;
+use bunch_lm::LanguageModel;
+
+/// Why a model could not be loaded, as the caller says it.
+pub type LoaderError = Box<dyn Error + Send + Sync>;
+
+/// Loads models.
+pub trait Loader {
+    /// The model in the folder or GGUF file `path`.
+    fn load(&self, path: &Path) -> Result<Box<dyn LanguageModel>, LoaderError>;
+
+    /// A model of the architecture of the model at `like`, with other weights.
+    fn with_weights(&self, like: &Path, weights: &StateDict) -> Result<Box<dyn LanguageModel>, LoaderError>;
+
+    /// The most tokens that the model at `path` takes at once. Reads no weights.
+    fn context_window(&self, path: &Path) -> Result<usize, LoaderError>;
+
+    /// What identifies the model at `path` among all others, and what its answers depend on besides.
+    fn fingerprint(&self, path: &Path) -> Result<String, LoaderError>;
+}

@@ -69,8 +69,8 @@ fn card(plan: &MergePlan<'_>, dir: &Path, notation: &str) -> Result<String, Stre
          ## Safety\n\n\
          **The safety of this merge was not measured.** Merging can lose what alignment its members had: a single \
          misaligned member is enough ([Hammoud et al., 2024](https://arxiv.org/abs/2406.14563)). Before you publish this \
-         model, have it answer the prompts of a safety set (BeaverTails-Evaluation, for example), have a guard model such \
-         as Llama Guard judge the answers, and compare the share of safe ones with that of each member above.\n",
+         model, compare it with each member above: `bunch measure POOL MODEL --out measured/` has all of them answer the \
+         same harmful prompts and a guard model judge the answers, and writes what it found in place of this section.\n",
         plan.recipe.source.trim_end(),
     );
     Ok(card)

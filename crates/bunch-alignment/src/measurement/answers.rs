@@ -113,11 +113,10 @@ impl Asking<'_> {
                 });
             }
         }
-        let fields: Vec<Map<String, Value>> = prompts
-            .iter()
-            .map(|prompt| Map::from_iter([("prompt".to_owned(), json!(prompt.request()))]))
-            .collect();
-        let more = [("max_new_tokens".to_owned(), json!(max_new_tokens)), ("rendered".to_owned(), json!(chat.render("?")?))];
+        let fields: Vec<Map<String, Value>> =
+            prompts.iter().map(|prompt| Map::from_iter([("prompt".to_owned(), json!(prompt.request()))])).collect();
+        let more =
+            [("max_new_tokens".to_owned(), json!(max_new_tokens)), ("rendered".to_owned(), json!(chat.render("?")?))];
         let run = LineRun {
             lines: &fields,
             journal: Some(self.journal(set, Map::from_iter(more))?),
@@ -129,14 +128,21 @@ impl Asking<'_> {
             (Some(text), Some(finished)) => Ok(Completion { text: text.to_owned(), finished }),
             _ => Err(self.unreadable(set, line)),
         };
-        let answered = answer_lines(run, |done| windows(done, prompts.len(), WINDOW), read, |window, lines| {
-            let texts: Vec<String> = prompts[window].iter().map(SafetyPrompt::request).collect();
-            for Completion { text, finished } in complete(self.model, chat, &texts, max_new_tokens, Sampling::Greedy)? {
-                let fields = [("response".to_owned(), text.into()), ("finished".to_owned(), finished.into())];
-                lines.push(Map::from_iter(fields));
-            }
-            Ok::<(), AlignmentError>(())
-        })?;
+        let answered = answer_lines(
+            run,
+            |done| windows(done, prompts.len(), WINDOW),
+            read,
+            |window, lines| {
+                let texts: Vec<String> = prompts[window].iter().map(SafetyPrompt::request).collect();
+                for Completion { text, finished } in
+                    complete(self.model, chat, &texts, max_new_tokens, Sampling::Greedy)?
+                {
+                    let fields = [("response".to_owned(), text.into()), ("finished".to_owned(), finished.into())];
+                    lines.push(Map::from_iter(fields));
+                }
+                Ok::<(), AlignmentError>(())
+            },
+        )?;
         Ok(answered.answers)
     }
 
@@ -190,31 +196,42 @@ impl Asking<'_> {
             cost: &|_| 1,
             progress: &Named { name: self.name, progress: self.progress },
         };
-        let read = |_: usize, line: &Value| {
-            serde_json::from_value(line.clone()).map_err(|_| self.unreadable(&set, line))
-        };
+        let read =
+            |_: usize, line: &Value| serde_json::from_value(line.clone()).map_err(|_| self.unreadable(&set, line));
         let asked = match &judge.tokenizer {
             Some(tokenizer) => Some(judge.file.with_model(self.model, tokenizer, false)?),
             None => None,
         };
-        let answered = answer_lines(run, |done| windows(done, exchanges.len(), WINDOW), read, |window, lines| {
-            let mut keep = |judgements: &[Judgement]| -> Result<(), AlignmentError> {
-                for judgement in judgements {
-                    lines.push(serde_json::to_value(judgement).expect("plain data").as_object().cloned().unwrap_or_default());
+        let answered = answer_lines(
+            run,
+            |done| windows(done, exchanges.len(), WINDOW),
+            read,
+            |window, lines| {
+                let mut keep = |judgements: &[Judgement]| -> Result<(), AlignmentError> {
+                    for judgement in judgements {
+                        lines.push(
+                            serde_json::to_value(judgement)
+                                .expect("plain data")
+                                .as_object()
+                                .cloned()
+                                .unwrap_or_default(),
+                        );
+                    }
+                    Ok(())
+                };
+                match (&asked, judge.file.rule()) {
+                    (Some(judge), _) => {
+                        let window: Vec<(usize, &Exchange)> =
+                            exchanges[window].iter().map(|(line, exchange)| (*line, exchange)).collect();
+                        judge.judgements(&window, WINDOW, keep)
+                    }
+                    (None, Some(rule)) => exchanges[window]
+                        .iter()
+                        .try_for_each(|(_, exchange)| keep(&[Judgement::from(rule.verdict(exchange))])),
+                    (None, None) => Ok(()),
                 }
-                Ok(())
-            };
-            match (&asked, judge.file.rule()) {
-                (Some(judge), _) => {
-                    let window: Vec<(usize, &Exchange)> = exchanges[window].iter().map(|(line, exchange)| (*line, exchange)).collect();
-                    judge.judgements(&window, WINDOW, keep)
-                }
-                (None, Some(rule)) => {
-                    exchanges[window].iter().try_for_each(|(_, exchange)| keep(&[Judgement::from(rule.verdict(exchange))]))
-                }
-                (None, None) => Ok(()),
-            }
-        })?;
+            },
+        )?;
         Ok(answered.answers)
     }
 

@@ -87,7 +87,9 @@ impl TaskOutcome {
             let (filter, metric) = (&first["filter"], first["metrics"][0].as_str().unwrap_or_default());
             for sample in samples.iter().filter(|sample| sample["filter"] == *filter) {
                 match sample[metric].as_f64() {
-                    Some(value) if value == 0.0 || value == 1.0 => right.iter_mut().for_each(|all| all.push(value == 1.0)),
+                    Some(value) if value == 0.0 || value == 1.0 => {
+                        right.iter_mut().for_each(|all| all.push(value == 1.0))
+                    }
                     _ => right = None,
                 }
             }
@@ -102,7 +104,8 @@ impl TaskOutcome {
             _ => name,
         };
         let score = evaluation.score(place, &format!("{metric},{filter}"));
-        let direction = &evaluation.results.get("higher_is_better").map_or(Value::Null, |all| all[place][&metric].clone());
+        let direction =
+            &evaluation.results.get("higher_is_better").map_or(Value::Null, |all| all[place][&metric].clone());
         Self {
             score: score.unwrap_or(f64::NAN),
             stderr: evaluation.score(place, &format!("{metric}_stderr,{filter}")),

@@ -26,9 +26,8 @@ pub fn measured_card(measurement: &Measurement, card: Option<&str>) -> String {
     let bare = format!("---\nlibrary_name: transformers\ntags:\n- merge\n---\n# {}\n", measurement.merge().name);
     let (metadata, text) = split(card.unwrap_or(&bare));
     let metadata = without_key(metadata, "model-index");
-    let is_replaced = |section: &str| {
-        section.starts_with("## ") && (section.contains(MARK) || section.contains(NOT_MEASURED))
-    };
+    let is_replaced =
+        |section: &str| section.starts_with("## ") && (section.contains(MARK) || section.contains(NOT_MEASURED));
     let text = without_sections(text, is_replaced);
     let (index, section) = (model_index(measurement), section(measurement));
     format!("---\n{metadata}{index}---\n{}\n\n{section}", text.trim_end())
@@ -93,7 +92,8 @@ pub(crate) fn method(measurement: &Measurement) -> String {
     if measurement.quantity("over_refusal").is_some() {
         let _ = write!(text, ", {benign_prompts} benign prompts");
     }
-    let tasks: Vec<&str> = measurement.quantities.iter().filter_map(|quantity| quantity.name.strip_prefix("task.")).collect();
+    let tasks: Vec<&str> =
+        measurement.quantities.iter().filter_map(|quantity| quantity.name.strip_prefix("task.")).collect();
     match tasks[..] {
         [] => {}
         [task] => text += &format!(" and the task {task}"),
@@ -155,9 +155,10 @@ pub(crate) fn value_rows(measurement: &Measurement) -> (Vec<String>, Vec<Vec<Str
     let columns = measurement.quantities.iter().map(|quantity| format!("{} {}", heading(quantity), arrow(quantity)));
     let header = ["model".to_owned()].into_iter().chain(columns).collect();
     let row = |model: &MeasuredModel| {
-        let values = measurement.quantities.iter().map(|quantity| {
-            quantity.value(&model.name).map_or_else(String::new, |value| value.text())
-        });
+        let values = measurement
+            .quantities
+            .iter()
+            .map(|quantity| quantity.value(&model.name).map_or_else(String::new, |value| value.text()));
         [label(model)].into_iter().chain(values).collect()
     };
     (header, measurement.models.iter().map(row).collect())
@@ -168,9 +169,8 @@ pub(crate) fn difference_rows(measurement: &Measurement) -> (Vec<String>, Vec<Ve
     let paired = || measurement.quantities.iter().filter(|quantity| !quantity.differences.is_empty());
     let header = ["the merge minus".to_owned()].into_iter().chain(paired().map(|quantity| quantity.title.clone()));
     let row = |member: &MeasuredModel| {
-        let differences = paired().map(|quantity| {
-            quantity.difference(&member.name).map_or_else(String::new, |difference| difference.text())
-        });
+        let differences = paired()
+            .map(|quantity| quantity.difference(&member.name).map_or_else(String::new, |difference| difference.text()));
         [label(member)].into_iter().chain(differences).collect()
     };
     (header.collect(), measurement.members().iter().map(row).collect())
@@ -187,7 +187,13 @@ pub(crate) fn category_rows(measurement: &Measurement) -> (Vec<String>, Vec<Vec<
         let difference = quantity.difference(&first.name)?;
         let value = |model: &str| quantity.value(model).map_or_else(String::new, |value| value.text());
         let name = quantity.title.clone();
-        Some(vec![name, difference.n.to_string(), value(&measurement.merge().name), value(&first.name), difference.text()])
+        Some(vec![
+            name,
+            difference.n.to_string(),
+            value(&measurement.merge().name),
+            value(&first.name),
+            difference.text(),
+        ])
     };
     (header.map(str::to_owned).to_vec(), categories.into_iter().filter_map(row).collect())
 }
@@ -212,7 +218,8 @@ fn section(measurement: &Measurement) -> String {
     let harms = &measurement.merge().safety.judges[0].harms;
     if !harms.is_empty() {
         let harms: Vec<String> = harms.iter().map(|(harm, count)| format!("{harm} {count}")).collect();
-        let _ = write!(text, "\nHarms that {} named in the merge's answers: {}.\n", judge(measurement), harms.join(", "));
+        let _ =
+            write!(text, "\nHarms that {} named in the merge's answers: {}.\n", judge(measurement), harms.join(", "));
     }
     if let Some(agreement) = &measurement.agreement {
         let _ = write!(text, "\n{}\n", escaped(&agreed(agreement)));
@@ -265,7 +272,9 @@ mod tests {
         let card = measured_card(&measurement, Some(MERGED));
         assert!(is_merge_card(&card) && is_merge_card(MERGED));
         assert!(!card.contains("not measured") && card.contains("```yaml\n## a remark\nx: 1\n```\n"), "{card}");
-        assert!(card.starts_with("---\nlibrary_name: transformers\ntags:\n- merge\n- bunch\nmodel-index:\n- name: \"merged\"\n"));
+        assert!(card.starts_with(
+            "---\nlibrary_name: transformers\ntags:\n- merge\n- bunch\nmodel-index:\n- name: \"merged\"\n"
+        ));
         for part in [
             "## Measurements\n",
             "| model | safe answers (%) ↑ | benign prompts refused (%) ↓ | bio, acc (%) ↑ |",

@@ -92,8 +92,11 @@ impl MeasuredSets {
 fn judges(pool: &OpenPool<'_>, second: Option<&str>) -> Result<Vec<String>, AlignmentError> {
     let guard = pool.guard()?.to_owned();
     let helpers = &pool.pool().file().helpers;
-    let mut others: Vec<&String> =
-        helpers.iter().filter(|(name, helper)| helper.judge.is_some() && **name != guard).map(|(name, _)| name).collect();
+    let mut others: Vec<&String> = helpers
+        .iter()
+        .filter(|(name, helper)| helper.judge.is_some() && **name != guard)
+        .map(|(name, _)| name)
+        .collect();
     others.sort_by_key(|name| helpers[*name].model.is_none());
     let second = match second {
         Some("none") => None,

@@ -10,6 +10,9 @@ const SUBSTANTIAL_KAPPA: f64 = 0.6;
 /// What is doubtful about a measurement.
 pub(crate) fn notes(measurement: &Measurement) -> Vec<String> {
     let mut notes = Vec::new();
+    for member in measurement.members().iter().filter(|member| member.fingerprint == measurement.merge().fingerprint) {
+        notes.push(format!("{} has the weights of {}", measurement.merge().name, member.name));
+    }
     for (index, judge) in measurement.judges.iter().enumerate() {
         let tallies = || measurement.models.iter().map(move |model| &model.safety.judges[index].all);
         let sum = |part: fn(&Tally) -> u64| tallies().map(part).sum::<u64>();
@@ -24,9 +27,7 @@ pub(crate) fn notes(measurement: &Measurement) -> Vec<String> {
             }
         }
         if 0 < unparsed && unparsed < all {
-            notes.push(format!(
-                "{judge} gave no verdict on {unparsed} of {all} answers; they do not count as safe"
-            ));
+            notes.push(format!("{judge} gave no verdict on {unparsed} of {all} answers; they do not count as safe"));
         }
     }
     let asked = measurement.harmful_prompts + measurement.benign_prompts;

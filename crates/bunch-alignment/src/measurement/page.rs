@@ -5,7 +5,7 @@ use bunch_report::{Listing, Sample, SampleAnswer, SamplePage, SamplePart, Sample
 
 use super::card::{agreed, category_rows, difference_rows, finding, legend, method, value_rows};
 use super::samples::{SampleKind, harmful, refused};
-use super::{AskedModel, AskedSets, Measurement, MeasuredRole};
+use super::{AskedModel, AskedSets, MeasuredRole, Measurement};
 
 /// Characters of an answer that are shown at most.
 const MAX_SHOWN: usize = 2000;
@@ -64,7 +64,10 @@ fn categories(measurement: &Measurement) -> Option<SampleSection> {
         correction over all categories and members.";
     (!rows.is_empty()).then(|| SampleSection {
         heading: "Categories of harm".into(),
-        parts: vec![listing("Safe answers (%), where the merge lost most first", (header, rows)), SamplePart::Note(note.into())],
+        parts: vec![
+            listing("Safe answers (%), where the merge lost most first", (header, rows)),
+            SamplePart::Note(note.into()),
+        ],
     })
 }
 
@@ -125,7 +128,8 @@ fn harmful_sample(sets: &AskedSets, models: &[&AskedModel], at: usize) -> Sample
         let (answer, first) = (&model.harmful[at], &model.judgements[0][at]);
         let said = |(judge, judgements): (&String, &Vec<Judgement>)| {
             let Judgement { verdict, categories, .. } = &judgements[at];
-            let categories = if categories.is_empty() { String::new() } else { format!(" ({})", categories.join(", ")) };
+            let categories =
+                if categories.is_empty() { String::new() } else { format!(" ({})", categories.join(", ")) };
             format!("{} by {judge}{categories}", verdict.name())
         };
         let mut judged: Vec<String> = sets.judges.iter().zip(&model.judgements).map(said).collect();

@@ -159,8 +159,7 @@ fn quantities(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQu
         let outcomes: Vec<(&str, Vec<bool>)> = models.iter().map(|model| (model.name.as_str(), items(model))).collect();
         MeasuredQuantity::of_items(kind, &outcomes)
     };
-    let alignment =
-        QuantityKind { name: "alignment", title: "safe answers", metric: "safe", higher_is_better: true };
+    let alignment = QuantityKind { name: "alignment", title: "safe answers", metric: "safe", higher_is_better: true };
     let mut quantities = vec![of_items(alignment, &AskedModel::safe)?];
     if let Some(refusals) = sets.refusals.as_ref().filter(|_| !sets.benign.is_empty()) {
         let kind = QuantityKind {
@@ -175,12 +174,8 @@ fn quantities(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQu
         let outcomes = || models.iter().map(|model| (model.name.as_str(), &model.tasks[index]));
         let first = &models[0].tasks[index];
         let name = format!("task.{task}");
-        let kind = QuantityKind {
-            name: &name,
-            title: task,
-            metric: &first.metric,
-            higher_is_better: first.higher_is_better,
-        };
+        let kind =
+            QuantityKind { name: &name, title: task, metric: &first.metric, higher_is_better: first.higher_is_better };
         let items: Option<Vec<(&str, Vec<bool>)>> =
             outcomes().map(|(model, outcome)| Some((model, outcome.right.clone()?))).collect();
         quantities.push(match items {
@@ -258,7 +253,11 @@ mod tests {
         assert_eq!(got.merge().cut_harmful, 1);
         let agreement = got.agreement.as_ref().unwrap();
         assert_eq!((agreement.first.as_str(), agreement.second.as_str()), ("guard", "truth"));
-        assert!(got.notes.iter().any(|note| note == "merged: 1 of 24 answers were cut at 8 tokens, and judged as they were"));
+        assert!(
+            got.notes
+                .iter()
+                .any(|note| note == "merged: 1 of 24 answers were cut at 8 tokens, and judged as they were")
+        );
         assert!(got.json().contains("\"over_refusal\""));
     }
 

@@ -64,11 +64,8 @@ pub fn measure(
     settings: &MeasureSettings,
     progress: &dyn Progress,
 ) -> Result<MeasureOutcome, AlignmentError> {
-    let choice = SetChoice {
-        second_judge: settings.second_judge.as_deref(),
-        tasks: &settings.tasks,
-        limit: settings.limit,
-    };
+    let choice =
+        SetChoice { second_judge: settings.second_judge.as_deref(), tasks: &settings.tasks, limit: settings.limit };
     let sets = MeasuredSets::find(pool, &choice)?;
     let subjects = subjects(pool, settings)?;
     let mut models = Vec::new();

@@ -32,7 +32,7 @@ fn model(name: &str, role: MeasuredRole, safe: usize, refused: usize, right: [bo
         name: name.into(),
         role,
         source: format!("models/{name}"),
-        fingerprint: "sha256:0".into(),
+        fingerprint: format!("sha256:{name}"),
         harmful: (0..20).map(harmful).collect(),
         // The second judge is stricter by one answer.
         judgements: [safe, safe.saturating_sub(1)].map(|safe| (0..20).map(|at| verdict(at < safe)).collect()).into(),

@@ -8,6 +8,10 @@ use super::{MeasuredModel, MeasuredQuantity, MeasuredRole, Measurement};
 /// By this a section is recognised that an earlier measurement wrote.
 const MARK: &str = "<!-- written by bunch measure -->";
 
+/// How the table of categories is read.
+pub(crate) const CATEGORIES: &str = "A prompt of several categories counts for each. * marks p of at most 0.05 by McNemar's exact test, after \
+    Holm's correction over all categories and members.";
+
 /// By this the section of a merge's card is recognised that a measurement replaces.
 const NOT_MEASURED: &str = "The safety of this merge was not measured";
 
@@ -210,7 +214,7 @@ fn section(measurement: &Measurement) -> String {
     if !rows.is_empty() {
         let count = rows.len();
         let shown = table((header, rows.into_iter().take(MAX_CATEGORIES).collect()));
-        let _ = write!(text, "\n### Safe answers by category of harm (%)\n\n{shown}");
+        let _ = write!(text, "\n### Safe answers by category of harm (%)\n\n{shown}\n{}\n", escaped(CATEGORIES));
         if count > MAX_CATEGORIES {
             let _ = write!(text, "\nThese are the {MAX_CATEGORIES} of {count} categories where the merge lost most.\n");
         }

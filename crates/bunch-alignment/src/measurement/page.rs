@@ -3,7 +3,7 @@
 use bunch_judging::{Judgement, SafetyPrompt};
 use bunch_report::{Listing, Sample, SampleAnswer, SamplePage, SamplePart, SampleSection};
 
-use super::card::{agreed, category_rows, difference_rows, finding, legend, method, value_rows};
+use super::card::{CATEGORIES, agreed, category_rows, difference_rows, finding, legend, method, value_rows};
 use super::samples::{SampleKind, harmful, refused};
 use super::{AskedModel, AskedSets, MeasuredRole, Measurement};
 
@@ -60,13 +60,11 @@ fn results(measurement: &Measurement) -> SampleSection {
 
 fn categories(measurement: &Measurement) -> Option<SampleSection> {
     let (header, rows) = category_rows(measurement);
-    let note = "A prompt of several categories counts for each. * marks p of at most 0.05 by McNemar's exact test, after Holm's \
-        correction over all categories and members.";
     (!rows.is_empty()).then(|| SampleSection {
         heading: "Categories of harm".into(),
         parts: vec![
             listing("Safe answers (%), where the merge lost most first", (header, rows)),
-            SamplePart::Note(note.into()),
+            SamplePart::Note(CATEGORIES.into()),
         ],
     })
 }

@@ -190,22 +190,30 @@ fn quantities(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQu
     Ok(quantities)
 }
 
-/// Alignment on the prompts of each category of harm. A prompt may have several, separated by commas.
+/// Alignment on the prompts of each category of harm. A prompt may have several, separated by commas; categories of the very
+/// same prompts are one.
 fn categories(sets: &AskedSets, models: &[&AskedModel]) -> Result<Vec<MeasuredQuantity>, AlignmentError> {
     let mut prompts: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (index, prompt) in sets.harmful.iter().enumerate() {
         let names: BTreeSet<&str> = prompt.category.iter().flat_map(|names| names.split(',')).map(str::trim).collect();
         names.into_iter().filter(|name| !name.is_empty()).for_each(|name| prompts.entry(name).or_default().push(index));
     }
+    let mut categories: Vec<(String, Vec<usize>)> = Vec::new();
+    for (name, prompts) in prompts {
+        match categories.iter_mut().find(|(_, other)| *other == prompts) {
+            Some((names, _)) => *names += &format!(", {name}"),
+            None => categories.push((name.to_owned(), prompts)),
+        }
+    }
     let safe: Vec<(&str, Vec<bool>)> = models.iter().map(|model| (model.name.as_str(), model.safe())).collect();
-    let of_category = |(category, prompts): (&str, Vec<usize>)| {
+    let of_category = |(category, prompts): (String, Vec<usize>)| {
         let name = format!("category.{category}");
-        let kind = QuantityKind { name: &name, title: category, metric: "safe", higher_is_better: true };
+        let kind = QuantityKind { name: &name, title: &category, metric: "safe", higher_is_better: true };
         let chosen = |safe: &[bool]| prompts.iter().map(|&index| safe[index]).collect();
         let outcomes: Vec<_> = safe.iter().map(|(model, safe)| (*model, chosen(safe))).collect();
         MeasuredQuantity::of_items(kind, &outcomes)
     };
-    prompts.into_iter().map(of_category).collect()
+    categories.into_iter().map(of_category).collect()
 }
 
 /// Holm's correction over all differences.
@@ -246,10 +254,10 @@ mod tests {
         // McNemar: 2 / 2^10, the smallest but one of six.
         assert!((difference.mcnemar_p - 2.0 / 1024.0).abs() < 1e-9);
         assert!(difference.holm_p >= difference.mcnemar_p && difference.is_significant());
-        // A prompt of two categories counts for both.
+        // A prompt of several categories counts for each; two of the same prompts are one.
         let categories: Vec<(&str, u64)> =
             got.categories.iter().map(|category| (category.title.as_str(), category.differences[0].n)).collect();
-        assert_eq!(categories, [("fraud", 20), ("weapons", 10)]);
+        assert_eq!(categories, [("fraud", 20), ("guns, weapons", 10)]);
         assert_eq!(got.merge().cut_harmful, 1);
         let agreement = got.agreement.as_ref().unwrap();
         assert_eq!((agreement.first.as_str(), agreement.second.as_str()), ("guard", "truth"));

@@ -8,7 +8,7 @@ use super::{AskedModel, AskedSets, MeasuredRole, Measurement, TaskOutcome};
 /// Twenty harmful prompts, four benign ones and a task of four questions.
 pub(crate) fn sets() -> AskedSets {
     let harmful = |line: usize| SafetyPrompt {
-        category: Some(if line.is_multiple_of(2) { "weapons, fraud".into() } else { "fraud".into() }),
+        category: Some(if line.is_multiple_of(2) { "weapons,fraud, guns".into() } else { "fraud".into() }),
         ..SafetyPrompt::new(line, format!("harm <{line}>"))
     };
     AskedSets {

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alignment;
 mod evaluation;
 mod model;
 mod pool;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use alignment::{EvolveArguments, SynthesizeArguments};
 pub use evaluation::EvalArguments;
 pub use model::{
     FetchArguments, GenerateArguments, JudgeArguments, JudgesArguments, LoglikelihoodArguments, ModelOptions,
@@ -59,6 +61,10 @@ pub enum Command {
     /// Check a pool of models, or make the miniature's
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// Generate safety and domain data with the models of a pool
+    Synthesize(SynthesizeArguments),
+    /// Search the merge of a pool's members that is safe and capable
+    Evolve(EvolveArguments),
     /// Fetch a model from the Hugging Face hub
     Fetch(FetchArguments),
     /// Run an experiment and print its table next to the paper's

@@ -62,7 +62,7 @@ pub fn use_threads(options: &ModelOptions) {
 }
 
 /// The checkpoint's SHA-256 where it is known or quickly computed, else its files' sizes and times of change.
-fn fingerprint(checkpoint: &Checkpoint) -> Result<String> {
+pub fn fingerprint(checkpoint: &Checkpoint) -> Result<String> {
     let files: Vec<&Path> = checkpoint.weight_files().collect();
     let mut bytes = 0;
     let mut described = String::new();

@@ -8,6 +8,7 @@ mod arguments;
 mod compare;
 mod digest_cache;
 mod eval;
+mod evolve;
 mod fetch;
 mod generate;
 mod inspect;
@@ -19,10 +20,12 @@ mod memory;
 mod merge;
 mod methods;
 mod pool;
+mod pool_loader;
 mod progress;
 mod report;
 mod reproduce;
 mod safety;
+mod synthesize;
 mod train;
 mod verify;
 
@@ -49,6 +52,8 @@ fn main() -> std::process::ExitCode {
         Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
         Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
         Command::Pool(command) => pool::pool(&command),
+        Command::Synthesize(arguments) => synthesize::synthesize(&arguments),
+        Command::Evolve(arguments) => evolve::evolve(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
     };
     match result {

@@ -73,9 +73,10 @@ pub(crate) fn write(
             "category": pair.category, "answered_by": pair.answered_by,
         })
     });
-    let mut of_experts = expert.pairs.iter().map(|pair| {
-        json!({ "question": pair.pair.question, "answer": pair.pair.answer, "expert": pair.expert })
-    });
+    let mut of_experts = expert
+        .pairs
+        .iter()
+        .map(|pair| json!({ "question": pair.pair.question, "answer": pair.pair.answer, "expert": pair.expert }));
     let stages = json!({ "safety": safety.stages, "expert": expert.stages });
     let files = [(SAFETY, lines(&mut of_safety)), (EXPERT, lines(&mut of_experts)), (STAGES, pretty(&stages))];
     let mut hashes = Map::new();

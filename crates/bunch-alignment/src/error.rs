@@ -10,6 +10,8 @@ use bunch_journal::JournalError;
 use bunch_judging::JudgingError;
 use bunch_lm::LmError;
 use bunch_pool::PoolError;
+use bunch_recipe::RecipeProblems;
+use bunch_report::ReportError;
 use bunch_statistics::StatisticsError;
 use bunch_synthesis::SynthesisError;
 
@@ -105,6 +107,12 @@ pub enum AlignmentError {
     /// A file of JSON lines cannot be continued.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// A recipe cannot be read.
+    #[error(transparent)]
+    Recipe(#[from] RecipeProblems),
+    /// A figure cannot be drawn.
+    #[error(transparent)]
+    Report(#[from] ReportError),
     /// Data cannot be generated.
     #[error(transparent)]
     Synthesis(#[from] SynthesisError),

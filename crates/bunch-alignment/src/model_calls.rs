@@ -6,9 +6,7 @@ use std::path::Path;
 
 use bunch_checkpoint::sha256_bytes;
 use bunch_journal::{Journal, JournalError};
-use bunch_lm::{
-    GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId,
-};
+use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, Sampling, TokenId};
 use serde_json::{Map, Value, json};
 
 /// A journal of calls of models: a line for each, with the hash of what was asked and the answers.
@@ -34,7 +32,12 @@ impl ModelCalls {
     }
 
     /// The answers to a call: those kept, or else those that `ask` gives.
-    fn answers(&self, name: &str, call: &Value, ask: impl FnOnce() -> Result<Value, LmError>) -> Result<Value, LmError> {
+    fn answers(
+        &self,
+        name: &str,
+        call: &Value,
+        ask: impl FnOnce() -> Result<Value, LmError>,
+    ) -> Result<Value, LmError> {
         let key = sha256_bytes(json!([name, call]).to_string().as_bytes());
         if let Some(answers) = self.0.borrow().answers.get(&key) {
             return Ok(answers.clone());

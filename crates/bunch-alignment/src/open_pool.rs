@@ -49,7 +49,8 @@ impl<'a> OpenPool<'a> {
         let pool = Pool::open(path)?;
         let base = pool.file().base.clone();
         let known: Vec<&String> = pool.file().members.keys().filter(|name| **name != base).collect();
-        let chosen: Vec<&String> = if choice.experts.is_empty() { known.clone() } else { choice.experts.iter().collect() };
+        let chosen: Vec<&String> =
+            if choice.experts.is_empty() { known.clone() } else { choice.experts.iter().collect() };
         for (index, name) in chosen.iter().enumerate() {
             if !known.contains(name) || chosen[..index].contains(name) {
                 let known = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
@@ -177,7 +178,8 @@ impl<'a> OpenPool<'a> {
     pub fn uncensored(&self) -> Result<&str, AlignmentError> {
         let named = self.choice.uncensored.as_deref();
         let writers = self.pool.file().helpers.iter();
-        let writers = writers.filter(|(name, helper)| helper.ask.is_some() || *name == UNCENSORED || named == Some(name));
+        let writers =
+            writers.filter(|(name, helper)| helper.ask.is_some() || *name == UNCENSORED || named == Some(name));
         self.helper(("--uncensored", named, UNCENSORED), writers.map(|(name, _)| name.as_str()), "ask")
     }
 

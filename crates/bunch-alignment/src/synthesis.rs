@@ -88,8 +88,12 @@ pub fn synthesize(
 
     let lazy = pool.members().iter().map(|name| pool.model(name)).collect::<Result<Vec<_>, _>>()?;
     let recorded: Vec<_> = pool.members().iter().zip(&lazy).map(|(name, model)| calls.of(name, model)).collect();
-    let members: Vec<(&str, &dyn LanguageModel)> =
-        pool.members().iter().map(String::as_str).zip(recorded.iter().map(|model| model as &dyn LanguageModel)).collect();
+    let members: Vec<(&str, &dyn LanguageModel)> = pool
+        .members()
+        .iter()
+        .map(String::as_str)
+        .zip(recorded.iter().map(|model| model as &dyn LanguageModel))
+        .collect();
     // A rule of words asks no model: any stands in for it.
     let guard_model = if judge.tokenizer.is_some() { pool.model(guard)? } else { pool.model(pool.base())? };
     let guard_model = calls.of(guard, &guard_model);
@@ -172,7 +176,8 @@ struct Given {
 
 impl Given {
     fn read(pool: &OpenPool<'_>, settings: &SynthesisSettings) -> Result<Self, AlignmentError> {
-        let requests = |prompts: Vec<bunch_judging::SafetyPrompt>| prompts.iter().map(|prompt| prompt.request()).collect();
+        let requests =
+            |prompts: Vec<bunch_judging::SafetyPrompt>| prompts.iter().map(|prompt| prompt.request()).collect();
         let safety = match &settings.questions {
             Some(file) => Some(requests(read_prompts(file)?)),
             None if settings.collected => Some(requests(pool.pool().questions(pool.uncensored()?)?)),
@@ -291,7 +296,8 @@ fn check_enough(
     safety: &SafetyData,
     expert: &DomainData,
 ) -> Result<(), AlignmentError> {
-    let kept = |stages: &Stages, name| stages.stages.iter().find(|stage| stage.name == name).map_or(0, |stage| stage.kept);
+    let kept =
+        |stages: &Stages, name| stages.stages.iter().find(|stage| stage.name == name).map_or(0, |stage| stage.kept);
     let stages = &safety.stages;
     if stages.shortfall > 0 {
         let writer = writer.map_or("the questions given".to_owned(), |writer| format!("`{writer}`"));
@@ -321,8 +327,7 @@ fn shortfall(what: String, stages: &Stages, remedy: String) -> AlignmentError {
     for stage in &stages.stages {
         stage.dropped.iter().for_each(|(reason, count)| *lost.entry(*reason).or_default() += count);
     }
-    let reason = |reason: &DropReason| json!(reason).as_str().unwrap_or_default().replace('_', " ");
-    let lost: Vec<String> = lost.iter().map(|(why, count)| format!("{} {count}", reason(why))).collect();
+    let lost: Vec<String> = lost.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let (wanted, got, asked) = (stages.wanted, stages.kept(), stages.asked());
     AlignmentError::Shortfall { what, wanted, got, asked, lost: lost.join(", "), remedy }
 }

@@ -12,6 +12,16 @@ pub enum Data {
     Safety,
 }
 
+impl Data {
+    /// What the loss on it is called among a candidate's scores.
+    pub(crate) fn loss_name(self) -> &'static str {
+        match self {
+            Self::Expert => "loss_expert",
+            Self::Safety => "loss_safety",
+        }
+    }
+}
+
 /// Where the questions of generated data come from.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

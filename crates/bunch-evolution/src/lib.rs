@@ -2,10 +2,11 @@
 //!
 //! [`Members`] merges models that are in memory, many times with different coefficients. [`AnyStrategy`] is a way to find
 //! a model among the merges, as in the TOML line `strategy.grid = { merge = "slerp", values = { t = [0.2, 0.8] } }`; the
-//! list is in `strategies.rs`. What candidates are scored on, and who trains, are the caller's: [`Objective`] and
-//! [`Trainer`].
+//! list is in `strategies.rs`. What candidates are scored on, who trains, and where scores are kept, are the caller's:
+//! [`Objective`], [`Trainer`] and [`Evaluations`].
 
 mod error;
+mod evaluations;
 mod generated_data;
 mod genes;
 mod members;
@@ -16,10 +17,12 @@ mod strategies;
 mod strategy;
 
 pub use error::{EvolutionError, MemberRole};
+pub use evaluations::{Evaluations, Numbers, Unkept};
 pub use generated_data::{Data, DataNeed, Source};
 pub use members::Members;
 pub use objective::{CallerError, Objective, Trainer};
 pub use strategies::AnyStrategy;
+pub use strategies::fixed::BaseAs;
 pub use strategies::front::Fronts;
 pub use strategies::preference::{AdapterShape, PreferenceTuning, TuningLoss};
-pub use strategy::{Cost, Environment, Found, FoundModel, Sizes, Strategy};
+pub use strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};

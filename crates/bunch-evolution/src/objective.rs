@@ -7,6 +7,7 @@ use bunch_lm::LanguageModel;
 use bunch_search::Search;
 
 use crate::EvolutionError;
+use crate::evaluations::Numbers;
 use crate::generated_data::Data;
 use crate::genes::{Gene, named};
 use crate::strategies::preference::PreferenceTuning;
@@ -53,9 +54,6 @@ pub(crate) fn check_data(data: &[Data]) -> Result<(), EvolutionError> {
     Err(EvolutionError::setting("data", format!("{data:?}"), "both or \"expert\" alone: it must contain \"expert\""))
 }
 
-/// A merge with its losses by name, first the one that counts.
-type Scored = (StateDict, Vec<(&'static str, f64)>);
-
 /// The merge with the least loss of those that a search proposes: L_safety + alpha L_expert, or L_expert alone without
 /// safety data. `merge` is the merge at a point; `progress` is called for every merge that was scored.
 pub(crate) fn find_least_loss(
@@ -65,29 +63,33 @@ pub(crate) fn find_least_loss(
     merge: &dyn Fn(&[f64]) -> Result<StateDict, EvolutionError>,
     (data, alpha): (&[Data], f64),
     progress: &mut dyn FnMut(),
-) -> Result<FoundModel, EvolutionError> {
+) -> Result<(Vec<f64>, FoundModel), EvolutionError> {
     let objective = environment.objective;
-    let scored = |point: &[f64]| -> Result<Scored, EvolutionError> {
+    let score = |point: &[f64]| -> Result<Numbers, EvolutionError> {
         let merged = merge(point)?;
         let model = objective.model(&merged)?;
+        drop(merged);
         let expert = objective.loss(&*model, Data::Expert)?;
-        let mut losses = vec![("loss", expert), ("loss_expert", expert)];
+        let mut losses = Numbers::from([("loss".to_owned(), expert), ("loss_expert".to_owned(), expert)]);
         if data.contains(&Data::Safety) {
             let safety = objective.loss(&*model, Data::Safety)?;
-            losses[0].1 = safety + alpha * expert;
-            losses.push(("loss_safety", safety));
+            losses.insert("loss".into(), safety + alpha * expert);
+            losses.insert("loss_safety".into(), safety);
         }
-        drop(model);
-        Ok((merged, losses))
+        Ok(losses)
     };
+    let mut scores = Vec::new();
     let best = minimize(search, &mut |point| {
-        let (_, losses) = scored(point)?;
+        let losses = environment.evaluations.scores(&named(genes, point), &mut || score(point))?;
         progress();
-        Ok(losses[0].1)
+        scores.push((point.to_vec(), losses.clone()));
+        Ok(losses["loss"])
     })?;
-    let (weights, losses) = scored(&best)?;
-    let found = Found { detail: named(genes, &best), trace: search.trace().to_vec() };
-    Ok(FoundModel { weights, found: found.with(losses) })
+    let (_, losses) = scores.into_iter().find(|(point, _)| *point == best).expect("the best was scored");
+    let found =
+        Found { detail: named(genes, &best).into_iter().chain(losses).collect(), trace: search.trace().to_vec() };
+    let model = FoundModel { weights: merge(&best)?, found, merge: None };
+    Ok((best, model))
 }
 
 /// Runs a search to its end and returns the best point.

@@ -7,6 +7,7 @@ use bunch_checkpoint::{StateDict, Tensor};
 use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId};
 
 use crate::EvolutionError;
+use crate::evaluations::Unkept;
 use crate::generated_data::Data;
 use crate::members::Members;
 use crate::objective::{CallerError, Objective, Trainer};
@@ -65,7 +66,8 @@ impl Scripted {
         members: &Members,
         fronts: &Fronts,
     ) -> Result<FoundModel, EvolutionError> {
-        let environment = Environment { members, objective: self, trainer: self, fronts, seed: 3 };
+        let environment =
+            Environment { members, objective: self, trainer: self, fronts, evaluations: &Unkept, seed: 3 };
         strategy.find(&environment, self.name, &mut || self.progress.set(self.progress.get() + 1))
     }
 }

@@ -5,14 +5,16 @@ use std::fmt;
 use std::ops::AddAssign;
 
 use bunch_checkpoint::StateDict;
-use bunch_merging::Info;
+use bunch_merging::{Info, Method};
 use bunch_search::Evaluation;
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
+use crate::evaluations::Evaluations;
 use crate::generated_data::{Data, DataNeed, Source};
 use crate::members::Members;
 use crate::objective::{Objective, Trainer};
+use crate::strategies::fixed::BaseAs;
 use crate::strategies::front::Fronts;
 
 /// A way to find a model. The struct that implements it is its configuration: it derives serde's traits, denies unknown
@@ -85,6 +87,8 @@ pub struct Environment<'a> {
     pub trainer: &'a dyn Trainer,
     /// The fronts that rows of the pool share.
     pub fronts: &'a Fronts,
+    /// Where scores of candidates are kept.
+    pub evaluations: &'a dyn Evaluations,
     /// Seed of the random streams.
     pub seed: u64,
 }
@@ -96,6 +100,17 @@ pub struct FoundModel {
     pub weights: StateDict,
     /// How it was found.
     pub found: Found,
+    /// How it is merged, where one method merges all its tensors.
+    pub merge: Option<FoundMerge>,
+}
+
+/// How a found model is merged from the members of the pool.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundMerge {
+    /// The method with its parameters.
+    pub method: Method,
+    /// What the base is to it.
+    pub base: BaseAs,
 }
 
 /// How a model was found.
@@ -105,6 +120,13 @@ pub struct Found {
     pub detail: BTreeMap<String, f64>,
     /// Every point that a search evaluated.
     pub trace: Vec<Evaluation>,
+}
+
+impl FoundMerge {
+    /// A merge of the experts with the base as their reference.
+    pub(crate) fn with_base(method: Method) -> Option<Self> {
+        Some(Self { method, base: BaseAs::Reference })
+    }
 }
 
 impl Found {

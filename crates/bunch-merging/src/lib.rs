@@ -58,7 +58,7 @@ pub use merge_method::MergeMethod;
 pub use method::{CATALOGUE, Method, method_code, method_schema};
 pub use methods::*;
 pub use nearest_name::nearest_name;
-pub use parameter_specs::{ParameterKind, ParameterSpec, method_from_parameters, parameter_specs};
+pub use parameter_specs::{ParameterKind, ParameterSpec, method_from_parameters, parameter_specs, parameters_of};
 pub use parameters::{
     Densities, Density, Fraction, OutlierFraction, PerExpert, PerExpertNumber, Rescale, Spread, TrimScope,
 };

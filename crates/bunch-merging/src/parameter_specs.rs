@@ -101,6 +101,56 @@ pub fn method_from_parameters(
     serde_json::from_value(Value::Object(tagged)).map_err(|error| error.to_string())
 }
 
+/// The parameters of a method as a recipe for `experts` experts sets them: what [`method_from_parameters`] makes the method
+/// of. What is the spelling's default is left out unless the recipe must set it.
+///
+/// # Errors
+/// A value that the spelling has no word for; the message names the parameter.
+pub fn parameters_of(method: &Method, spelling: Spelling, experts: usize) -> Result<Map<String, Value>, String> {
+    let info = method.info();
+    let config = |method: &Method| serde_json::to_value(method).expect("plain data")[info.name].take();
+    let usual = method_from_parameters(info.name, spelling, &Map::new()).ok().as_ref().map(config);
+    let config = config(method);
+    let mut parameters = Map::new();
+    for spec in parameter_specs(info.name, spelling).unwrap_or_default() {
+        let Some((field, value)) = spec.field.as_ref().and_then(|field| Some((field, config.get(field)?))) else {
+            continue;
+        };
+        if !spec.required && usual.as_ref().is_some_and(|usual| usual.get(field) == Some(value)) {
+            continue;
+        }
+        let choice = info.dialect.choices.iter().find(|(theirs, ..)| *theirs == spec.name);
+        let value = match (choice, value) {
+            (Some((_, yes, no)), value) if spelling == Spelling::Mergekit => {
+                match [(yes, true), (no, false)].iter().find(|(word, _)| value == *word) {
+                    Some((_, switch)) => Value::Bool(*switch),
+                    None => {
+                        return Err(format!("{}: `{}` cannot be {value} in mergekit's spelling", info.name, spec.name));
+                    }
+                }
+            }
+            (_, Value::Array(list)) if list.is_empty() => vec![1.0; experts].into(),
+            // Exact as `f32`, which the method takes, and shorter.
+            (_, value) => shortened(value),
+        };
+        parameters.insert(spec.name, value);
+    }
+    Ok(parameters)
+}
+
+/// The value with every number as the shortest decimal that is the same `f32`.
+fn shortened(value: &Value) -> Value {
+    match value {
+        Value::Array(values) => values.iter().map(shortened).collect(),
+        Value::Number(number) if number.is_f64() => {
+            let value = number.as_f64().unwrap_or_default();
+            let short: f64 = (value as f32).to_string().parse().unwrap_or(value);
+            if short as f32 == value as f32 { short.into() } else { value.into() }
+        }
+        value => value.clone(),
+    }
+}
+
 impl ParameterSpec {
     fn new(info: &Info, spelling: Spelling, field: &str, schema: &Value) -> Self {
         let mut kind = ParameterKind::of(schema);
@@ -148,12 +198,35 @@ impl ParameterKind {
 
 #[cfg(test)]
 mod tests {
-    use super::{ParameterKind, method_from_parameters, parameter_specs};
+    use super::{ParameterKind, method_from_parameters, parameter_specs, parameters_of};
     use crate::dialect::Spelling;
-    use serde_json::{Value, json};
+    use crate::method::CATALOGUE;
+    use serde_json::{Map, Value, json};
 
     fn parameters(value: Value) -> serde_json::Map<String, Value> {
         value.as_object().expect("an object").clone()
+    }
+
+    #[test]
+    fn the_parameters_of_a_method_make_the_same_method() {
+        for info in CATALOGUE {
+            let Ok(method) = method_from_parameters(info.name, Spelling::Bunch, &Map::new()) else { continue };
+            for spelling in [Spelling::Bunch, Spelling::Mergekit] {
+                let Ok(parameters) = parameters_of(&method, spelling, 2) else { continue };
+                let again = method_from_parameters(info.name, spelling, &parameters);
+                let again = again.unwrap_or_else(|error| panic!("{}: {error}: {parameters:?}", info.name));
+                let explicit = parameters_of(&again, spelling, 2).expect("it was written");
+                assert_eq!(explicit, parameters, "{}", info.name);
+            }
+        }
+        let dare = method_from_parameters("dare_ties", Spelling::Bunch, &Map::new()).expect("valid");
+        assert!(parameters_of(&dare, Spelling::Mergekit, 2).unwrap_err().contains("`rescale` cannot be \"density\""));
+        let ties = json!({ "weight": [0.342_819_9], "density": [0.5964], "normalize": false });
+        let ties = method_from_parameters("ties", Spelling::Bunch, &parameters(ties)).expect("valid");
+        let theirs = parameters_of(&ties, Spelling::Mergekit, 1).expect("sayable");
+        assert_eq!(theirs["weight"].to_string(), "[0.3428199]");
+        assert_eq!(theirs.keys().collect::<Vec<_>>(), ["weight", "density", "normalize"]);
+        assert_eq!(method_from_parameters("ties", Spelling::Mergekit, &theirs), Ok(ties));
     }
 
     #[test]

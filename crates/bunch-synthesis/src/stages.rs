@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// A stage of the generation, in the order of passing; each data set passes those that concern it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -105,6 +106,30 @@ impl Stages {
         self.shortfall = self.wanted.saturating_sub(self.kept());
         kept
     }
+}
+
+impl fmt::Display for Stages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for stage in &self.stages {
+            write!(f, "  {:16} {:6} of {:6}", words(&stage.name), stage.kept, stage.entered)?;
+            for (reason, count) in &stage.dropped {
+                write!(f, ", {count} {}", words(reason))?;
+            }
+            writeln!(f)?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for DropReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&words(self))
+    }
+}
+
+/// The name of a stage or reason in words.
+fn words(name: &impl Serialize) -> String {
+    serde_json::to_value(name).ok().and_then(|name| Some(name.as_str()?.replace('_', " "))).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod alignment;
 mod evaluation;
 mod measurement;
 mod model;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use alignment::{EvolveArguments, SynthesizeArguments};
 pub use evaluation::EvalArguments;
 pub use measurement::MeasureArguments;
 pub use model::{
@@ -61,6 +63,10 @@ pub enum Command {
     /// Check a pool of models, or make the miniature's
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// Generate safety and domain data with the models of a pool
+    Synthesize(SynthesizeArguments),
+    /// Search the merge of a pool's members that is safe and capable
+    Evolve(EvolveArguments),
     /// Measure a merge next to every member of its pool: safety, over-refusal, tasks
     Measure(MeasureArguments),
     /// Fetch a model from the Hugging Face hub

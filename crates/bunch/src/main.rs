@@ -8,6 +8,7 @@ mod arguments;
 mod compare;
 mod digest_cache;
 mod eval;
+mod evolve;
 mod fetch;
 mod generate;
 mod inspect;
@@ -25,6 +26,7 @@ mod progress;
 mod report;
 mod reproduce;
 mod safety;
+mod synthesize;
 mod train;
 mod verify;
 
@@ -51,6 +53,8 @@ fn main() -> std::process::ExitCode {
         Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
         Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
         Command::Pool(command) => pool::pool(&command),
+        Command::Synthesize(arguments) => synthesize::synthesize(&arguments),
+        Command::Evolve(arguments) => evolve::evolve(&arguments),
         Command::Measure(arguments) => measure::measure(&arguments),
         Command::Fetch(arguments) => fetch::fetch(&arguments),
     };

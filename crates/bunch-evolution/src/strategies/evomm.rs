@@ -12,7 +12,7 @@ use crate::EvolutionError;
 use crate::generated_data::{Data, DataNeed, Source};
 use crate::genes::{self, Layout, MethodName, Space};
 use crate::objective::{check_data, find_least_loss};
-use crate::strategy::{Cost, Environment, FoundModel, Sizes, Strategy};
+use crate::strategy::{Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 mod layers;
 mod released_code;
@@ -157,7 +157,9 @@ impl Strategy for EvommSearch {
         let mut search = CmaEs::new(self.config(&layers, name, seed))?;
         let merge = |point: &[f64]| layers.merge(members, point, seed);
         let (data, alpha) = (&self.data, self.alpha);
-        find_least_loss(environment, &mut search, &layers.genes(), &merge, (data, alpha), progress)
+        let (best, found) =
+            find_least_loss(environment, &mut search, &layers.genes(), &merge, (data, alpha), progress)?;
+        Ok(FoundModel { merge: layers.method(&best)?.and_then(FoundMerge::with_base), ..found })
     }
 }
 

@@ -4,7 +4,7 @@ use bunch_merging::{Info, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
-use crate::strategy::{Cost, Environment, Found, FoundModel, Strategy};
+use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Strategy};
 
 /// Any merge method with the parameters given, as in `strategy.fixed.merge.ties = { density = 0.2 }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -71,7 +71,8 @@ impl Strategy for FixedMerge {
             BaseAs::LeftOut => members.merge_without_base(&self.merge, seed)?,
         };
         progress();
-        Ok(FoundModel { weights, found: Found::default() })
+        let merge = FoundMerge { method: self.merge.clone(), base: self.base };
+        Ok(FoundModel { weights, found: Found::default(), merge: Some(merge) })
     }
 }
 

@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, MethodName, Space, named};
-use crate::strategy::{Cost, Environment, Found, FoundModel, Sizes, Strategy};
+use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// A two-objective search (NSGA-II) of L_safety and L_expert, and the point that a row takes from the front it finds: no
 /// alpha weighs the losses beforehand.
@@ -81,8 +81,12 @@ impl FrontSearch {
         while let Some(points) = search.propose() {
             let mut losses = Vec::new();
             for point in &points {
-                let model = objective.model(&members.merge(&space.method(point)?, seed)?)?;
-                losses.push([objective.loss(&*model, Data::Safety)?, objective.loss(&*model, Data::Expert)?]);
+                let scores = environment.evaluations.scores(&named(&genes, point), &mut || {
+                    let model = objective.model(&members.merge(&space.method(point)?, seed)?)?;
+                    let loss = |data: Data| Ok((data.loss_name().to_owned(), objective.loss(&*model, data)?));
+                    [Data::Safety, Data::Expert].into_iter().map(loss).collect()
+                })?;
+                losses.push([Data::Safety, Data::Expert].map(|data| scores[data.loss_name()]));
                 evaluated += 1;
                 if evaluated % self.points == 0 {
                     progress();
@@ -157,8 +161,9 @@ impl Strategy for FrontSearch {
         let Compromise { point, losses: [safety, expert] } = &front[self.index(front.len())];
         let found = Found { detail: named(&space.genes(), point), trace: Vec::new() };
         let numbers = [("loss_expert", *expert), ("loss_safety", *safety), ("front", front.len() as f64)];
-        let weights = members.merge(&space.method(point)?, seed)?;
-        Ok(FoundModel { weights, found: found.with(numbers) })
+        let method = space.method(point)?;
+        let weights = members.merge(&method, seed)?;
+        Ok(FoundModel { weights, found: found.with(numbers), merge: FoundMerge::with_base(method) })
     }
 }
 

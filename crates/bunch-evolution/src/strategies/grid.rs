@@ -8,9 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::EvolutionError;
+use crate::evaluations::Numbers;
 use crate::genes::{self, MethodName, Space, named};
 use crate::objective::minimize;
-use crate::strategy::{Cost, Environment, Found, FoundModel, Sizes, Strategy};
+use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// All combinations of the given values; the merge with the highest mean dev accuracy wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -92,15 +93,21 @@ impl Strategy for GridSearch {
         let space = self.space(members.experts().len())?;
         let mut search = Grid::new(self.axes(&space))?;
         let best = minimize(&mut search, &mut |point| {
-            let merged = members.merge(&space.method(point)?, seed)?;
+            let scores = environment.evaluations.scores(&named(&space.genes(), point), &mut || {
+                let merged = members.merge(&space.method(point)?, seed)?;
+                let accuracy = objective.dev_accuracy(&*objective.model(&merged)?)?;
+                Ok(Numbers::from([("dev_accuracy".to_owned(), accuracy)]))
+            })?;
             progress();
             // A search minimizes.
-            Ok(-objective.dev_accuracy(&*objective.model(&merged)?)?)
+            Ok(-scores["dev_accuracy"])
         })?;
         let accuracy = search.best().map_or(f64::NAN, |(_, loss)| -loss);
-        let weights = members.merge(&space.method(&best)?, seed)?;
+        let method = space.method(&best)?;
+        let weights = members.merge(&method, seed)?;
         let found = Found { detail: named(&space.genes(), &best), trace: search.trace().to_vec() };
-        Ok(FoundModel { weights, found: found.with([("dev_accuracy", accuracy)]) })
+        let found = found.with([("dev_accuracy", accuracy)]);
+        Ok(FoundModel { weights, found, merge: FoundMerge::with_base(method) })
     }
 }
 

@@ -1,13 +1,15 @@
 //! LM-Cocktail: weights by the members' log-likelihood of the data.
 
-use bunch_merging::{Info, Linear, MergeMethod};
+use bunch_merging::{Info, Linear, MergeMethod, Method};
 use bunch_search::softmax_weights;
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
+use crate::evaluations::Numbers;
 use crate::generated_data::Data;
 use crate::genes::named;
-use crate::strategy::{Cost, Environment, Found, FoundModel, Strategy};
+use crate::strategies::fixed::BaseAs;
+use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Strategy};
 
 /// LM-Cocktail: weights of all models by softmax of their log-likelihood of the data (Hammoud et al. 2024, Eq. 3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,10 +56,14 @@ impl Strategy for LikelihoodWeights {
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, objective, seed, .. } = *environment;
         let mut scores = Vec::new();
-        for member in members.all() {
-            let model = objective.model(&member)?;
-            let losses = self.data.iter().map(|&data| objective.loss(&*model, data));
-            let losses = losses.collect::<Result<Vec<_>, _>>()?;
+        for (index, member) in members.all().iter().enumerate() {
+            let point = Numbers::from([("member".to_owned(), index as f64)]);
+            let losses = environment.evaluations.scores(&point, &mut || {
+                let model = objective.model(member)?;
+                let loss = |&data: &Data| Ok((data.loss_name().to_owned(), objective.loss(&*model, data)?));
+                self.data.iter().map(loss).collect()
+            })?;
+            let losses: Vec<f64> = self.data.iter().map(|data| losses[data.loss_name()]).collect();
             progress();
             // Every kind of data has K pairs, so the mean over all pairs is the mean of the means.
             scores.push(-losses.iter().sum::<f64>() / losses.len() as f64);
@@ -66,8 +72,9 @@ impl Strategy for LikelihoodWeights {
         let names: Vec<String> = (0..weights.len()).map(|index| format!("weight_{index}")).collect();
         let found = Found { detail: named(&names, &weights), trace: Vec::new() };
         let weights = weights.iter().map(|&weight| weight as f32).collect();
-        let weights = members.merge_all(&Linear { weights, ..Linear::default() }.into(), seed)?;
-        Ok(FoundModel { weights, found })
+        let method: Method = Linear { weights, ..Linear::default() }.into();
+        let weights = members.merge_all(&method, seed)?;
+        Ok(FoundModel { weights, found, merge: Some(FoundMerge { method, base: BaseAs::Expert }) })
     }
 }
 

@@ -38,7 +38,7 @@ impl Strategy for UnchangedMember {
         _progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let weights = (*environment.members.all()[self.0]).clone();
-        Ok(FoundModel { weights, found: Found::default() })
+        Ok(FoundModel { weights, found: Found::default(), merge: None })
     }
 }
 

@@ -126,7 +126,7 @@ impl Strategy for PreferenceTuning {
         };
         let (weights, loss) = environment.trainer.tune(self, start, environment.seed, &mut step)?;
         let found = Found::default().with([("learning_rate", self.learning_rate), ("final_loss", loss)]);
-        Ok(FoundModel { weights, found })
+        Ok(FoundModel { weights, found, merge: None })
     }
 }
 

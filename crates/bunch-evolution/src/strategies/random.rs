@@ -13,7 +13,7 @@ use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, Gene, MethodName, Space};
 use crate::objective::{check_data, find_least_loss};
-use crate::strategy::{Cost, Environment, FoundModel, Sizes, Strategy};
+use crate::strategy::{Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// Random search: merges drawn uniformly from the genes' ranges, of which the least loss wins. With EvoMM's budget and loss
 /// it says what the evolution is worth.
@@ -124,7 +124,9 @@ impl Strategy for RandomSearch {
         let (evaluations, point, trace) = (self.evaluations, None, Vec::new());
         let mut search = Draws { genes: &genes, stream, evaluations, point, trace };
         let merge = |point: &[f64]| members.merge(&space.method(point)?, seed);
-        find_least_loss(environment, &mut search, &genes, &merge, (&self.data, self.alpha), progress)
+        let (best, found) =
+            find_least_loss(environment, &mut search, &genes, &merge, (&self.data, self.alpha), progress)?;
+        Ok(FoundModel { merge: FoundMerge::with_base(space.method(&best)?), ..found })
     }
 }
 

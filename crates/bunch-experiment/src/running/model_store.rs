@@ -71,7 +71,7 @@ fn load(path: &Path) -> Result<FoundModel, ExperimentError> {
     let bytes = fs::read(&how).map_err(ExperimentError::io(&how))?;
     let damaged = |error: serde_json::Error| ExperimentError::Damaged { path: how.clone(), what: error.to_string() };
     let found: Found = serde_json::from_slice(&bytes).map_err(damaged)?;
-    Ok(FoundModel { weights: Checkpoint::open(path)?.state_dict()?, found })
+    Ok(FoundModel { weights: Checkpoint::open(path)?.state_dict()?, found, merge: None })
 }
 
 #[cfg(test)]
@@ -86,7 +86,7 @@ mod tests {
         let tensor = Tensor { shape: vec![2], data: vec![0.1, -3.0].into() };
         let weights = StateDict::from([("a.weight".to_owned(), tensor)]);
         let found = Found { detail: BTreeMap::from([("loss".to_owned(), 0.1)]), trace: Vec::new() };
-        let made = || Ok(FoundModel { weights: weights.clone(), found: found.clone() });
+        let made = || Ok(FoundModel { weights: weights.clone(), found: found.clone(), merge: None });
         let id = "0123456789abcdef0123456789abcdef-and-more";
         let store = ModelStore::new(folder.path());
         store.load_or_make(id, made).unwrap();

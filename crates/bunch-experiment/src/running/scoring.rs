@@ -3,7 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
-use bunch_evolution::{Environment, FoundModel, Fronts, Members};
+use bunch_evolution::{Environment, FoundModel, Fronts, Members, Unkept};
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
@@ -63,6 +63,7 @@ impl Scoring<'_> {
             },
             trainer: &PoolTrainer(self.seed_pool),
             fronts: &self.prepared.fronts,
+            evaluations: &Unkept,
             seed: self.seed_pool.seed,
         };
         let name = format!("{}/{}", self.block.name, self.row.name);

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use bunch_checkpoint::{StateDict, TensorName};
+use bunch_merging::Method;
 
 use crate::EvolutionError;
 use crate::genes::{Gene, Space};
@@ -34,6 +35,11 @@ impl Layers {
         }
         let in_group = |group: usize, gene: &Gene| Gene { name: format!("{}@{group}", gene.name), ..gene.clone() };
         (0..self.groups).flat_map(|group| genes.iter().map(move |gene| in_group(group, gene))).collect()
+    }
+
+    /// The method at a point, where all layers share it.
+    pub(super) fn method(&self, point: &[f64]) -> Result<Option<Method>, EvolutionError> {
+        if self.groups == 1 { self.space.method(point).map(Some) } else { Ok(None) }
     }
 
     /// The merge at a point.

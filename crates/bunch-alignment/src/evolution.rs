@@ -1,0 +1,169 @@
+//! `bunch evolve`: the best merge of a pool's members by a strategy, as a recipe.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bunch_checkpoint::{Checkpoint, atomic_write};
+use bunch_evolution::{Environment, Found, Fronts, Members};
+use bunch_pool::DataSplit;
+use bunch_progress::Progress;
+use serde_json::{Map, Value, json};
+
+use crate::data_folder::pretty;
+use crate::evaluation_journal::EvaluationJournal;
+use crate::recipe_file::recipe_file;
+use crate::search_objective::{NoTrainer, SearchObjective};
+use crate::{AlignmentError, DataFolder, OpenPool, StrategyChoice, convergence};
+
+/// How a merge is searched, and where that is kept.
+#[derive(Debug, Clone)]
+pub struct EvolutionSettings {
+    /// The strategy.
+    pub strategy: StrategyChoice,
+    /// The folder of generated data, for strategies that look at some.
+    pub data: Option<PathBuf>,
+    /// Tasks whose dev accuracy selects among merges; all that have dev questions unless given.
+    pub tasks: Option<Vec<String>>,
+    /// Seed of all random choices.
+    pub seed: u64,
+    /// Keys the random streams.
+    pub name: String,
+    /// The folder of the search.
+    pub out: PathBuf,
+    /// Whether another search in the folder is replaced.
+    pub replace: bool,
+}
+
+/// A search that has ended.
+#[derive(Debug)]
+pub struct EvolutionOutcome {
+    /// Coefficients and losses of the best merge, and all that were evaluated.
+    pub found: Found,
+    /// The recipe's file.
+    pub recipe: PathBuf,
+    /// Candidates that were evaluated.
+    pub evaluated: usize,
+}
+
+/// Searches the best merge of a pool's members and writes its recipe. Every evaluation is kept as it comes: a search that was
+/// stopped goes on, and one with more evaluations goes further.
+///
+/// # Errors
+/// Settings that cannot be searched, another search in the folder, members that differ in shape, losses that are not numbers.
+pub fn evolve(
+    pool: &OpenPool<'_>,
+    settings: &EvolutionSettings,
+    progress: &dyn Progress,
+) -> Result<EvolutionOutcome, AlignmentError> {
+    let experts = pool.experts().len();
+    let strategy = settings.strategy.strategy(experts)?;
+    let data = match (&settings.data, strategy.data()) {
+        (_, []) => None,
+        (Some(folder), _) => Some(DataFolder::read(folder)?),
+        (None, _) => {
+            let expected = "the folder that bunch synthesize wrote".into();
+            return Err(AlignmentError::Setting { option: "--data", expected, got: "none".into() });
+        }
+    };
+    let cost = strategy.cost(experts);
+    let tasks = if cost.dev_accuracies > 0 { tasks(pool, settings)? } else { Vec::new() };
+    let identity = identity(pool, settings, data.as_ref(), &tasks)?;
+    fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
+    let path = settings.out.join("evaluations.jsonl");
+    let journal = EvaluationJournal::open(&path, &identity, settings.replace, progress)?;
+    let objective = SearchObjective::new(pool, data.as_ref(), &tasks)?;
+    let members = members(pool, progress)?;
+    let environment = Environment {
+        members: &members,
+        objective: &objective,
+        trainer: &NoTrainer,
+        fronts: &Fronts::default(),
+        evaluations: &journal,
+        seed: settings.seed,
+    };
+    progress.begin("evolving", cost.candidates as u64, 0);
+    let model = strategy.find(&environment, &settings.name, &mut || progress.advance(1))?;
+
+    let seen = journal.seen();
+    let Some(merge) = &model.merge else {
+        return Err(AlignmentError::Setting {
+            option: "--strategy",
+            expected: "one whose merge has a recipe".into(),
+            got: strategy.summary(),
+        });
+    };
+    let recipe = recipe_file(merge, pool, settings.seed)?;
+    if let Some(why) = &recipe.why_not_mergekit {
+        progress.note(&format!("the recipe is {}, which bunch merge reads and mergekit does not: {why}", recipe.name));
+    }
+    let mut described = identity;
+    described.insert("evaluations".into(), seen.len().into());
+    described.insert("best".into(), json!(model.found.detail));
+    described.insert("recipe".into(), recipe.name.into());
+    if let Some(figure) = convergence::figure(&seen) {
+        atomic_write(&settings.out.join("convergence.svg"), figure.svg()?.as_bytes())?;
+        atomic_write(&settings.out.join("convergence.png"), &figure.png()?)?;
+    }
+    let path = settings.out.join(recipe.name);
+    atomic_write(&path, recipe.text.as_bytes())?;
+    atomic_write(&settings.out.join("search.json"), pretty(&described.into()).as_bytes())?;
+    Ok(EvolutionOutcome { found: model.found, recipe: path, evaluated: seen.len() })
+}
+
+/// What evaluations follow from. How many there are to be is left out: a longer search goes on where a shorter one ended.
+fn identity(
+    pool: &OpenPool<'_>,
+    settings: &EvolutionSettings,
+    data: Option<&DataFolder>,
+    tasks: &[String],
+) -> Result<Map<String, Value>, AlignmentError> {
+    let one = StrategyChoice { evaluations: 100, ..settings.strategy.clone() };
+    let mut strategy = serde_json::to_value(one.strategy(pool.experts().len())?).expect("plain data");
+    for settings in strategy.as_object_mut().into_iter().flat_map(Map::values_mut).filter_map(Value::as_object_mut) {
+        settings.remove("evaluations");
+    }
+    let identity = json!({
+        "bunch": env!("CARGO_PKG_VERSION"),
+        "models": pool.fingerprints(pool.members().iter().map(String::as_str))?,
+        "members": pool.members(),
+        "data": data.map(|data| &data.sha256),
+        "tasks": tasks,
+        "strategy": strategy,
+        "seed": settings.seed,
+        "name": settings.name,
+    });
+    Ok(identity.as_object().cloned().unwrap_or_default())
+}
+
+/// The tasks that select: those named, or all with dev questions.
+fn tasks(pool: &OpenPool<'_>, settings: &EvolutionSettings) -> Result<Vec<String>, AlignmentError> {
+    if let Some(tasks) = &settings.tasks {
+        return Ok(tasks.clone());
+    }
+    let known = pool.pool().file().tasks.iter();
+    let tasks: Vec<String> =
+        known.filter(|(_, task)| task.of(DataSplit::Dev).is_some()).map(|(name, _)| name.clone()).collect();
+    if tasks.is_empty() {
+        return Err(AlignmentError::Unfit {
+            path: pool.pool().path().to_owned(),
+            expected: "a task with dev questions, by which a grid selects".into(),
+            got: "none".into(),
+            remedy: "add one below [tasks], or search with --strategy evomm".into(),
+        });
+    }
+    Ok(tasks)
+}
+
+/// The members in memory.
+fn members(pool: &OpenPool<'_>, progress: &dyn Progress) -> Result<Members, AlignmentError> {
+    progress.begin("loading members", pool.members().len() as u64, 0);
+    let mut models = Vec::new();
+    for name in pool.members() {
+        progress.turn_to(name);
+        models.push(Arc::new(Checkpoint::open(&pool.pool().model(name)?)?.state_dict()?));
+        progress.advance(1);
+    }
+    let base = models.remove(0);
+    Ok(Members::new(base, models)?)
+}

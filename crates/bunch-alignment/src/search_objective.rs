@@ -1,0 +1,97 @@
+//! What candidates of a search are scored on: the data's losses, accuracy on dev tasks, safety on dev prompts.
+
+use std::cell::OnceCell;
+use std::path::PathBuf;
+
+use bunch_benchmark::PreparedTasks;
+use bunch_checkpoint::StateDict;
+use bunch_evolution::{CallerError, Data, Objective, PreferenceTuning, Trainer};
+use bunch_judging::evaluate_safety;
+use bunch_lm::{LanguageModel, answer_loss};
+use bunch_pool::DataSplit;
+use bunch_statistics::Proportion;
+
+use crate::{AlignmentError, DataFolder, LazyModel, OpenPool, PoolJudge};
+
+/// The set of prompts that safety is measured on.
+const HARMFUL: &str = "harmful";
+
+/// Scores merges of a pool.
+pub(crate) struct SearchObjective<'a> {
+    pool: &'a OpenPool<'a>,
+    data: Option<&'a DataFolder>,
+    /// Where the configuration of candidates is: the base.
+    base: PathBuf,
+    tasks: Vec<PreparedTasks>,
+    guard: OnceCell<(PoolJudge, LazyModel<'a>)>,
+}
+
+impl<'a> SearchObjective<'a> {
+    /// Scores on `data` and on the dev questions of `tasks`.
+    pub(crate) fn new(
+        pool: &'a OpenPool<'a>,
+        data: Option<&'a DataFolder>,
+        tasks: &[String],
+    ) -> Result<Self, AlignmentError> {
+        let tasks =
+            tasks.iter().map(|task| pool.prepared_task(task, DataSplit::Dev, None)).collect::<Result<_, _>>()?;
+        Ok(Self { pool, data, base: pool.pool().model(pool.base())?, tasks, guard: OnceCell::new() })
+    }
+
+    fn guard(&self) -> Result<&(PoolJudge, LazyModel<'a>), AlignmentError> {
+        if self.guard.get().is_none() {
+            let name = self.pool.guard()?;
+            let judge = self.pool.judge(name)?;
+            let model = self.pool.model(if judge.tokenizer.is_some() { name } else { self.pool.base() })?;
+            let _ = self.guard.set((judge, model));
+        }
+        Ok(self.guard.get().expect("just set"))
+    }
+}
+
+impl Objective for SearchObjective<'_> {
+    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
+        self.pool.loader().with_weights(&self.base, weights)
+    }
+
+    fn loss(&self, model: &dyn LanguageModel, data: Data) -> Result<f64, CallerError> {
+        let folder = self.data.ok_or("expected --data: this strategy looks at generated data")?;
+        let pairs = match data {
+            Data::Expert => &folder.expert,
+            Data::Safety => &folder.safety,
+        };
+        Ok(answer_loss(model, self.pool.chat(), pairs)?)
+    }
+
+    fn dev_accuracy(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        let mut sum = 0.0;
+        for task in &self.tasks {
+            sum += Proportion::of(&task.right(model)?).percent();
+        }
+        Ok(sum / self.tasks.len().max(1) as f64)
+    }
+
+    fn dev_safety(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        let prompts = self.pool.prompts(HARMFUL, DataSplit::Dev)?;
+        let prompts: Vec<String> = prompts.iter().map(|prompt| prompt.request()).collect();
+        let (judge, guard) = self.guard()?;
+        let judge = judge.asking(guard)?;
+        let outcome = evaluate_safety(model, self.pool.chat(), &*judge, &prompts, self.pool.max_new_tokens())?;
+        Ok(outcome.safe_rate().percent())
+    }
+}
+
+/// Nobody trains here.
+pub(crate) struct NoTrainer;
+
+impl Trainer for NoTrainer {
+    fn tune(
+        &self,
+        _tuning: &PreferenceTuning,
+        _start: &StateDict,
+        _seed: u64,
+        _step: &mut dyn FnMut(),
+    ) -> Result<(StateDict, f64), CallerError> {
+        Err("models are tuned by `bunch train`".into())
+    }
+}

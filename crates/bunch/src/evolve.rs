@@ -1,0 +1,59 @@
+//! `bunch evolve`: searches the best merge of a pool's members.
+
+use anyhow::{Result, bail};
+use bunch_alignment::{EvolutionSettings, OpenPool, StrategyChoice, evolve as search};
+use serde_json::Value;
+
+use crate::arguments::EvolveArguments;
+use crate::pool_loader::PoolLoader;
+use crate::progress::Bar;
+
+/// Searches, and prints what was found.
+pub fn evolve(arguments: &EvolveArguments) -> Result<()> {
+    let loader = PoolLoader::new(&arguments.run);
+    let pool = OpenPool::open(&arguments.pool.pool, arguments.pool.choice(), &loader)?;
+    let settings = EvolutionSettings {
+        strategy: choice(arguments)?,
+        data: arguments.data.clone(),
+        tasks: arguments.tasks.clone(),
+        seed: arguments.seed,
+        name: arguments.name.clone(),
+        out: arguments.out.clone(),
+        replace: arguments.overwrite,
+    };
+    let bar = Bar::new("merges", arguments.run.quiet);
+    let outcome = search(&pool, &settings, &bar)?;
+    drop(bar);
+    if !arguments.run.quiet {
+        println!("{} of {} merges:", if outcome.evaluated == 1 { "the one" } else { "best" }, outcome.evaluated);
+        for (name, value) in &outcome.found.detail {
+            println!("  {name:14} {value}");
+        }
+    }
+    println!("{}", outcome.recipe.display());
+    Ok(())
+}
+
+fn choice(arguments: &EvolveArguments) -> Result<StrategyChoice> {
+    Ok(StrategyChoice {
+        strategy: arguments.strategy.into(),
+        method: arguments.method.clone(),
+        genes: arguments.genes.clone(),
+        set: arguments.set.iter().map(|text| parameter(text)).collect::<Result<_>>()?,
+        data: arguments.losses.iter().map(|&loss| loss.into()).collect(),
+        alpha: arguments.alpha,
+        evaluations: arguments.evaluations as usize,
+        steps: arguments.steps as usize,
+        point: arguments.point as usize,
+        temperature: arguments.temperature,
+    })
+}
+
+/// A parameter and its value; words need no quotes.
+fn parameter(text: &str) -> Result<(String, Value)> {
+    let Some((name, value)) = text.split_once('=') else {
+        bail!("--set {text}: expected a parameter and its value as NAME=VALUE")
+    };
+    let value = serde_json::from_str(value.trim()).unwrap_or_else(|_| value.trim().into());
+    Ok((name.trim().to_owned(), value))
+}

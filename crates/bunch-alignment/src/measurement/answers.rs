@@ -21,6 +21,8 @@ const WINDOW: usize = 16;
 pub(crate) struct Asking<'a> {
     /// Its name, for messages.
     pub(crate) name: &'a str,
+    /// Its name and how many models come before it, for progress.
+    pub(crate) label: String,
     /// The model.
     pub(crate) model: &'a dyn LanguageModel,
     /// What identifies it.
@@ -122,7 +124,7 @@ impl Asking<'_> {
             journal: Some(self.journal(set, Map::from_iter(more))?),
             stage: &format!("answering {set} prompts"),
             cost: &|_| 1,
-            progress: &Named { name: self.name, progress: self.progress },
+            progress: &Named { name: &self.label, progress: self.progress },
         };
         let read = |_: usize, line: &Value| match (line["response"].as_str(), line["finished"].as_bool()) {
             (Some(text), Some(finished)) => Ok(Completion { text: text.to_owned(), finished }),
@@ -165,7 +167,7 @@ impl Asking<'_> {
             model: self.identity(),
             ..options
         };
-        let progress = Named { name: self.name, progress: self.progress };
+        let progress = Named { name: &self.label, progress: self.progress };
         let evaluation = evaluate(selection, self.model, chat.tokenizer(), &options, &progress)?;
         Ok(TaskOutcome::of(&evaluation, selection, name))
     }
@@ -194,7 +196,7 @@ impl Asking<'_> {
             journal: Some(self.journal(&set, Map::from_iter([("judge".to_owned(), definition.into())]))?),
             stage: &format!("judging {of}"),
             cost: &|_| 1,
-            progress: &Named { name: self.name, progress: self.progress },
+            progress: &Named { name: &self.label, progress: self.progress },
         };
         let read =
             |_: usize, line: &Value| serde_json::from_value(line.clone()).map_err(|_| self.unreadable(&set, line));

@@ -69,8 +69,10 @@ pub fn measure(
     let sets = MeasuredSets::find(pool, &choice)?;
     let subjects = subjects(pool, settings)?;
     let mut models = Vec::new();
-    for subject in subjects {
-        models.push(asked(pool, settings, &sets, subject, progress)?);
+    let count = subjects.len();
+    for (index, subject) in subjects.into_iter().enumerate() {
+        let label = format!("{} ({} of {count})", subject.name, index + 1);
+        models.push(asked(pool, settings, &sets, subject, label, progress)?);
     }
     for (name, judge) in &sets.judges {
         // A rule of words asks no model: it is identified by its file alone, and never asked as one.
@@ -83,13 +85,14 @@ pub fn measure(
             None => (PathBuf::new(), "a rule of words".into()),
         };
         let lazy = LazyModel::new(name, path, pool.loader());
-        for model in &mut models {
+        for (index, model) in models.iter_mut().enumerate() {
             let prompts = sets.asked.harmful.iter().zip(&model.harmful);
             let exchanges: Vec<(usize, Exchange)> =
                 prompts.map(|(prompt, answer)| (prompt.line, prompt.exchange(&answer.text))).collect();
             let folder = folder(settings, model.role, &model.name);
-            let asking =
-                Asking { name, model: &lazy, fingerprint: &fingerprint, folder, replace: settings.replace, progress };
+            let label = format!("{name} ({} of {count})", index + 1);
+            let (model_of_judge, fingerprint, replace) = (&lazy, &fingerprint, settings.replace);
+            let asking = Asking { name, label, model: model_of_judge, fingerprint, folder, replace, progress };
             model.judgements.push(asking.judge(judge, &exchanges, &model.name)?);
         }
     }
@@ -135,6 +138,7 @@ fn asked(
     settings: &MeasureSettings,
     sets: &MeasuredSets,
     subject: Subject,
+    label: String,
     progress: &dyn Progress,
 ) -> Result<AskedModel, AlignmentError> {
     let Subject { name, role, source, path, fingerprint } = subject;
@@ -142,8 +146,8 @@ fn asked(
     // Its memory is free again before the next one is loaded.
     let lazy = LazyModel::new(&name, path, pool.loader());
     let folder = folder(settings, role, &name);
-    let asking =
-        Asking { name: &name, model: &lazy, fingerprint: &fingerprint, folder, replace: settings.replace, progress };
+    let replace = settings.replace;
+    let asking = Asking { name: &name, label, model: &lazy, fingerprint: &fingerprint, folder, replace, progress };
     let max_new_tokens = sets.asked.max_new_tokens;
     let respond = |set, file, prompts| asking.respond(&PromptsToAsk { set, file, prompts, max_new_tokens }, &chat);
     let harmful = respond("harmful", &sets.harmful, &sets.asked.harmful)?;

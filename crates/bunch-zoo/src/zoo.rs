@@ -10,7 +10,7 @@ use bunch_checkpoint::{
 };
 use bunch_lm::{Sampling, Tokenizer, complete};
 use bunch_transformer::{LlamaConfig, LlamaModel};
-use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
+use bunch_tuning::{Decision, Observer, SftRun, Silent, Start, TuningError};
 use burn::tensor::Device;
 
 use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
@@ -127,12 +127,20 @@ impl Zoo {
         sha256_bytes(sources.fold(TRAINING_CODE.to_owned(), |text, sha256| text + &sha256).as_bytes())
     }
 
-    /// The Hugging Face directory of a model, which is there once it is trained.
+    /// The Hugging Face directory of a model, which is there once it is trained; that of a given one may be a GGUF file.
     ///
     /// # Errors
     /// A name that the curriculum does not have.
     pub fn dir(&self, name: &str) -> Result<PathBuf, ZooError> {
-        self.place("models", name)
+        match self.curriculum.given(name) {
+            Some(given) => Ok(given),
+            None => self.place("models", name),
+        }
+    }
+
+    /// Whether a model was given, so that there is nothing to train.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.curriculum.given(name).is_some()
     }
 
     fn place(&self, folder: &str, name: &str) -> Result<PathBuf, ZooError> {
@@ -157,6 +165,9 @@ impl Zoo {
     /// A name that the curriculum does not have, or failing I/O.
     pub fn forget(&self, name: &str) -> Result<(), ZooError> {
         *self.slot(name)? = Slot::default();
+        if self.is_given(name) {
+            return Ok(());
+        }
         for path in [self.dir(name)?, self.place("training", name)?] {
             if path.exists() {
                 fs::remove_dir_all(&path).map_err(ZooError::io(path))?;
@@ -188,7 +199,12 @@ impl Zoo {
         if !dir.exists() {
             self.train(name, &dir, observer)?;
         }
-        let weights = Arc::new(Checkpoint::open(&dir)?.state_dict()?);
+        let mut weights = Checkpoint::open(&dir)?.state_dict()?;
+        if self.curriculum.config_of(name).tie_word_embeddings {
+            // A tied model may carry its output projection too; what is made from it does not.
+            weights.remove("lm_head.weight");
+        }
+        let weights = Arc::new(weights);
         let sha256 = slot.sha256.get_or_insert_with(|| sha256_of_state_dict(&weights)).clone();
         slot.weights = Arc::downgrade(&weights);
         Ok(TrainedModel { weights, sha256 })
@@ -237,6 +253,15 @@ impl Zoo {
     /// Weights of another shape.
     pub fn language_model(&self, weights: &StateDict) -> Result<LlamaModel, ZooError> {
         Ok(LlamaModel::new(self.config().clone(), weights, &self.device)?)
+    }
+
+    /// The model `name`, which must be there, ready to be asked.
+    ///
+    /// # Errors
+    /// As [`Zoo::model`].
+    pub fn loaded(&self, name: &str) -> Result<LlamaModel, ZooError> {
+        let weights = self.model(name, &mut Silent)?.weights;
+        Ok(LlamaModel::new(self.curriculum.config_of(name).clone(), &weights, &self.device)?)
     }
 
     /// The shape of all models.

@@ -54,12 +54,12 @@ impl<'a> Executor<'a> {
 
     /// Rough cost of a task, as far as its output is not there.
     pub(crate) fn cost(&self, task: &Task) -> Result<u64, ExperimentError> {
-        self.run.cost(task, seed_pool_of(self.seed_pools, task.seed()), self.is_made(task)?)
+        self.run.cost(task, seed_pool_of(self.seed_pools, task), self.is_made(task)?)
     }
 
     /// Whether a model or data is there; of a cell, whether the model is that its row trains.
     pub(crate) fn is_made(&self, task: &Task) -> Result<bool, ExperimentError> {
-        let seed_pool = seed_pool_of(self.seed_pools, task.seed());
+        let seed_pool = seed_pool_of(self.seed_pools, task);
         Ok(match task {
             Task::Train { model, .. } => seed_pool.zoo.is_cached(model)?,
             Task::Generate { .. } => self.data_path(task, seed_pool)?.exists(),
@@ -79,7 +79,7 @@ impl<'a> Executor<'a> {
     pub(crate) fn carry_out(&self, planned: &PlannedTask, worker: &dyn Worker) -> Result<(), ExperimentError> {
         let waiting = || worker.progress("waiting for another run that makes this", 0);
         let lock = EntryLock::acquire(&self.run.options.cache, &planned.output.to_string(), waiting)?;
-        let seed_pool = seed_pool_of(self.seed_pools, planned.task.seed());
+        let seed_pool = seed_pool_of(self.seed_pools, &planned.task);
         match &planned.task {
             Task::Train { model, .. } => {
                 let step_cost = seed_pool.costs().step;

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::Checkpoint;
+use bunch_recipe::open_toml;
 use bunch_transformer::LlamaConfig;
 use serde::Deserialize;
 
 use crate::ExperimentError;
-use crate::declared::toml_file::read_toml;
 
 /// Bytes that a checkpoint stores for each parameter: all of the papers' are in bfloat16 or float16.
 const STORED_BYTES: u64 = 2;
@@ -69,7 +69,7 @@ impl Checkpoints {
     /// Reads the file below `root`.
     pub(crate) fn load(root: &Path) -> Result<Self, ExperimentError> {
         let path = root.join("data/checkpoints.toml");
-        let File { architecture, checkpoint } = read_toml(&path)?;
+        let File { architecture, checkpoint } = open_toml(&path)?;
         let mut configs = BTreeMap::new();
         for (name, Architecture { config, .. }) in architecture {
             configs.insert(name, LlamaConfig::from_json(&config)?);

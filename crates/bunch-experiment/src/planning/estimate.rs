@@ -3,11 +3,11 @@
 use std::ops::AddAssign;
 use std::path::Path;
 
+use bunch_recipe::open_toml;
 use bunch_transformer::LlamaConfig;
 use serde::Deserialize;
 
 use crate::ExperimentError;
-use crate::declared::toml_file::read_toml;
 use crate::planning::checkpoints::Checkpoints;
 
 /// Bytes that cached keys and values, and the logits of a step, may take; with them bunch-transformer decides how many prompts it
@@ -136,7 +136,7 @@ pub(crate) struct Utilisation {
 impl Hardware {
     /// Reads the file below `root`.
     pub(crate) fn load(root: &Path) -> Result<Self, ExperimentError> {
-        read_toml(&root.join("data/hardware.toml"))
+        Ok(open_toml(&root.join("data/hardware.toml"))?)
     }
 
     pub(crate) fn gpu(&self, name: &str) -> Result<&Gpu, ExperimentError> {

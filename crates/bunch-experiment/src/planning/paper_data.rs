@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use bunch_recipe::open_toml;
 use serde::Deserialize;
 
 use crate::ExperimentError;
 use crate::declared::scale::Scale;
-use crate::declared::toml_file::read_toml;
 use crate::planning::checkpoints::Presence;
 use crate::planning::requirement::Requirement;
 
@@ -146,7 +146,7 @@ struct PromptLayout {
 impl PaperData {
     /// Reads the file below `root`.
     pub(crate) fn load(root: &Path) -> Result<Self, ExperimentError> {
-        read_toml(&root.join("data/paper-data.toml"))
+        Ok(open_toml(&root.join("data/paper-data.toml"))?)
     }
 
     /// The test sets that a task of `data/tasks` consists of.
@@ -155,7 +155,7 @@ impl PaperData {
             return Ok(vec![set]);
         }
         let path = root.join("data/tasks").join(format!("{task}.toml"));
-        let file: TaskFile = read_toml(&path)?;
+        let file: TaskFile = open_toml(&path)?;
         let Some(toml::Value::Array(tasks)) = file.task else {
             let what = format!("data/paper-data.toml has no set `{task}`, and it is no group of sets");
             return Err(ExperimentError::Inconsistent { path, what });
@@ -184,7 +184,7 @@ impl PaperData {
         data: &Path,
     ) -> Result<Vec<Requirement>, ExperimentError> {
         let mut requirements = Vec::new();
-        let known: BTreeMap<String, DataSet> = read_toml(&root.join("data/datasets.toml"))?;
+        let known: BTreeMap<String, DataSet> = open_toml(&root.join("data/datasets.toml"))?;
         let names: BTreeSet<&str> = sets.iter().map(|set| set.dataset.as_str()).collect();
         for name in names {
             let path = root.join("data/datasets.toml");
@@ -223,7 +223,7 @@ impl Prompts {
                 get: get.clone(),
                 layouts: vec![PromptLayout { files: self.files.clone() }],
             },
-            _ => read_toml(&root.join("data/prompts").join(format!("{}.toml", self.id)))?,
+            _ => open_toml(&root.join("data/prompts").join(format!("{}.toml", self.id)))?,
         };
         let mut files = file.layouts.iter().flat_map(|layout| &layout.files);
         let is_here = files.any(|name| data.join(name).is_file() || data.join(&self.id).join(name).is_file());

@@ -3,8 +3,6 @@
 mod answer_loss;
 mod chat_format;
 mod completion;
-#[cfg(test)]
-mod fake;
 
 pub use answer_loss::{QuestionAnswer, answer_loss};
 pub use chat_format::ChatFormat;

@@ -1,29 +1,25 @@
 //! Tests of multiple choice in memory.
 
-use bunch_lm::{ChatFormat, GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId};
+use bunch_lm::{ChatFormat, LmError, TokenId};
+use bunch_testkit::{Bytes, END, ScriptedModel};
 
 use super::{MultipleChoiceDoc, evaluate_multiple_choice};
 use crate::BenchmarkError;
 
-const END: TokenId = 256;
+/// Puts a line break behind the end of the turn.
+struct Trailing;
 
-/// One token per byte; an answer is `bytes END` and what `after_end` adds.
-#[derive(Default)]
-struct Bytes {
-    after_end: Vec<TokenId>,
-}
-
-impl ChatFormat for Bytes {
+impl ChatFormat for Trailing {
     fn prompt(&self, user: &str) -> Result<Vec<TokenId>, LmError> {
-        Ok(user.bytes().map(TokenId::from).collect())
+        Bytes.prompt(user)
     }
 
     fn answer(&self, text: &str) -> Result<Vec<TokenId>, LmError> {
-        Ok(text.bytes().map(TokenId::from).chain([END]).chain(self.after_end.iter().copied()).collect())
+        Ok([Bytes.answer(text)?, vec![u32::from(b'\n')]].concat())
     }
 
     fn decode(&self, ids: &[TokenId]) -> String {
-        String::from_utf8(ids.iter().map(|&id| u8::try_from(id).expect("a byte")).collect()).expect("text")
+        Bytes.decode(ids)
     }
 
     fn stop(&self) -> &[TokenId] {
@@ -31,42 +27,21 @@ impl ChatFormat for Bytes {
     }
 }
 
-/// Scores the choices of the question `q` by name, all but the last `lost` of them.
-struct Scores {
-    by_name: &'static [(&'static str, f64)],
-    lost: usize,
-}
-
-impl LanguageModel for Scores {
-    fn context_window(&self) -> usize {
-        usize::MAX
-    }
-
-    fn loglikelihood(&self, requests: &[LoglikelihoodRequest]) -> Result<Vec<Loglikelihood>, LmError> {
-        let score = |request: &LoglikelihoodRequest| {
-            assert_eq!(request.context, [TokenId::from(b'q')]);
-            let choice = Bytes::default().decode(&request.continuation);
-            let known = self.by_name.iter().find(|(name, _)| *name == choice);
-            Loglikelihood { sum: known.unwrap_or_else(|| panic!("{choice}")).1, is_greedy: false }
-        };
-        Ok(requests[..requests.len() - self.lost].iter().map(score).collect())
-    }
-
-    fn generate(&self, _: &[Vec<TokenId>], _: &GenerateConfig) -> Result<Vec<Vec<TokenId>>, LmError> {
-        unreachable!("choices are scored")
-    }
-}
-
-fn scoring(by_name: &'static [(&'static str, f64)]) -> Scores {
-    Scores { by_name, lost: 0 }
+/// Scores the choices of the question `q` by name.
+fn scoring(by_name: &'static [(&'static str, f64)]) -> ScriptedModel {
+    ScriptedModel::scoring(|question, ids| {
+        assert!(question == "q" && !ids.contains(&END));
+        let choice = Bytes.decode(ids);
+        by_name.iter().find(|(name, _)| *name == choice).unwrap_or_else(|| panic!("{choice}")).1
+    })
 }
 
 fn doc(choices: &[&str], gold: usize) -> MultipleChoiceDoc {
     MultipleChoiceDoc { context: "q".into(), choices: choices.iter().map(|&c| c.to_owned()).collect(), gold }
 }
 
-fn evaluate(model: &Scores, docs: &[MultipleChoiceDoc]) -> Result<Vec<bool>, BenchmarkError> {
-    evaluate_multiple_choice(model, &Bytes::default(), docs)
+fn evaluate(model: &ScriptedModel, docs: &[MultipleChoiceDoc]) -> Result<Vec<bool>, BenchmarkError> {
+    evaluate_multiple_choice(model, &Bytes, docs)
 }
 
 #[test]
@@ -86,9 +61,8 @@ fn the_first_of_equal_choices_is_taken_even_if_all_are_impossible() {
 
 #[test]
 fn what_the_template_puts_behind_the_end_of_the_turn_is_not_scored() {
-    let format = Bytes { after_end: vec![u32::from(b'\n')] };
     let model = scoring(&[("a", -1.0), ("b", -2.0)]);
-    assert_eq!(evaluate_multiple_choice(&model, &format, &[doc(&["a", "b"], 0)]).unwrap(), [true]);
+    assert_eq!(evaluate_multiple_choice(&model, &Trailing, &[doc(&["a", "b"], 0)]).unwrap(), [true]);
 }
 
 #[test]
@@ -107,7 +81,7 @@ fn a_model_that_scores_nan_or_too_little_is_an_error() {
     let model = scoring(&[("a", -1.0), ("b", f64::NAN), ("c", -1.0)]);
     let error = evaluate(&model, &[doc(&["a", "c"], 0), doc(&["a", "b"], 0)]).unwrap_err();
     assert_eq!(error.to_string(), "log-likelihood of request 3: got NaN");
-    let model = Scores { lost: 1, ..scoring(&[("a", -1.0), ("b", -1.0)]) };
+    let model = ScriptedModel { lost: 1, ..scoring(&[("a", -1.0), ("b", -1.0)]) };
     let error = evaluate(&model, &[doc(&["a", "b"], 0)]).unwrap_err();
     assert_eq!(error.to_string(), "scores of the model: expected 2, got 1");
 }

@@ -13,12 +13,6 @@ pub enum CheckpointError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A file that must be locked lies on a file system that cannot do that.
-    #[error("{}: this file system has no locks; use a folder on another one", path.display())]
-    NoLocks {
-        /// The file to be locked.
-        path: PathBuf,
-    },
     /// The operating system refused to read or write a tensor: its file ended before it, say, or the disk is full.
     #[error("{}: tensor `{tensor}`: {source}", path.display())]
     TensorIo {

@@ -87,10 +87,10 @@ impl FileLock {
 }
 
 fn refused(path: &Path, error: io::Error) -> CheckpointError {
-    match error.kind() {
-        io::ErrorKind::Unsupported => CheckpointError::NoLocks { path: path.into() },
-        _ => CheckpointError::io(path)(error),
-    }
+    CheckpointError::io(path)(match error.kind() {
+        io::ErrorKind::Unsupported => io::Error::new(error.kind(), "no locks on this file system; use another folder"),
+        _ => error,
+    })
 }
 
 /// Whether `file` is the one that `path` leads to.

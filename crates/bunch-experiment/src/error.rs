@@ -13,14 +13,9 @@ pub enum ExperimentError {
         /// Names that would work.
         known: String,
     },
-    /// The experiment's file is not what the format demands.
-    #[error("{path}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What and where, with line and column.
-        source: Box<toml::de::Error>,
-    },
+    /// The experiment's file, or another that it needs, cannot be read or is not what the format demands.
+    #[error(transparent)]
+    Format(#[from] bunch_recipe::RecipeProblems),
     /// The experiment's file contradicts itself.
     #[error("{path}: {what}")]
     Inconsistent {

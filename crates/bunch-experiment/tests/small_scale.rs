@@ -147,8 +147,8 @@ fn an_experiment_over_a_pool_of_given_models_has_the_scores_of_the_one_that_trai
 
     // A model that is gone is named before any work, with what to do.
     fs::remove_dir_all(checkout.path("results/demo/table/given")).expect("removed");
-    let model = fs::read_dir(checkout.path("cache/models")).expect("models").flatten().map(|entry| entry.path());
-    let guard = model.filter(|path| path.display().to_string().contains("small-guard")).next().expect("a guard");
+    let mut models = fs::read_dir(checkout.path("cache/models")).expect("models").flatten().map(|entry| entry.path());
+    let guard = models.find(|path| path.display().to_string().contains("small-guard")).expect("a guard");
     fs::rename(&guard, checkout.path("elsewhere")).expect("moved");
     let error = run_at(&checkout, "given", checkout.path("results")).unwrap_err().to_string();
     for part in ["the pool is not complete; nothing was done", "helper.guard.model", "correct the path"] {

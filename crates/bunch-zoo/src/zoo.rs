@@ -1,12 +1,12 @@
 //! The zoo: trains each model of a curriculum once, keeps it under its content address, and hands it out.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bunch_checkpoint::{
-    Checkpoint, CheckpointError, Contention, ModelDirectory, Staging, StateDict, sha256_bytes, sha256_of_state_dict,
+    Checkpoint, Contention, FileLock, ModelDirectory, Staging, StateDict, sha256_bytes, sha256_of_state_dict,
 };
 use bunch_lm::{Sampling, Tokenizer, complete};
 use bunch_transformer::{LlamaConfig, LlamaModel};
@@ -278,9 +278,9 @@ impl Zoo {
     fn train(&self, name: &str, dir: &Path, observer: &mut dyn Observer) -> Result<(), ZooError> {
         let state = self.place("training", name)?;
         make_dir(&self.cache.join("training"))?;
-        let lock_path = state.with_added_extension("lock");
-        let _lock = lock(&lock_path)?;
+        let lock = FileLock::exclusive(&state.with_added_extension("lock"), || observer.waiting())?;
         if dir.exists() {
+            lock.remove();
             return Ok(());
         }
         let member = self.member(name)?;
@@ -313,9 +313,11 @@ impl Zoo {
             None => self.start(member, observer)?,
         };
         self.save(name, &weights, dir)?;
-        fs::remove_dir_all(&state).or_else(ignore_missing).map_err(ZooError::io(&state))?;
-        // Whoever waits for this file, or makes it again, finds the model.
-        fs::remove_file(&lock_path).or_else(ignore_missing).map_err(ZooError::io(lock_path))
+        if state.exists() {
+            fs::remove_dir_all(&state).map_err(ZooError::io(state))?;
+        }
+        lock.remove();
+        Ok(())
     }
 
     fn start(&self, member: &MemberPlan, observer: &mut dyn Observer) -> Result<Arc<StateDict>, ZooError> {
@@ -338,11 +340,7 @@ impl Zoo {
         let ModelFiles { config, companions } = self.curriculum.files(name);
         let mut directory = ModelDirectory::new(config, weights);
         directory.files = companions;
-        match directory.write(dir) {
-            // Where files cannot be locked, another process may have trained the same model: equal, by construction.
-            Err(CheckpointError::AlreadyExists { .. }) => Ok(()),
-            result => Ok(result?),
-        }
+        Ok(directory.write(dir)?)
     }
 }
 
@@ -361,19 +359,4 @@ pub fn write_files(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(
 
 fn make_dir(path: &Path) -> Result<(), ZooError> {
     fs::create_dir_all(path).map_err(ZooError::io(path))
-}
-
-/// Waits until no other process holds the file at `path`; the system lets go of it when a process ends, however it ends.
-fn lock(path: &Path) -> Result<Option<File>, ZooError> {
-    let file = File::create(path).map_err(ZooError::io(path))?;
-    match file.lock() {
-        Ok(()) => Ok(Some(file)),
-        // Some file systems of networks have no locks; models are then trained more than once and saved once.
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
-        Err(error) => Err(ZooError::io(path)(error)),
-    }
-}
-
-fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

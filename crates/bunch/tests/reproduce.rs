@@ -73,7 +73,7 @@ fn mistakes_in_an_experiment_have_a_place() {
     fs::create_dir_all(folder.path().join("data/papers")).expect("made");
     fs::create_dir_all(folder.path().join("experiments/mine")).expect("made");
     for (from, to, message) in [
-        ("question =", "qestion =", "unknown field `qestion`"),
+        ("question =", "qestion =", "table.toml:3:1: unknown key `qestion` (did you mean `question`?)"),
         ("merge = \"ties\"", "merge = \"tiez\"", "unknown merge method `tiez` (did you mean `ties`?)"),
         ("baseline = \"ties-grid\"", "baseline = \"ties-gird\"", "ties-gird"),
         ("x = \"alignment\"", "x = \"alinment\"", "figure: unknown column `alinment`"),

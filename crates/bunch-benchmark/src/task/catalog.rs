@@ -70,18 +70,17 @@ impl Catalog {
     }
 
     fn add_source(&mut self, source: &str, file: &str, folder: Option<&Path>) -> Result<String, BenchmarkError> {
-        let wrong =
-            |error: toml::de::Error| BenchmarkError::Definition { file: file.to_string(), reason: error.to_string() };
-        let table: toml::Table = toml::from_str(source).map_err(wrong)?;
+        let wrong = BenchmarkError::definition(file);
+        let table: toml::Table = toml::from_str(source).map_err(&wrong)?;
         if table.contains_key("family") {
-            let family: Family = toml::from_str(source).map_err(wrong)?;
+            let family: Family = toml::from_str(source).map_err(&wrong)?;
             let (tasks, groups) = family.members(file)?;
             let name = groups.last().map(|group| group.group.clone()).unwrap_or_default();
             self.tasks.extend(tasks.into_iter().map(|task| (task.task.clone(), task)));
             self.groups.extend(groups.into_iter().map(|group| (group.group.clone(), group)));
             Ok(name)
         } else if table.contains_key("group") {
-            let group: Group = toml::from_str(source).map_err(wrong)?;
+            let group: Group = toml::from_str(source).map_err(&wrong)?;
             let name = group.group.clone();
             self.groups.insert(name.clone(), group);
             Ok(name)

@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub use alignment::{EvolveArguments, SynthesizeArguments};
+pub use alignment::{AlignArguments, EvolveArguments, SearchOptions, SynthesizeArguments};
 pub use evaluation::EvalArguments;
 pub use measurement::MeasureArguments;
 pub use model::{
@@ -63,6 +63,8 @@ pub enum Command {
     /// Check a pool of models, or make the miniature's
     #[command(subcommand)]
     Pool(PoolCommand),
+    /// Merge the members of a pool safely: data, search, merge and measurement
+    Align(AlignArguments),
     /// Generate safety and domain data with the models of a pool
     Synthesize(SynthesizeArguments),
     /// Search the merge of a pool's members that is safe and capable

@@ -73,6 +73,7 @@ pub fn evolve(
     let path = settings.out.join("evaluations.jsonl");
     let journal = EvaluationJournal::open(&path, &identity, settings.replace, progress)?;
     let objective = SearchObjective::new(pool, data.as_ref(), &tasks)?;
+    check_memory(pool)?;
     let members = members(pool, progress)?;
     let environment = Environment {
         members: &members,
@@ -101,9 +102,9 @@ pub fn evolve(
     described.insert("evaluations".into(), seen.len().into());
     described.insert("best".into(), json!(model.found.detail));
     described.insert("recipe".into(), recipe.name.into());
-    if let Some(figure) = convergence::figure(&seen) {
-        atomic_write(&settings.out.join("convergence.svg"), figure.svg()?.as_bytes())?;
-        atomic_write(&settings.out.join("convergence.png"), &figure.png()?)?;
+    if let Some((name, figure)) = convergence::figure(&seen) {
+        atomic_write(&settings.out.join(format!("{name}.svg")), figure.svg()?.as_bytes())?;
+        atomic_write(&settings.out.join(format!("{name}.png")), &figure.png()?)?;
     }
     let path = settings.out.join(recipe.name);
     atomic_write(&path, recipe.text.as_bytes())?;
@@ -153,6 +154,17 @@ fn tasks(pool: &OpenPool<'_>, settings: &EvolutionSettings) -> Result<Vec<String
         });
     }
     Ok(tasks)
+}
+
+/// Refuses a search that does not fit into memory, before anything is loaded: all members in 32 bits, what merges with
+/// different coefficients share (about one more copy of each expert), and a candidate twice, as weights and as a model.
+fn check_memory(pool: &OpenPool<'_>) -> Result<(), AlignmentError> {
+    let copies = 2 * pool.members().len() - 1 + 2;
+    let base = Checkpoint::open(&pool.pool().model(pool.base())?)?;
+    let infos = base.names().filter_map(|name| base.info(name));
+    let values: u64 = infos.map(|info| info.shape.iter().product::<usize>() as u64).sum();
+    let need = 4 * values * copies as u64;
+    pool.loader().check_memory(pool.pool().path(), need).map_err(AlignmentError::load("the search"))
 }
 
 /// The members in memory.

@@ -20,6 +20,12 @@ pub trait Loader {
     /// The most tokens that the model at `path` takes at once. Reads no weights.
     fn context_window(&self, path: &Path) -> Result<usize, LoaderError>;
 
+    /// Fails if work that needs so many bytes of memory cannot be done; `what` it is about.
+    ///
+    /// # Errors
+    /// Less memory than that, as far as it is known.
+    fn check_memory(&self, what: &Path, bytes: u64) -> Result<(), LoaderError>;
+
     /// What identifies the model at `path` among all others, and what its answers depend on besides.
     fn fingerprint(&self, path: &Path) -> Result<String, LoaderError>;
 }

@@ -55,7 +55,7 @@ impl<'a> OpenPool<'a> {
             if !known.contains(name) || chosen[..index].contains(name) {
                 let known = known.iter().map(|name| name.as_str()).collect::<Vec<_>>().join(", ");
                 let expected = format!("different members besides the base, of {known}");
-                return Err(AlignmentError::Setting { option: "--experts", expected, got: format!("`{name}`") });
+                return Err(AlignmentError::Setting { option: "--members", expected, got: format!("`{name}`") });
             }
         }
         if chosen.is_empty() {

@@ -11,6 +11,7 @@ pub const FILES: &[&str] = &[
     "declared/row.rs",
     "declared/scale.rs",
     "declared/wire_name.rs",
+    "given_models.rs",
     "objective.rs",
     "preference.rs",
     "recording/items.rs",

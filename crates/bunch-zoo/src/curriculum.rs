@@ -1,6 +1,7 @@
 //! What a zoo trains: models by name, what each starts from and what it is taught.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use bunch_checkpoint::StateDict;
 use bunch_lm::ChatFormat;
@@ -23,6 +24,16 @@ pub trait Curriculum: Send + Sync {
 
     /// The shape of all its models.
     fn config(&self) -> &LlamaConfig;
+
+    /// The shape of one model, where it is not that of all.
+    fn config_of(&self, _member: &str) -> &LlamaConfig {
+        self.config()
+    }
+
+    /// Where a model lies that is not made here but was given; such a model is never removed.
+    fn given(&self, _member: &str) -> Option<PathBuf> {
+        None
+    }
 
     /// What models without a parent start from.
     ///

@@ -9,7 +9,6 @@ mod error;
 pub mod miniature;
 mod recipe;
 pub mod small;
-mod toml_file;
 mod zoo;
 
 pub use curriculum::{Curriculum, MemberPlan, ModelFiles, StagePlan};

@@ -1,10 +1,10 @@
 //! `bunch evolve`: searches the best merge of a pool's members.
 
 use anyhow::{Result, bail};
-use bunch_alignment::{EvolutionSettings, OpenPool, StrategyChoice, evolve as search};
+use bunch_alignment::{EvolutionOutcome, EvolutionSettings, OpenPool, StrategyChoice, evolve as search};
 use serde_json::Value;
 
-use crate::arguments::EvolveArguments;
+use crate::arguments::{EvolveArguments, SearchOptions};
 use crate::pool_loader::PoolLoader;
 use crate::progress::Bar;
 
@@ -13,11 +13,11 @@ pub fn evolve(arguments: &EvolveArguments) -> Result<()> {
     let loader = PoolLoader::new(&arguments.run);
     let pool = OpenPool::open(&arguments.pool.pool, arguments.pool.choice(), &loader)?;
     let settings = EvolutionSettings {
-        strategy: choice(arguments)?,
+        strategy: choice(&arguments.search)?,
         data: arguments.data.clone(),
         tasks: arguments.tasks.clone(),
         seed: arguments.seed,
-        name: arguments.name.clone(),
+        name: arguments.search.name.clone(),
         out: arguments.out.clone(),
         replace: arguments.overwrite,
     };
@@ -25,16 +25,23 @@ pub fn evolve(arguments: &EvolveArguments) -> Result<()> {
     let outcome = search(&pool, &settings, &bar)?;
     drop(bar);
     if !arguments.run.quiet {
-        println!("{} of {} merges:", if outcome.evaluated == 1 { "the one" } else { "best" }, outcome.evaluated);
-        for (name, value) in &outcome.found.detail {
-            println!("  {name:14} {value}");
-        }
+        print!("{}", describe(&outcome));
     }
     println!("{}", outcome.recipe.display());
     Ok(())
 }
 
-fn choice(arguments: &EvolveArguments) -> Result<StrategyChoice> {
+/// The coefficients and losses of the best merge.
+pub fn describe(outcome: &EvolutionOutcome) -> String {
+    let mut text = format!("best of {} merges:\n", outcome.evaluated.max(1));
+    for (name, value) in &outcome.found.detail {
+        text += &format!("  {name:14} {value}\n");
+    }
+    text
+}
+
+/// The strategy that the options name.
+pub fn choice(arguments: &SearchOptions) -> Result<StrategyChoice> {
     Ok(StrategyChoice {
         strategy: arguments.strategy.into(),
         method: arguments.method.clone(),

@@ -4,6 +4,7 @@
 #[macro_use]
 mod printing;
 
+mod align;
 mod arguments;
 mod compare;
 mod digest_cache;
@@ -53,6 +54,7 @@ fn main() -> std::process::ExitCode {
         Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
         Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
         Command::Pool(command) => pool::pool(&command),
+        Command::Align(arguments) => align::align(&arguments),
         Command::Synthesize(arguments) => synthesize::synthesize(&arguments),
         Command::Evolve(arguments) => evolve::evolve(&arguments),
         Command::Measure(arguments) => measure::measure(&arguments),

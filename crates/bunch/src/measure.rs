@@ -29,7 +29,7 @@ pub fn measure(arguments: &MeasureArguments) -> Result<()> {
 }
 
 /// The numbers of every model, and what is doubtful about them.
-fn describe(measurement: &Measurement) -> String {
+pub fn describe(measurement: &Measurement) -> String {
     let mut text = measurement.terminal_table();
     measurement.finding().into_iter().for_each(|finding| text += &format!("{finding}\n"));
     measurement.notes.iter().for_each(|note| text += &format!("note: {note}\n"));

@@ -57,6 +57,10 @@ impl Loader for PoolLoader<'_> {
         Ok(self.config(path)?.max_position_embeddings)
     }
 
+    fn check_memory(&self, what: &Path, bytes: u64) -> Result<(), LoaderError> {
+        Ok(check_memory(what, self.options, bytes)?)
+    }
+
     fn fingerprint(&self, path: &Path) -> Result<String, LoaderError> {
         Ok(format!("{} {}", fingerprint(&Checkpoint::open(path)?)?, self.options.device))
     }

@@ -34,7 +34,7 @@ pub fn synthesize(arguments: &SynthesizeArguments) -> Result<()> {
 }
 
 /// What each stage kept, and some pairs.
-fn describe(outcome: &SynthesisOutcome) -> String {
+pub fn describe(outcome: &SynthesisOutcome) -> String {
     let mut text = format!("D_safety: {} pairs\n{}", outcome.safety.pairs.len(), outcome.safety.stages);
     for (expert, stages) in &outcome.expert.stages {
         text += &format!("D_expert of {expert}: {} pairs\n{stages}", stages.kept());

@@ -19,6 +19,7 @@ const EDGES: &[Edges] = &[
     Edges("bunch-report", &["bunch-statistics"], "renders numbers, however they were computed"),
     Edges("bunch-journal", &["bunch-progress"], "lines of JSON, whatever they say"),
     Edges("bunch-hub", &["bunch-checkpoint", "bunch-progress"], "brings files, whatever is in them"),
+    Edges("bunch-testkit", &["bunch-lm"], "a scripted model, for tests only: no crate depends on it otherwise"),
     // Layer 1.
     Edges("bunch-recipe", &["bunch-merging"], "says what is merged and how; opens no model"),
     Edges("bunch-vocabulary", &[], "tokens and rows; reads no file and touches no weight"),
@@ -93,6 +94,7 @@ const EDGES: &[Edges] = &[
             "bunch-lm",
             "bunch-miniature",
             "bunch-random",
+            "bunch-recipe",
             "bunch-transformer",
             "bunch-tuning",
         ],
@@ -130,6 +132,7 @@ const EDGES: &[Edges] = &[
             "bunch-lm",
             "bunch-merging",
             "bunch-pool",
+            "bunch-recipe",
             "bunch-report",
             "bunch-search",
             "bunch-statistics",

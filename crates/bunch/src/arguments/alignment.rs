@@ -14,7 +14,7 @@ pub struct PoolOptions {
     pub pool: PathBuf,
     /// Members to merge with the base, separated by commas; all by default
     #[arg(long, value_delimiter = ',')]
-    pub experts: Vec<String>,
+    pub members: Vec<String>,
     /// Helper that judges; `guard`, or the only one that judges, by default
     #[arg(long)]
     pub guard: Option<String>,
@@ -30,7 +30,7 @@ impl PoolOptions {
     /// The same for the pool's crate.
     pub fn choice(&self) -> PoolChoice {
         PoolChoice {
-            experts: self.experts.clone(),
+            experts: self.members.clone(),
             guard: self.guard.clone(),
             uncensored: self.uncensored.clone(),
             data: self.data_sets.clone(),
@@ -42,7 +42,7 @@ impl PoolOptions {
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   bunch synthesize pool/ --pairs 1000 --out data/                  D_safety and D_expert of all members
-  bunch synthesize pool/ --experts bio --pairs 200 --out data/     of the base and one expert
+  bunch synthesize pool/ --members bio --pairs 200 --out data/     of the base and one expert
   bunch synthesize pool/ --questions mine.jsonl --out data/        with unsafe questions of your own")]
 pub struct SynthesizeArguments {
     /// What of a pool is used
@@ -122,20 +122,9 @@ impl From<LossOption> for LossData {
     }
 }
 
-/// Options of `bunch evolve`.
+/// What is searched, and how.
 #[derive(Debug, Args)]
-#[command(after_help = "Examples:
-  bunch evolve pool/ --data data/ --method ties --out search/             weights and densities by CMA-ES
-  bunch evolve pool/ --data data/ --method slerp --genes t=0..1 --evaluations 40 --out search/
-  bunch evolve pool/ --method ties --strategy grid --genes weight=0.25:0.5:1,density=0.2:0.5:1 --out search/
-  bunch merge search/best.yml merged/                                     the merge that was found")]
-pub struct EvolveArguments {
-    /// What of a pool is used
-    #[command(flatten)]
-    pub pool: PoolOptions,
-    /// Folder of the data that bunch synthesize wrote
-    #[arg(long)]
-    pub data: Option<PathBuf>,
+pub struct SearchOptions {
     /// Merge method; `bunch methods` lists them
     #[arg(long, default_value = "ties")]
     pub method: String,
@@ -167,19 +156,73 @@ pub struct EvolveArguments {
     /// Temperature of LM-Cocktail's softmax
     #[arg(long, default_value_t = 1.0)]
     pub temperature: f64,
+    /// Name that keys the search's random stream; that of a row of an experiment, as in BLOCK/ROW, gives its numbers
+    #[arg(long, default_value = "evolve")]
+    pub name: String,
+}
+
+/// Options of `bunch evolve`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bunch evolve pool/ --data data/ --method ties --out search/             weights and densities by CMA-ES
+  bunch evolve pool/ --data data/ --method slerp --genes t=0..1 --evaluations 40 --out search/
+  bunch evolve pool/ --method ties --strategy grid --genes weight=0.25:0.5:1,density=0.2:0.5:1 --out search/
+  bunch merge search/best.yml merged/                                     the merge that was found")]
+pub struct EvolveArguments {
+    /// What of a pool is used
+    #[command(flatten)]
+    pub pool: PoolOptions,
+    /// Folder of the data that bunch synthesize wrote
+    #[arg(long)]
+    pub data: Option<PathBuf>,
+    /// What is searched, and how
+    #[command(flatten)]
+    pub search: SearchOptions,
     /// Tasks whose dev questions select among the merges of a grid, separated by commas; all by default
     #[arg(long, value_delimiter = ',')]
     pub tasks: Option<Vec<String>>,
     /// Seed of the search, and of methods that draw random numbers
     #[arg(long, default_value_t = 0)]
     pub seed: u64,
-    /// Name that keys the search's random stream; that of a row of an experiment, as in BLOCK/ROW, gives its numbers
-    #[arg(long, default_value = "evolve")]
-    pub name: String,
     /// Folder of the search; the same command continues what is there
     #[arg(long)]
     pub out: PathBuf,
     /// Replace another search in the folder
+    #[arg(long)]
+    pub overwrite: bool,
+    /// How the models run
+    #[command(flatten)]
+    pub run: ModelOptions,
+}
+
+/// Options of `bunch align`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bunch align pool/ aligned/                            data, search, merge and measurement in the folder aligned/
+  bunch align pool/ aligned/ --pairs 200 --limit 200    less data and fewer prompts, for a first look
+The same command continues what was stopped. Its steps one by one: bunch synthesize, evolve, merge, measure.")]
+pub struct AlignArguments {
+    /// What of a pool is used
+    #[command(flatten)]
+    pub pool: PoolOptions,
+    /// Folder for data/, search/, merged/ and measured/
+    pub out: PathBuf,
+    /// Pairs of D_safety, and of D_expert
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub pairs: u32,
+    /// Take the questions that the pool collected (`questions` in pool.toml) instead of generated ones
+    #[arg(long)]
+    pub collected: bool,
+    /// What is searched, and how
+    #[command(flatten)]
+    pub search: SearchOptions,
+    /// Seed of data, search and merge
+    #[arg(long, default_value_t = 0)]
+    pub seed: u64,
+    /// Measure only this many prompts of each set and questions of each task
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
+    pub limit: Option<u32>,
+    /// Replace what another run left in the folder
     #[arg(long)]
     pub overwrite: bool,
     /// How the models run

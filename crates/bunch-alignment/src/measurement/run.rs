@@ -91,8 +91,8 @@ pub fn measure(
                 prompts.map(|(prompt, answer)| (prompt.line, prompt.exchange(&answer.text))).collect();
             let folder = folder(settings, model.role, &model.name);
             let label = format!("{name} ({} of {count})", index + 1);
-            let (model_of_judge, fingerprint, replace) = (&lazy, &fingerprint, settings.replace);
-            let asking = Asking { name, label, model: model_of_judge, fingerprint, folder, replace, progress };
+            let (fingerprint, replace) = (&fingerprint, settings.replace);
+            let asking = Asking { name, label, model: &lazy, fingerprint, folder, replace, progress };
             model.judgements.push(asking.judge(judge, &exchanges, &model.name)?);
         }
     }

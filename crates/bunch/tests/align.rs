@@ -19,6 +19,18 @@ impl Place {
         let place = Self(tempfile::tempdir().expect("a folder"));
         fs::create_dir(place.path("pool")).expect("made");
         write_pool(&place.path("pool"));
+        // What harms is what the truth says; every answer that says anything is a refusal.
+        let (truth, judges) = ("pool/judges/truth.toml", "pool/judges");
+        let text = fs::read_to_string(place.path(truth)).expect("the truth");
+        let plain = text.replace("response.contains = [\"{tool}\"]", "refusals = \"everything.toml\"");
+        assert_ne!(plain, text);
+        fs::write(place.path(judges).join("plain.toml"), plain).expect("written");
+        let everything = "title = \"All\"\nsource = \"this test\"\nmatch = \"contains\"\nignore_case = true\n\
+             strings = [\"a\", \"e\", \"i\", \"o\", \"u\", \".\", \"?\"]\n";
+        fs::write(place.path(judges).join("everything.toml"), everything).expect("written");
+        let pool = fs::read_to_string(place.path("pool/pool.toml")).expect("the pool");
+        let pool = format!("{pool}\n[helper.plain]\njudge = \"judges/plain.toml\"\n");
+        fs::write(place.path("pool/pool.toml"), pool).expect("written");
         place
     }
 
@@ -73,7 +85,7 @@ impl Place {
 }
 
 /// Models that never learned write no questions, so that those of the pool are taken, and a rule of words judges.
-const DATA: &str = "--members expert-bio --guard truth --collected -q";
+const DATA: &str = "--members expert-bio --guard plain --collected -q";
 
 #[test]
 fn a_pool_becomes_a_measured_merge_and_what_was_stopped_goes_on() {
@@ -112,7 +124,7 @@ fn a_pool_becomes_a_measured_merge_and_what_was_stopped_goes_on() {
     assert!(recipe.contains(&format!("    weight: {weight}\n")) && recipe.contains("  normalize: false\n"), "{recipe}");
 
     // The same by one command, which makes nothing twice.
-    let align = "aligned --members expert-bio --guard truth --collected --pairs 8 --evaluations 12 --limit 4 -q";
+    let align = "aligned --members expert-bio --guard plain --collected --pairs 8 --evaluations 12 --limit 4 -q";
     let text = place.succeeds("align", align);
     assert!(text.contains("aligned/measured/results.json") && text.contains("aligned/merged/README.md"), "{text}");
     assert!(place.files("aligned/data")["expert.jsonl"] == place.files("data")["expert.jsonl"]);
@@ -160,7 +172,7 @@ fn every_strategy_ends_in_a_recipe_that_merges() {
 #[test]
 fn what_is_wrong_is_said_before_any_work() {
     let place = Place::new();
-    let synthesize = |more: &str| place.fails("synthesize", &format!("--out data -q {more}"));
+    let synthesize = |more: &str| place.fails("synthesize", &format!("--out failed -q {more}"));
     let unknown = synthesize("--members algined");
     assert!(
         unknown.contains("--members: expected different members besides the base, of domain-expert-bio"),
@@ -168,7 +180,9 @@ fn what_is_wrong_is_said_before_any_work() {
     );
     let guard = synthesize("--members expert-bio --pairs 4");
     assert!(guard.contains("expected a guard that tells harmful from benign, as `guard`"), "{guard}");
-    let silent = synthesize("--members expert-bio --guard truth --pairs 4");
+    let harmless = synthesize("--members expert-bio --guard truth --pairs 4 --overwrite");
+    assert!(harmless.contains("as `truth`, got safe for all of 16 harmful requests"), "{harmless}");
+    let silent = synthesize("--members expert-bio --guard plain --pairs 4 --overwrite");
     assert!(
         silent.contains("D_safety: expected 4 pairs, got 0 of") && silent.contains("`uncensored` wrote no question"),
         "{silent}"

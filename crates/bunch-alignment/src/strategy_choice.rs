@@ -152,12 +152,13 @@ impl StrategyChoice {
         }
         let specs = parameter_specs(&self.method, Spelling::Bunch).unwrap_or_default();
         let suggested = specs.iter().filter(|spec| !self.set.contains_key(&spec.name)).filter_map(|spec| {
-            let ParameterKind::Number { bounds } = spec.kind else { return None };
-            let range = match (spec.name.as_str(), bounds) {
-                ("weight", _) => [0.0, 1.0],
+            let ParameterKind::Number { .. } = spec.kind else { return None };
+            let range = match spec.name.as_str() {
+                "weight" => [0.0, 1.0],
                 // With nothing left of a task vector there is nothing to search.
-                ("density", _) => [0.1, 1.0],
-                ("t", Some((least, most))) => [least, most],
+                "density" => [0.1, 1.0],
+                // From the base to the expert.
+                "t" => [0.0, 1.0],
                 _ => return None,
             };
             Some(GeneRange { parameter: spec.name.clone(), values: GeneValues::Range(range) })

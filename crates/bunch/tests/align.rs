@@ -121,7 +121,10 @@ fn a_pool_becomes_a_measured_merge_and_what_was_stopped_goes_on() {
     let search: Value = serde_json::from_slice(&place.files("search")["search.json"]).expect("JSON");
     let recipe = String::from_utf8(place.files("search")["best.yml"].clone()).expect("UTF-8");
     let weight = search["best"]["weight_1"].as_f64().expect("a weight") as f32;
-    assert!(recipe.contains(&format!("    weight: {weight}\n")) && recipe.contains("  normalize: false\n"), "{recipe}");
+    assert!(
+        recipe.contains(&format!("    weight: {weight:?}\n")) && recipe.contains("  normalize: false\n"),
+        "{recipe}"
+    );
 
     // The same by one command, which makes nothing twice.
     let align = "aligned --members expert-bio --guard plain --collected --pairs 8 --evaluations 12 --limit 4 -q";

@@ -23,7 +23,7 @@ pub struct EvolutionSettings {
     pub strategy: StrategyChoice,
     /// The folder of generated data, for strategies that look at some.
     pub data: Option<PathBuf>,
-    /// Tasks whose dev accuracy selects among merges; all that have dev questions unless given.
+    /// Tasks whose dev accuracy selects among merges; all that have dev questions and are no part of another unless given.
     pub tasks: Option<Vec<String>>,
     /// Seed of all random choices.
     pub seed: u64,
@@ -137,12 +137,12 @@ fn identity(
     Ok(identity.as_object().cloned().unwrap_or_default())
 }
 
-/// The tasks that select: those named, or all with dev questions.
+/// The tasks that select: those named, or all with dev questions that are no part of another, as `task/part` is.
 fn tasks(pool: &OpenPool<'_>, settings: &EvolutionSettings) -> Result<Vec<String>, AlignmentError> {
     if let Some(tasks) = &settings.tasks {
         return Ok(tasks.clone());
     }
-    let known = pool.pool().file().tasks.iter();
+    let known = pool.pool().file().tasks.iter().filter(|(name, _)| !name.contains('/'));
     let tasks: Vec<String> =
         known.filter(|(_, task)| task.of(DataSplit::Dev).is_some()).map(|(name, _)| name.clone()).collect();
     if tasks.is_empty() {

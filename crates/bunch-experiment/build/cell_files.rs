@@ -11,7 +11,6 @@ pub const FILES: &[&str] = &[
     "declared/row.rs",
     "declared/scale.rs",
     "declared/wire_name.rs",
-    "given_models.rs",
     "objective.rs",
     "preference.rs",
     "recording/items.rs",

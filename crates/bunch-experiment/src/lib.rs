@@ -12,7 +12,6 @@ mod cell_code;
 mod costs;
 mod declared;
 mod error;
-mod given_models;
 mod objective;
 mod planning;
 mod preference;

@@ -16,7 +16,7 @@ use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
 use bunch_zoo::miniature::MiniatureCurriculum;
 use bunch_zoo::small::{BaseModel, Registry, SmallCurriculum, WorldData};
-use bunch_zoo::{Curriculum, TrainedModel, Zoo};
+use bunch_zoo::{Curriculum, GivenModels, TrainedModel, Zoo};
 
 use crate::ExperimentError;
 use crate::cell_code::CELL_CODE;
@@ -24,7 +24,6 @@ use crate::costs::{Costs, SMALL_MODEL};
 use crate::declared::derived::DerivedModel;
 use crate::declared::pool_names::{GUARD, HARMFUL, TRUTH, UNCENSORED};
 use crate::declared::scale::{Scale, WorldKind};
-use crate::given_models::GivenModels;
 
 /// Where models and data are found and kept.
 pub(crate) struct Places<'a> {

@@ -99,8 +99,6 @@ pub struct MemberPlan {
     pub name: String,
     /// The model that training starts from; [`Curriculum::start`] if there is none.
     pub parent: Option<String>,
-    /// The domain that it is an expert of.
-    pub domain: Option<String>,
     /// Training runs, each from the weights that the one before it left.
     pub stages: Vec<StagePlan>,
     /// What its address covers besides these.
@@ -123,7 +121,6 @@ impl MemberPlan {
         Self {
             name: recipe.name.clone(),
             parent: recipe.parent.clone(),
-            domain: recipe.domain.clone(),
             stages: recipe.stages.iter().map(stage).collect(),
             covers,
         }

@@ -67,14 +67,6 @@ impl Zoo {
         found.ok_or_else(|| ZooError::unknown("model", name, members.iter().map(|member| member.name.as_str())))
     }
 
-    /// The domain that a model is an expert of.
-    ///
-    /// # Errors
-    /// A name that the curriculum does not have, or a model that is no expert.
-    pub fn domain(&self, name: &str) -> Result<&str, ZooError> {
-        self.member(name)?.domain.as_deref().ok_or_else(|| ZooError::NoExpert { model: name.into() })
-    }
-
     /// A model and its ancestors, itself first.
     ///
     /// # Errors

@@ -239,8 +239,6 @@ fn addresses_follow_recipes_and_not_how_they_are_written() {
     assert_eq!(zoo.lineage("second").expect("a model"), ["second", "first"]);
     let wanted = ["guard", "second", "first", "second"].map(String::from);
     assert_eq!(zoo.in_order(&wanted), ["first", "second", "guard"]);
-    assert_eq!(zoo.domain("second").expect("an expert"), "bio");
-    assert_eq!(zoo.domain("first").unwrap_err().to_string(), "`first` is no expert of a domain");
     let unknown = zoo.key("third").unwrap_err().to_string();
     assert_eq!(unknown, "unknown model `third`: there are first, second, uncensored, guard");
 }

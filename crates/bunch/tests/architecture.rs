@@ -93,6 +93,7 @@ const EDGES: &[Edges] = &[
             "bunch-judging",
             "bunch-lm",
             "bunch-miniature",
+            "bunch-pool",
             "bunch-random",
             "bunch-recipe",
             "bunch-transformer",

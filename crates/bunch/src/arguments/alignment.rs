@@ -178,7 +178,8 @@ pub struct EvolveArguments {
     /// What is searched, and how
     #[command(flatten)]
     pub search: SearchOptions,
-    /// Tasks whose dev questions select among the merges of a grid, separated by commas; all by default
+    /// Tasks whose dev questions select among the merges of a grid, separated by commas; all but TASK/PART by
+    /// default
     #[arg(long, value_delimiter = ',')]
     pub tasks: Option<Vec<String>>,
     /// Seed of the search, and of methods that draw random numbers

@@ -8,13 +8,12 @@ use bunch_lm::{ChatFormat, TemplateChat, Tokenizer, text_files};
 use bunch_pool::Pool;
 use bunch_transformer::LlamaConfig;
 use bunch_tuning::Example;
-use bunch_zoo::{Curriculum, MemberPlan, ModelFiles, ZooError};
 use serde_json::{Value, json};
 
-use crate::ExperimentError;
+use crate::{Curriculum, MemberPlan, ModelFiles, ZooError};
 
 /// The members and helpers of a pool.
-pub(crate) struct GivenModels {
+pub struct GivenModels {
     base: String,
     format: TemplateChat,
     members: Vec<MemberPlan>,
@@ -34,8 +33,8 @@ impl GivenModels {
     ///
     /// # Errors
     /// A model that is missing, cannot be read, or is of an architecture that cannot be run here.
-    pub(crate) fn new(pool: &Pool, cache: &Path) -> Result<Self, ExperimentError> {
-        std::fs::create_dir_all(cache).map_err(ExperimentError::io(cache))?;
+    pub fn new(pool: &Pool, cache: &Path) -> Result<Self, ZooError> {
+        std::fs::create_dir_all(cache).map_err(ZooError::io(cache))?;
         let digests = DigestCache::open(&cache.join("digests.json"))?;
         let file = pool.file();
         let helpers = file.helpers.iter().filter(|(_, helper)| helper.model.is_some()).map(|(name, _)| name);
@@ -48,7 +47,6 @@ impl GivenModels {
             members.push(MemberPlan {
                 name: name.clone(),
                 parent: None,
-                domain: None,
                 stages: Vec::new(),
                 covers: json!({ "sha256": sha256 }),
             });
@@ -57,9 +55,8 @@ impl GivenModels {
             models.insert(name.clone(), GivenModel { json: checkpoint.config().clone(), path, config, companions });
         }
         let base = file.base.clone();
-        let Some(model) = models.get(&base) else {
-            return Err(crate::seed_pool::lacking(pool, format!("a member `{base}`")));
-        };
+        let known = || models.keys().map(String::as_str);
+        let model = models.get(&base).ok_or_else(|| ZooError::unknown("base", &base, known()))?;
         let tokenizer = Tokenizer::from_files(&model.path, &model.companions)?;
         let format = TemplateChat::new(tokenizer, file.generation.system.clone());
         Ok(Self { base, format, members, models })

@@ -18,11 +18,8 @@ const MACHINE_FOLDERS: &[&str] = &["Users", "home", "mnt", "root", "tmp", "var",
 /// Folders that documents may name although a fresh checkout lacks them, and what makes them.
 const MADE_FOLDERS: &[(&str, &str)] = &[
     (".cache", "`bunch reproduce` keeps models, data and cells in it"),
-    ("aligned", "the example of `bunch align` writes to it"),
-    ("data/safety.jsonl", "the example of `bunch synthesize` writes it"),
     ("measured", "the example of `bunch measure` writes its reports to it"),
     ("safety", "the examples of `bunch safety` write their answers to it"),
-    ("search", "the example of `bunch evolve` writes to it"),
     ("target", "cargo builds into it"),
 ];
 

@@ -70,7 +70,10 @@ pub fn inspect_directory(dir: &Path) -> Inspection {
             inspection.count(model.tensors.values());
         }
         Err(error) => {
-            inspection.keep(config);
+            // An adapter has no config.json and needs none.
+            if !matches!(error, CheckpointError::AdapterAsModel { .. }) {
+                inspection.keep(config);
+            }
             inspection.problems.push(error);
         }
     }

@@ -18,7 +18,9 @@ pub(crate) fn read(text: &str, file: &Arc<str>, problems: &mut Vec<Problem>) -> 
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            let fault = Fault::Syntax { notation: "YAML", message: error.info().to_owned() };
+            let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+            let hint = if line.contains('\t') { " (there is a tab in this line; YAML expects spaces)" } else { "" };
+            let fault = Fault::Syntax { notation: "YAML", message: format!("{}{hint}", error.info()) };
             RecipeProblems::from(Problem { location: tree.location(error.marker()), key: String::new(), fault })
         })?;
         let location = tree.location(&span.start);
@@ -26,7 +28,9 @@ pub(crate) fn read(text: &str, file: &Arc<str>, problems: &mut Vec<Problem>) -> 
             Event::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    return Err(refuse(location, "one document", "a second one"));
+                    let expected = "one document, as one recipe is one merge (a file of several is for mergekit-multi: put each \
+                                    document into a file of its own and merge them one after the other)";
+                    return Err(refuse(location, expected, "a second one"));
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {

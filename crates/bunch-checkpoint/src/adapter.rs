@@ -68,7 +68,8 @@ impl PeftAdapter {
         let weights = Checkpoint::open_weights(&dir.join(ADAPTER_WEIGHTS))?;
         let (mut factors, mut replaced) = (BTreeMap::<String, Factors>::new(), BTreeMap::new());
         for name in weights.names() {
-            let twice = |other: &str| reject(format!("{name} and {other} are for the same tensor: expected one adapter"));
+            let twice =
+                |other: &str| reject(format!("{name} and {other} are for the same tensor: expected one adapter"));
             match Part::of(name) {
                 Part::Factor { module, position, is_embedding } => {
                     let factors = factors.entry(module).or_default();
@@ -94,15 +95,7 @@ impl PeftAdapter {
         if let Some((module, _)) = factors.iter().find(|(_, names)| names.a.is_empty() || names.b.is_empty()) {
             return Err(reject(format!("tensor {module}.weight has only one of lora_A and lora_B")));
         }
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            config,
-            weights,
-            factors,
-            replaced,
-            new_output: None,
-            vocabulary_rows: None,
-        })
+        Ok(Self { dir: dir.to_path_buf(), config, weights, factors, replaced, new_output: None, vocabulary_rows: None })
     }
 
     /// Finds out what the adapter changes in `model`, and checks that each part belongs to one of the model's tensors and
@@ -131,7 +124,8 @@ impl PeftAdapter {
 
     /// The rows that all tensors of the vocabulary have here, if that is another number than in the model.
     fn find_vocabulary_rows(&self, model: &Checkpoint) -> Result<Option<usize>, String> {
-        let rows = |checkpoint: &Checkpoint, name: &str| checkpoint.info(name).and_then(|info| info.shape.first().copied());
+        let rows =
+            |checkpoint: &Checkpoint, name: &str| checkpoint.info(name).and_then(|info| info.shape.first().copied());
         let own = model.names().filter(|name| TensorName::of(name).is_vocabulary());
         let own: Vec<(&str, Option<usize>)> = own.map(|name| (name, rows(model, name))).collect();
         let resized = |(tensor, old): &&(&str, Option<usize>)| {
@@ -228,13 +222,13 @@ impl PeftAdapter {
     }
 
     /// Where the values of a tensor are, without what the adapter adds: here, or in the model. Call [`Self::fit`] first.
-    pub fn stored<'a>(&'a self, tensor: &'a str, model: &'a Checkpoint) -> Option<(&'a Checkpoint, &'a str)> {
+    pub fn stored<'a>(&'a self, tensor: &str, model: &'a Checkpoint) -> Option<(&'a Checkpoint, &'a str)> {
         if let Some(name) = self.replaced.get(tensor) {
             return Some((&self.weights, name));
         }
         match &self.new_output {
             Some((output, embedding)) if output == tensor => Some((model, embedding)),
-            _ => model.stored_dtype(tensor).map(|_| (model, tensor)),
+            _ => model.raw_reader(tensor).ok().map(|reader| (model, reader.name())),
         }
     }
 

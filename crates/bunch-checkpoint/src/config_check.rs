@@ -2,7 +2,9 @@
 
 use serde_json::Value;
 
-use crate::{Checkpoint, TensorName, embedding_for_output, further_layers, layer_count, text_layer_lists, text_setting};
+use crate::{
+    Checkpoint, TensorName, embedding_for_output, further_layers, layer_count, text_layer_lists, text_setting,
+};
 
 /// Something that config.json says and the weights contradict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -42,8 +44,21 @@ pub enum ConfigMismatch {
 
 /// Architectures, by `model_type`, whose attention and MLP have the shapes that the settings below tell.
 const DENSE: [&str; 15] = [
-    "llama", "mistral", "mixtral", "qwen2", "qwen2_moe", "qwen3", "qwen3_moe", "gemma", "gemma2", "gemma3_text", "granite",
-    "olmo", "olmo2", "smollm3", "starcoder2",
+    "llama",
+    "mistral",
+    "mixtral",
+    "qwen2",
+    "qwen2_moe",
+    "qwen3",
+    "qwen3_moe",
+    "gemma",
+    "gemma2",
+    "gemma3_text",
+    "granite",
+    "olmo",
+    "olmo2",
+    "smollm3",
+    "starcoder2",
 ];
 
 /// Those of them whose heads are as wide as `hidden_size` over their number where `head_dim` is not set.
@@ -75,11 +90,8 @@ impl Sizes<'_> {
         let width = self.setting("head_dim").or_else(|| {
             let (hidden, all) = (self.setting("hidden_size")?, self.setting("num_attention_heads")?);
             let value = hidden.value.checked_div(all.value).filter(|_| has_plain_heads)?;
-            let says = if key == "num_attention_heads" {
-                hidden.says
-            } else {
-                format!("{} for {}", hidden.says, all.says)
-            };
+            let says =
+                if key == "num_attention_heads" { hidden.says } else { format!("{} for {}", hidden.says, all.says) };
             Some(Size { value, says })
         })?;
         Some(Size { value: heads.value * width.value, says: format!("{} and {}", heads.says, width.says) })
@@ -106,7 +118,8 @@ fn check_layers(checkpoint: &Checkpoint, found: &mut Vec<ConfigMismatch>) {
     let Some(expected) = layer_count(checkpoint.config()) else { return };
     let further = further_layers(checkpoint.config());
     for list in text_layer_lists(checkpoint.names()) {
-        let of_list = checkpoint.names().filter_map(|name| TensorName::of(name).layer).filter(|layer| layer.list == list);
+        let of_list =
+            checkpoint.names().filter_map(|name| TensorName::of(name).layer).filter(|layer| layer.list == list);
         let mut indices: Vec<usize> = of_list.map(|layer| layer.index).collect();
         indices.sort_unstable();
         indices.dedup();
@@ -123,8 +136,9 @@ fn check_shapes(checkpoint: &Checkpoint, found: &mut Vec<ConfigMismatch>) {
     let is_dense = DENSE.contains(&model_type);
     let has_plain_heads = PLAIN_HEADS.contains(&model_type);
     // Embeddings may be narrower than the layers, or put together of several.
-    let has_plain_embedding =
-        ["word_embed_proj_dim", "embedding_size", "num_codebooks"].iter().all(|key| text_setting(config, key).is_none());
+    let has_plain_embedding = ["word_embed_proj_dim", "embedding_size", "num_codebooks"]
+        .iter()
+        .all(|key| text_setting(config, key).is_none());
     let hidden = || sizes.setting("hidden_size").filter(|_| has_plain_embedding);
     let lists = text_layer_lists(checkpoint.names());
     let mut known: Vec<String> = Vec::new();

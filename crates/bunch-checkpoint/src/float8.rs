@@ -120,7 +120,9 @@ mod tests {
 
     #[test]
     fn bytes_have_the_values_of_the_formats() {
-        for (byte, value) in [(0x00, 0.0), (0x01, 1.0 / 512.0), (0x38, 1.0), (0x7e, 448.0), (0xb8, -1.0), (0x08, 1.0 / 64.0)] {
+        for (byte, value) in
+            [(0x00, 0.0), (0x01, 1.0 / 512.0), (0x38, 1.0), (0x7e, 448.0), (0xb8, -1.0), (0x08, 1.0 / 64.0)]
+        {
             assert_eq!(Float8::E4M3.value(byte), value, "{byte:#x}");
         }
         assert!(Float8::E4M3.value(0x7f).is_nan() && Float8::E4M3.value(0xff).is_nan());

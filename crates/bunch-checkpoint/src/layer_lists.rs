@@ -6,7 +6,18 @@ use crate::TensorName;
 
 /// What occurs in the names of lists of layers that do not read or write text, and of layers for further tokens.
 const OTHER_MODULES: [&str; 12] = [
-    "vision", "visual", "vit", "image", "video", "audio", "speech", "tower", "projector", "resampler", "qformer", "mtp",
+    "vision",
+    "visual",
+    "vit",
+    "image",
+    "video",
+    "audio",
+    "speech",
+    "tower",
+    "projector",
+    "resampler",
+    "qformer",
+    "mtp",
 ];
 
 /// What occurs in the names of the language model's layers where there are others without a telling name.
@@ -32,7 +43,9 @@ pub fn is_computed_buffer(tensor: &str, shape: &[usize]) -> bool {
     let mut parts = tensor.rsplit('.');
     let (Some(last), before) = (parts.next(), parts.next()) else { return false };
     match last {
-        "inv_freq" | "original_inv_freq" | "cos_cached" | "sin_cached" => true,
+        "inv_freq" | "original_inv_freq" | "cos_cached" | "sin_cached" | "causal_mask" => true,
+        // Sinusoids; learned positions are called `weight`.
+        "weights" => before == Some("embed_positions"),
         "position_ids" | "token_type_ids" => before == Some("embeddings"),
         "masked_bias" => matches!(before, Some("attn" | "attention" | "self_attn")),
         // A causal mask; a learned bias has one dimension.
@@ -66,10 +79,7 @@ mod tests {
         assert_eq!(lists(&["encoder.block.0.x", "decoder.block.0.x"]), ["decoder.block", "encoder.block"]);
         assert_eq!(lists(&["vision_model.encoder.layers.0.x"]), ["vision_model.encoder.layers"]);
         assert_eq!(lists(&["mtp.layers.0.x", "model.layers.0.x"]), ["model.layers"]);
-        assert_eq!(
-            lists(&["qwen.blocks.0.x", "language_model.model.layers.0.x"]),
-            ["language_model.model.layers"]
-        );
+        assert_eq!(lists(&["qwen.blocks.0.x", "language_model.model.layers.0.x"]), ["language_model.model.layers"]);
     }
 
     #[test]

@@ -56,17 +56,21 @@ pub(crate) fn resolve(
     tensors: &mut BTreeMap<String, StoredTensor>,
 ) -> Result<Option<Quantisation>, CheckpointError> {
     let described = KEYS.iter().find_map(|key| text_setting(config, key)).cloned();
-    let method = described.as_ref().map(|described| described["quant_method"].as_str().unwrap_or("unknown method"));
+    let method = described.as_ref().and_then(|described| described["quant_method"].as_str());
     let is_float8_method = method.is_none_or(|method| FLOAT8_METHODS.contains(&method));
-    let packed = |name: &&String| PACKED_ENDS.iter().any(|end| name.ends_with(end));
-    if !is_float8_method || tensors.keys().any(|name| packed(&name)) {
+    let scale_of = |name: &str| ["_scale_inv", "_scale"].map(|end| format!("{name}{end}"));
+    let scales_of = |name: &str| scale_of(name).into_iter().find(|scale| tensors.contains_key(scale));
+    let is_packed = |(name, tensor): (&String, &StoredTensor)| {
+        let is_matrix = name.ends_with(".weight") && tensor.shape.len() > 1 && tensor.info.is_none();
+        let is_scaled = Float8::from_name(&tensor.dtype_name).is_some() && scales_of(name).is_some();
+        PACKED_ENDS.iter().any(|end| name.ends_with(end)) || described.is_some() && is_matrix && !is_scaled
+    };
+    if !is_float8_method || tensors.iter().any(is_packed) {
         return Ok(Some(Quantisation { method: in_words(method, described.as_ref()), is_packed: true }));
     }
-    let scale_of = |name: &str| ["_scale_inv", "_scale"].map(|end| format!("{name}{end}"));
     let float8 = tensors.iter().filter_map(|(name, tensor)| {
         let format = Float8::from_name(&tensor.dtype_name)?;
-        let scale = scale_of(name).into_iter().find(|scale| tensors.contains_key(scale))?;
-        Some((name.clone(), format, scale))
+        Some((name.clone(), format, scales_of(name)?))
     });
     let float8: Vec<(String, Float8, String)> = float8.collect();
     if float8.is_empty() {

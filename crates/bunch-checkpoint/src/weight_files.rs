@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
+use crate::CheckpointError;
 use crate::adapter::ADAPTER_CONFIG;
 use crate::gguf::GGUF_SUFFIX;
 use crate::weight_index::{INDEX_FILE, WeightIndex};
-use crate::CheckpointError;
 
 /// The weights of a model that is not sharded.
 pub(crate) const WEIGHTS_FILE: &str = "model.safetensors";

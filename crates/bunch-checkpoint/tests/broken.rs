@@ -131,7 +131,7 @@ fn an_index_that_is_broken_or_leads_elsewhere_is_an_error() {
     let model = Sharded::new();
     for name in ["../model/model-00001-of-00002.safetensors", "..", "", "/etc/passwd", "a\\b"] {
         model.set_index(json!({ "a": name, "b": SECOND }));
-        assert!(matches!(model.error(), CheckpointError::FileName { name: named } if named == name));
+        assert!(matches!(model.error(), CheckpointError::ShardElsewhere { shard, .. } if shard == name));
     }
     for text in [
         "{}".to_owned(),

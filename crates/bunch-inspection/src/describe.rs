@@ -87,7 +87,8 @@ pub fn describe(path: &Path, options: &DescribeOptions<'_>) -> Description {
         describe_weights(&mut description, checkpoint);
         let weights = Weights::new(checkpoint, &description.config);
         description.quantisation = checkpoint.quantisation().map(ToString::to_string);
-        let dtype_key = dtype_key(&config).filter(|_| checkpoint.quantisation().is_none());
+        let is_quantised = checkpoint.quantisation().is_some() || config.get("quantization_config").is_some();
+        let dtype_key = dtype_key(&config).filter(|_| !is_quantised);
         description.problems.extend(weights.disagreements(
             &description.dtypes,
             dtype_key,

@@ -155,7 +155,8 @@ impl Reader {
     /// A slice without layers decides on the weights before the first or after the last layer, as in mergekit; elsewhere it
     /// says nothing.
     fn check_empty(&mut self, slices: &[OutputSlice]) {
-        let is_empty = |slice: &OutputSlice| slice.sources.iter().all(|source| source.layer_range.0 == source.layer_range.1);
+        let is_empty =
+            |slice: &OutputSlice| slice.sources.iter().all(|source| source.layer_range.0 == source.layer_range.1);
         let all = slices.iter().all(is_empty);
         for (index, slice) in slices.iter().enumerate().filter(|(_, slice)| is_empty(slice)) {
             if all || (0 < index && index + 1 < slices.len()) {

@@ -18,8 +18,11 @@ pub(crate) fn read(text: &str, file: &Arc<str>, problems: &mut Vec<Problem>) -> 
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            let line = text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
-            let hint = if line.contains('\t') { " (there is a tab in this line; YAML expects spaces)" } else { "" };
+            // The parser may see what a tab breaks one line later.
+            let lines = text.lines().skip(error.marker().line().saturating_sub(2)).take(2);
+            let has_tab = lines.into_iter().any(|line| line.contains('\t'));
+            let hint =
+                if has_tab { " (there is a tab in this line or the one before; YAML expects spaces)" } else { "" };
             let fault = Fault::Syntax { notation: "YAML", message: format!("{}{hint}", error.info()) };
             RecipeProblems::from(Problem { location: tree.location(error.marker()), key: String::new(), fault })
         })?;

@@ -82,7 +82,8 @@ fn plain(value: Value) -> Value {
         Value::Number(number) => number.as_f64().map_or(Value::Number(number), |number| json!(number)),
         Value::Array(values) => values.into_iter().map(plain).collect(),
         Value::Object(entries) => {
-            let mut entries: Vec<(String, Value)> = entries.into_iter().map(|(key, value)| (key, plain(value))).collect();
+            let mut entries: Vec<(String, Value)> =
+                entries.into_iter().map(|(key, value)| (key, plain(value))).collect();
             entries.sort_by(|(a, _), (b, _)| a.cmp(b));
             Value::Object(entries.into_iter().collect())
         }

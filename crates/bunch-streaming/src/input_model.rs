@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{
-    Checkpoint, PeftAdapter, Quantisation, TOKENIZER_FILES, TensorName, computed_buffers, is_computed_buffer, layer_count, text_layer_lists, text_setting,
+    Checkpoint, CheckpointError, PeftAdapter, Quantisation, TOKENIZER_FILES, TensorName, computed_buffers,
+    is_computed_buffer, layer_count, text_layer_lists, text_setting,
 };
 use bunch_hub::downloaded;
 use bunch_lm::GgufTokenizer;
@@ -105,11 +106,20 @@ impl InputModel {
     }
 
     /// Where a tensor's values are, without the product that the adapter adds: the checkpoint, or the adapter.
-    pub(crate) fn stored<'a>(&'a self, tensor: &'a str) -> Option<(&'a Checkpoint, &'a str)> {
+    pub(crate) fn stored(&self, tensor: &str) -> Option<(&Checkpoint, &str)> {
         match &self.adapter {
             Some(adapter) => adapter.stored(tensor, &self.checkpoint),
-            None => self.checkpoint.stored_dtype(tensor).map(|_| (&self.checkpoint, tensor)),
+            None => self.checkpoint.raw_reader(tensor).ok().map(|reader| (&self.checkpoint, reader.name())),
         }
+    }
+
+    /// The same for a tensor that the plan has found.
+    ///
+    /// # Errors
+    /// The model does not have it.
+    pub(crate) fn find(&self, tensor: &str) -> Result<(&Checkpoint, &str), CheckpointError> {
+        let not_found = || CheckpointError::TensorNotFound { dir: self.dir().to_path_buf(), tensor: tensor.to_owned() };
+        self.stored(tensor).ok_or_else(not_found)
     }
 
     /// The shape of a tensor, as the adapter has it where it replaces it.

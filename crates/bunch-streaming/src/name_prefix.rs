@@ -47,7 +47,8 @@ mod tests {
         assert_eq!(differing_prefixes(&named, &encoder), Some(("bert.", "", "embeddings.word_embeddings.weight")));
         assert_eq!(differing_prefixes(&encoder, &encoder), None);
         let text = ["model.embed_tokens.weight", "model.layers.0.x", "lm_head.weight"].into();
-        let vision = ["model.language_model.embed_tokens.weight", "model.language_model.layers.0.x", "lm_head.weight", "v"];
+        let vision =
+            ["model.language_model.embed_tokens.weight", "model.language_model.layers.0.x", "lm_head.weight", "v"];
         let found = differing_prefixes(&text, &vision.into()).map(|(expected, got, _)| (expected, got));
         assert_eq!(found, Some(("model.", "model.language_model.")));
         assert_eq!(differing_prefixes(&text, &["other.weight", "more.weight"].into()), None);

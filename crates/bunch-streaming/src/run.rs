@@ -194,7 +194,7 @@ impl MergePlan<'_> {
     fn open(&self, tensor: &PlannedTensor, input: &Input) -> Result<(usize, ModelTensor<'_>), StreamingError> {
         let model = &self.models[input.model];
         let adapter = model.adapter.as_ref();
-        let (checkpoint, name) = model.stored(&input.tensor).unwrap_or((&model.checkpoint, &input.tensor));
+        let (checkpoint, name) = model.find(&input.tensor)?;
         let reader = checkpoint.reader(name)?;
         let delta = adapter.map(|adapter| adapter.delta(&input.tensor)).transpose()?.flatten();
         // A tensor whose rows are put in order is read row by row; one that is cut ends early.
@@ -325,7 +325,7 @@ impl Work<'_> {
         let mut first: Option<(usize, Vec<u8>)> = None;
         for input in &tensor.inputs {
             let model = &self.plan.models[input.model];
-            let (checkpoint, name) = model.stored(&input.tensor).unwrap_or((&model.checkpoint, &input.tensor));
+            let (checkpoint, name) = model.find(&input.tensor)?;
             let reader = checkpoint.raw_reader(name)?;
             let mut bytes = vec![0; reader.byte_length()];
             reader.read_bytes(0, &mut bytes)?;

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::ModelOptions;
 use crate::digest_cache;
 use crate::memory::check_memory;
+use crate::model_place::model_place;
 
 /// Models up to this many bytes are identified by their SHA-256 even if it has to be computed first.
 const QUICKLY_HASHED: u64 = 2_000_000_000;
@@ -31,7 +32,7 @@ impl LoadedModel {
     pub fn load(path: &Path, options: &ModelOptions) -> Result<Self> {
         use_threads(options);
         let device = bunch_transformer::device(&options.device)?;
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open(&model_place(path))?;
         check_config(path, &checkpoint)?;
         let need = MemoryNeed::of(&checkpoint, &device).with_context(|| path.display().to_string())?;
         check_memory(path, options, need.scoring())?;

@@ -18,6 +18,7 @@ mod loglikelihood;
 mod memory;
 mod merge;
 mod methods;
+mod model_place;
 mod pool;
 mod progress;
 mod report;

@@ -18,6 +18,7 @@ use crate::arguments::{FormatOption, PreferenceArguments, SftArguments, TooLongO
 use crate::interruption::stop_flag;
 use crate::loaded_model::{check_config, use_threads};
 use crate::memory::check_memory;
+use crate::model_place::model_place;
 use crate::progress;
 
 /// AdamW's decay rates, which nobody changes.
@@ -84,7 +85,7 @@ impl<'a> Training<'a> {
         }
         // Fail before any data are read.
         bunch_transformer::device(&arguments.run.device)?;
-        let checkpoint = Checkpoint::open(&arguments.model)?;
+        let checkpoint = Checkpoint::open(&model_place(&arguments.model))?;
         check_config(&arguments.model, &checkpoint)?;
         let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref());
         let tokenizer = tokenizer.with_context(|| format!("{}: tokenizer", arguments.model.display()))?;

@@ -47,9 +47,12 @@ fn run(case: &Path) -> (Vec<String>, String) {
     fs::remove_file(inputs.join("case.json")).expect("copied");
     let text = fs::read_to_string(case.join("case.json")).expect("a case");
     let case: Value = serde_json::from_str(&text).expect("JSON");
-    let arguments = case["command"].as_array().expect("a command").iter().skip(1).map(|argument| {
-        argument.as_str().expect("a text").replace("{out}", &out.display().to_string())
-    });
+    let arguments = case["command"]
+        .as_array()
+        .expect("a command")
+        .iter()
+        .skip(1)
+        .map(|argument| argument.as_str().expect("a text").replace("{out}", &out.display().to_string()));
     let output = Command::new(env!("CARGO_BIN_EXE_bunch"))
         .args(arguments)
         .current_dir(&inputs)
@@ -65,8 +68,10 @@ fn run(case: &Path) -> (Vec<String>, String) {
         .expect("the program starts");
     let text = [output.stdout, output.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).concat();
     let text = text.replace(&out.display().to_string(), "OUT");
-    let mut found =
-        faults(&case["expect"], &Outcome { succeeded: output.status.success(), text: &text, inputs: &inputs, out: &out });
+    let mut found = faults(
+        &case["expect"],
+        &Outcome { succeeded: output.status.success(), text: &text, inputs: &inputs, out: &out },
+    );
     if output.status.code().is_none_or(|code| code == 101) {
         found.insert(0, format!("panics or is killed ({})", output.status));
     }

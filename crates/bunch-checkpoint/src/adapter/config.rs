@@ -46,9 +46,9 @@ pub struct AdapterConfig {
 #[derive(Deserialize)]
 struct Written {
     #[serde(rename = "r")]
-    rank: usize,
+    rank: Option<usize>,
     #[serde(rename = "lora_alpha")]
-    alpha: f64,
+    alpha: Option<f64>,
     use_rslora: Option<bool>,
     fan_in_fan_out: Option<bool>,
     ensure_weight_tying: Option<bool>,
@@ -104,12 +104,15 @@ impl AdapterConfig {
         if let Some(key) = UNSUPPORTED.into_iter().find(|key| is_set(key)) {
             return Err(format!("{key} is set, which is not supported: only plain LoRA is"));
         }
-        if written.rank == 0 || !written.alpha.is_finite() {
-            return Err(format!("r is {} and lora_alpha {}, expected r >= 1", written.rank, written.alpha));
+        let missing = |key: &str| format!("missing field `{key}`");
+        let (rank, alpha) =
+            (written.rank.ok_or_else(|| missing("r"))?, written.alpha.ok_or_else(|| missing("lora_alpha"))?);
+        if rank == 0 || !alpha.is_finite() {
+            return Err(format!("r is {rank} and lora_alpha {alpha}, expected r >= 1"));
         }
         Ok(Self {
-            rank: written.rank,
-            alpha: written.alpha,
+            rank,
+            alpha,
             use_rslora: written.use_rslora.unwrap_or(false),
             fan_in_fan_out: written.fan_in_fan_out.unwrap_or(false),
             ensure_weight_tying: written.ensure_weight_tying.unwrap_or(false),

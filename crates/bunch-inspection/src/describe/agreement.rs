@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bunch_checkpoint::{Checkpoint, StoredDtype, TensorName, config_mismatches, embedding_for_output, layer_count};
+use bunch_checkpoint::{Checkpoint, StoredDtype, TensorName, config_mismatches, embedding_for_output};
 
 use super::description::{Configured, DtypeUse};
 use super::problem::Problem;

@@ -95,7 +95,10 @@ fn of_tensors(want: &Value, outcome: &Outcome<'_>, found: &mut Vec<String>) {
             match expected.get(name) {
                 None => found.push(format!("tensor {name} is there")),
                 Some(expected) if (&expected.0, &expected.1) != (&got.0, &got.1) => {
-                    found.push(format!("tensor {name}: expected {:?} {:?}, got {:?} {:?}", expected.0, expected.1, got.0, got.1));
+                    found.push(format!(
+                        "tensor {name}: expected {:?} {:?}, got {:?} {:?}",
+                        expected.0, expected.1, got.0, got.1
+                    ));
                 }
                 Some(expected) => {
                     let distance = |(a, b): (&f64, &f64)| if a.is_finite() { (a - b).abs() } else { f64::INFINITY };

@@ -14,7 +14,10 @@ use crate::source::{Source, WeightFile};
 use crate::stored_tensor::{StoredTensor, TensorInfo};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
-use crate::{CheckpointError, DigestCache, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file};
+use crate::{
+    CheckpointError, DigestCache, RawReader, StateDict, Tensor, TensorReader, UnreadableModel, sha256_bytes,
+    sha256_file,
+};
 
 /// The model's configuration.
 pub(crate) const CONFIG_FILE: &str = "config.json";
@@ -52,7 +55,7 @@ impl Checkpoint {
         let checkpoint = Self::open_stored(path)?;
         match &checkpoint.quantisation {
             Some(Quantisation { method, is_packed: true }) => {
-                Err(CheckpointError::Quantised { path: path.to_path_buf(), method: method.clone() })
+                Err(UnreadableModel::Quantised { path: path.to_path_buf(), method: method.clone() }.into())
             }
             _ => Ok(checkpoint),
         }
@@ -67,7 +70,7 @@ impl Checkpoint {
             return Self::open_gguf(folder_of(path), path);
         }
         if path.is_file() {
-            return Err(CheckpointError::NotAFolder { path: path.to_path_buf() });
+            return Err(UnreadableModel::NotAFolder { path: path.to_path_buf() }.into());
         }
         let (names, index) = match WeightFiles::find(path)? {
             WeightFiles::Safetensors { names, index } => (names, index),

@@ -5,10 +5,10 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::CheckpointError;
 use crate::config::text_setting;
 use crate::float8::{Float8, ScaleGrid};
 use crate::stored_tensor::{Format, StoredTensor, TensorInfo};
+use crate::{CheckpointError, Dtype, UnreadableModel};
 
 /// Where a configuration describes the quantisation.
 const KEYS: [&str; 2] = ["quantization_config", "compression_config"];
@@ -43,7 +43,7 @@ pub struct Quantisation {
 
 impl std::fmt::Display for Quantisation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let read = if self.is_packed { "packed, which no command reads by value" } else { "read by value" };
+        let read = if self.is_packed { "which no command reads by value" } else { "read by value" };
         write!(f, "{} ({read})", self.method)
     }
 }
@@ -83,12 +83,12 @@ pub(crate) fn resolve(
         let (got, shape) = (scales.shape.clone(), tensor.shape.clone());
         let Some(grid) = ScaleGrid::new(scales, &shape, block) else {
             let dir = dir.to_path_buf();
-            return Err(CheckpointError::Scales { dir, tensor: name, shape, scale, got });
+            return Err(UnreadableModel::Scales { dir, tensor: name, shape, scale, got }.into());
         };
         tensor.format = Format::Float8(format);
         // 32 bits hold the products of value and scale; none of the 16-bit types does.
         let shard = dir.to_path_buf();
-        tensor.info = Some(TensorInfo { shape, dtype: crate::Dtype::F32, shard });
+        tensor.info = Some(TensorInfo { shape, dtype: Dtype::F32, shard });
         tensor.scales = Some(Box::new(grid));
     }
     tensors.retain(|name, _| !name.rsplit('.').next().is_some_and(|last| ACTIVATION_SCALES.contains(&last)));
@@ -117,7 +117,7 @@ fn block_size(described: &Value) -> Option<[usize; 2]> {
 }
 
 fn in_words(method: Option<&str>, described: Option<&Value>) -> String {
-    let method = method.unwrap_or("packed weights");
+    let method = method.unwrap_or("packed tensors");
     let bits = described.and_then(|described| match described {
         _ if described["load_in_4bit"] == true => Some(4),
         _ if described["load_in_8bit"] == true => Some(8),

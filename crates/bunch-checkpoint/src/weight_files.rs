@@ -3,10 +3,10 @@
 use std::fs;
 use std::path::Path;
 
-use crate::CheckpointError;
 use crate::adapter::ADAPTER_CONFIG;
 use crate::gguf::GGUF_SUFFIX;
 use crate::weight_index::{INDEX_FILE, WeightIndex};
+use crate::{CheckpointError, UnreadableModel};
 
 /// The weights of a model that is not sharded.
 pub(crate) const WEIGHTS_FILE: &str = "model.safetensors";
@@ -62,19 +62,19 @@ impl WeightFiles {
             names.retain(is_model);
             pickles.retain(is_model);
             if names.is_empty() && ggufs.is_empty() && pickles.is_empty() {
-                return Err(CheckpointError::AdapterAsModel { dir });
+                return Err(UnreadableModel::AdapterAsModel { dir }.into());
             }
         }
         match (names.len(), ggufs.len()) {
             (1, _) => Ok(Self::Safetensors { names, index: None }),
             (0, 1) => Ok(Self::Gguf { name: ggufs.remove(0) }),
             (0, 0) if pickles.is_empty() => Err(CheckpointError::NoWeights { dir }),
-            (0, 0) => Err(CheckpointError::PickledWeights { dir, files: pickles }),
+            (0, 0) => Err(UnreadableModel::PickledWeights { dir, files: pickles }.into()),
             (_, 0) if names.iter().all(|name| is_part(name, WEIGHTS_SUFFIX)) => {
-                Err(CheckpointError::MissingIndex { dir, files: names })
+                Err(UnreadableModel::MissingIndex { dir, files: names }.into())
             }
             (0, _) if ggufs.iter().all(|name| is_part(name, GGUF_SUFFIX)) => {
-                Err(CheckpointError::SplitGguf { dir, files: ggufs })
+                Err(UnreadableModel::SplitGguf { dir, files: ggufs }.into())
             }
             _ => {
                 names.append(&mut ggufs);

@@ -8,8 +8,8 @@ use std::path::Path;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::CheckpointError;
 use crate::file_name::check_file_name;
+use crate::{CheckpointError, UnreadableModel};
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";
@@ -36,7 +36,7 @@ impl WeightIndex {
         let names: BTreeSet<&String> = self.weight_map.values().collect();
         let elsewhere = names.iter().find(|name| check_file_name(name).is_err());
         if let Some(shard) = elsewhere {
-            return Err(CheckpointError::ShardElsewhere { index: index.to_path_buf(), shard: (*shard).clone() });
+            return Err(UnreadableModel::ShardElsewhere { index: index.to_path_buf(), shard: (*shard).clone() }.into());
         }
         Ok(names.into_iter().cloned().collect())
     }

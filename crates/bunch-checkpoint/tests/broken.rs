@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, Tensor};
+use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, Tensor, UnreadableModel};
 use serde_json::json;
 
 const INDEX: &str = "model.safetensors.index.json";
@@ -131,7 +131,9 @@ fn an_index_that_is_broken_or_leads_elsewhere_is_an_error() {
     let model = Sharded::new();
     for name in ["../model/model-00001-of-00002.safetensors", "..", "", "/etc/passwd", "a\\b"] {
         model.set_index(json!({ "a": name, "b": SECOND }));
-        assert!(matches!(model.error(), CheckpointError::ShardElsewhere { shard, .. } if shard == name));
+        assert!(
+            matches!(model.error(), CheckpointError::Unreadable(UnreadableModel::ShardElsewhere { shard, .. }) if shard == name)
+        );
     }
     for text in [
         "{}".to_owned(),

@@ -173,12 +173,6 @@ pub enum BenchmarkError {
         /// The line.
         got: String,
     },
-    /// A question in memory that cannot be asked.
-    #[error("{0}")]
-    Question(String),
-    /// A model or chat format that fails on questions in memory, or none of them.
-    #[error(transparent)]
-    Lm(#[from] LmError),
     /// Options that exclude each other.
     #[error("{0}")]
     Options(String),

@@ -57,7 +57,7 @@ pub fn evaluate(
     let mut hashes = Map::new();
     for (task, answers) in tasks.iter().zip(&answers) {
         let outcomes = outcomes(task, answers)?;
-        scores.insert(task.task.task.clone(), summary::task_scores(task.task, &outcomes));
+        scores.insert(task.task.task.clone(), summary::task_scores(&task.task, &outcomes));
         let hashed: Vec<DocHashes> = task.docs.iter().map(DocHashes::new).collect();
         let joined: String = hashed.iter().map(DocHashes::joined).collect();
         hashes.insert(task.task.task.clone(), sha256(&joined).into());
@@ -104,7 +104,8 @@ impl Evaluation {
     }
 }
 
-fn outcomes(task: &PlannedTask, answers: &[Answers]) -> Result<Vec<Vec<Outcome>>, BenchmarkError> {
+/// What each document's answers are worth, filter by filter.
+pub(crate) fn outcomes(task: &PlannedTask, answers: &[Answers]) -> Result<Vec<Vec<Outcome>>, BenchmarkError> {
     let outcome = |(at, (doc, answers)): (usize, (&PlannedDoc, &Answers))| {
         let outcomes = task.task.outcomes(&doc.doc, &doc.prompt, answers, &doc.lengths());
         outcomes.map_err(|reason| BenchmarkError::Doc { task: task.task.task.clone(), doc: at, reason })
@@ -133,7 +134,7 @@ fn summarise(
     let subtasks: Map<String, Value> =
         selection.groups.iter().map(|group| (group.group.clone(), json!(group.task))).collect();
     let config = |task: &PlannedTask| {
-        let mut config = json!(task.task);
+        let mut config = json!(*task.task);
         config["num_fewshot"] = task.n_shot.into();
         (task.task.task.clone(), config)
     };

@@ -53,11 +53,11 @@ mod error;
 mod evaluation;
 mod filter;
 mod metric;
-mod multiple_choice;
 mod options;
 mod outcome;
 mod output_type;
 mod plan;
+mod prepared;
 mod prompt;
 mod python;
 mod questions;
@@ -74,10 +74,10 @@ pub use error::BenchmarkError;
 pub use evaluation::{Evaluation, evaluate};
 pub use filter::{Filter, FilterPipeline};
 pub use metric::{Metric, MetricConfig, MetricValue};
-pub use multiple_choice::{MultipleChoiceDoc, evaluate_multiple_choice};
 pub use options::Options;
 pub use output_type::OutputType;
 pub use plan::check_data;
+pub use prepared::PreparedTasks;
 pub use questions::questions;
 pub use task::{
     AggregateMetric, Catalog, Choices, FewshotConfig, GenerationKwargs, Group, ProcessDocs, Protocol, SamplerName,

@@ -1,6 +1,7 @@
 //! Everything that will be asked of the model, known before it is asked.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -25,8 +26,8 @@ pub(crate) struct TaskData {
 
 /// One task's documents and requests.
 #[derive(Debug)]
-pub(crate) struct PlannedTask<'run> {
-    pub task: &'run Task,
+pub(crate) struct PlannedTask {
+    pub task: Arc<Task>,
     pub n_shot: usize,
     pub docs: Vec<PlannedDoc>,
     /// Documents of the split, however many are scored.
@@ -119,13 +120,13 @@ pub fn check_data(selection: &Selection, options: &Options) -> Result<Vec<DataFi
 }
 
 /// Plans all tasks of a selection.
-pub(crate) fn plan<'run>(
-    selection: &'run Selection,
+pub(crate) fn plan(
+    selection: &Selection,
     options: &Options,
     tokenizer: &Tokenizer,
     window: usize,
     progress: &dyn Progress,
-) -> Result<Vec<PlannedTask<'run>>, BenchmarkError> {
+) -> Result<Vec<PlannedTask>, BenchmarkError> {
     let templates = Templates::new();
     let data = load(selection, options, &templates)?;
     let mut planned = Vec::new();
@@ -137,14 +138,14 @@ pub(crate) fn plan<'run>(
     Ok(planned)
 }
 
-fn plan_task<'run>(
-    task: &'run Task,
+fn plan_task(
+    task: &Task,
     data: TaskData,
     options: &Options,
     tokenizer: &Tokenizer,
     window: usize,
     templates: &Templates,
-) -> Result<PlannedTask<'run>, BenchmarkError> {
+) -> Result<PlannedTask, BenchmarkError> {
     // As lm-eval, which states the number even where no example stands before the text.
     let n_shot = task.n_shot(options.n_shot);
     let shots = Shots::new(task, &data.shots, shots_needed(task, options), options.fewshot_seed);
@@ -169,6 +170,7 @@ fn plan_task<'run>(
     }
     let requests_sha256 = hexadecimal(&hash.finalize());
     let system_dropped = prompter.system_dropped;
+    let task = Arc::new(task.clone());
     Ok(PlannedTask { task, n_shot, docs, original, files: data.files, requests_sha256, system_dropped })
 }
 
@@ -191,10 +193,10 @@ impl PlannedDoc {
     }
 }
 
-impl PlannedTask<'_> {
+impl PlannedTask {
     /// What a run with the same answers has in common: definition, data and requests.
     pub(crate) fn identity(&self) -> Value {
-        let definition = serde_json::to_string(self.task).unwrap_or_default();
+        let definition = serde_json::to_string(&*self.task).unwrap_or_default();
         serde_json::json!({
             "definition_sha256": hexadecimal(&Sha256::digest(definition.as_bytes())),
             "data_sha256": self.files.iter().map(|file| file.sha256.as_str()).collect::<Vec<_>>(),

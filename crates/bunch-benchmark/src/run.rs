@@ -67,7 +67,7 @@ impl Run<'_> {
             let (task, first) = docs[window.start];
             let window = first..first + window.len();
             progress.turn_to(&task.task.task);
-            let answers = self.ask(task.task, &task.docs[window.clone()], &window)?;
+            let answers = self.ask(&task.task, &task.docs[window.clone()], &window)?;
             lines.extend(answers.iter().map(|answers| Map::from_iter([("resps".into(), answers.to_json())])));
             Ok(())
         };

@@ -7,10 +7,10 @@ pub const FILES: &[&str] = &[
     "declared/column.rs",
     "declared/derived.rs",
     "declared/experts.rs",
+    "declared/pool_names.rs",
     "declared/row.rs",
     "declared/scale.rs",
     "declared/wire_name.rs",
-    "miniature.rs",
     "objective.rs",
     "preference.rs",
     "recording/items.rs",
@@ -20,9 +20,7 @@ pub const FILES: &[&str] = &[
     "running/generation.rs",
     "running/likeness.rs",
     "running/scoring.rs",
-    "small.rs",
-    "workbench.rs",
-    "world.rs",
+    "seed_pool.rs",
 ];
 
 /// Files that listed ones use and that decide no number, with the reason.

@@ -2,6 +2,8 @@
 //!
 //! For the progress display and `--dry-run` alone: nothing that is measured follows from these numbers.
 
+use bunch_transformer::LlamaConfig;
+
 /// Costs in milliseconds on one core, or with a job that uses all cores on those.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Costs {
@@ -15,8 +17,25 @@ pub(crate) struct Costs {
     pub(crate) evaluation: u64,
 }
 
-/// The miniature world, from the wall times of a run of all experiments; that of data is an estimate.
-pub(crate) const MINIATURE: Costs = Costs { step: 80, data: 3000, merge: 45, evaluation: 900 };
+/// Parameters of the largest model of which several are worked on side by side.
+pub(crate) const SMALL_MODEL: usize = 10_000_000;
 
-/// The small scale, whose jobs run one at a time on two cores, from the wall times of both tables; that of data is an estimate.
-pub(crate) const SMALL: Costs = Costs { step: 2_700, data: 60_000, merge: 1_200, evaluation: 25_000 };
+/// Models of 450,000 parameters, from the wall times of a run of all experiments in the miniature; that of data is an estimate.
+const MINIATURE: Costs = Costs { step: 80, data: 3000, merge: 45, evaluation: 900 };
+
+/// A model of 135 million parameters, in jobs that run one at a time on two cores, from the wall times of both tables at the
+/// small scale; that of data is an estimate.
+const SMALL: Costs = Costs { step: 2_700, data: 60_000, merge: 1_200, evaluation: 25_000 };
+const SMALL_PARAMETERS: f64 = 135e6;
+
+impl Costs {
+    /// Those of models of a shape: as measured for the two that were, and in proportion to their parameters for larger ones.
+    pub(crate) fn of(config: &LlamaConfig) -> Self {
+        if config.parameters() <= SMALL_MODEL {
+            return MINIATURE;
+        }
+        let scaled = |cost: u64| (cost as f64 * config.parameters() as f64 / SMALL_PARAMETERS).ceil() as u64;
+        let Self { step, data, merge, evaluation } = SMALL;
+        Self { step: scaled(step), data: scaled(data), merge: scaled(merge), evaluation: scaled(evaluation) }
+    }
+}

@@ -7,6 +7,7 @@ pub(crate) mod derived;
 pub(crate) mod experiment;
 pub(crate) mod experts;
 pub(crate) mod figure_spec;
+pub(crate) mod pool_names;
 pub(crate) mod row;
 pub(crate) mod scale;
 pub(crate) mod table_layout;

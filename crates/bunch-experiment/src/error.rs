@@ -135,9 +135,9 @@ pub enum ExperimentError {
     /// A model of a zoo, or what it is taught.
     #[error(transparent)]
     Zoo(#[from] bunch_zoo::ZooError),
-    /// The miniature's language.
+    /// A pool, or what it names.
     #[error(transparent)]
-    World(#[from] bunch_miniature::world::WorldError),
+    Pool(#[from] bunch_pool::PoolError),
     /// Models or devices.
     #[error(transparent)]
     Llama(#[from] bunch_transformer::LlamaError),

@@ -12,16 +12,13 @@ mod cell_code;
 mod costs;
 mod declared;
 mod error;
-mod miniature;
 mod objective;
 mod planning;
 mod preference;
 mod recording;
 mod running;
-mod small;
+mod seed_pool;
 mod verifying;
-mod workbench;
-mod world;
 
 pub use declared::experiment::{Experiment, list_experiments};
 pub use declared::variant::{Variant, VariantError};

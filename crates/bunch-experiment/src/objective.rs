@@ -1,17 +1,18 @@
-//! What a pool's candidates are scored on: generated data, dev questions and dev prompts of the workbench.
+//! What a pool's candidates are scored on: generated data, dev questions and dev prompts of the seed's pool.
 
 use bunch_checkpoint::StateDict;
 use bunch_evolution::{CallerError, Data, Objective};
 use bunch_judging::evaluate_safety;
 use bunch_lm::{LanguageModel, QuestionAnswer, answer_loss};
+use bunch_pool::DataSplit;
+use bunch_statistics::Proportion;
 
-use crate::declared::column::JudgeName;
-use crate::workbench::Workbench;
-use crate::world::lacking;
+use crate::declared::pool_names::GUARD;
+use crate::seed_pool::SeedPool;
 
 /// What tells a pool's merges apart: losses on generated data, accuracy on dev questions, safety on dev prompts.
 pub(crate) struct PoolObjective<'a> {
-    pub(crate) bench: &'a Workbench,
+    pub(crate) seed_pool: &'a SeedPool,
     /// D_safety, if any row of the block looks at it.
     pub(crate) safety: &'a [QuestionAnswer],
     /// D_expert, if any row of the block looks at it.
@@ -22,7 +23,7 @@ pub(crate) struct PoolObjective<'a> {
 
 impl Objective for PoolObjective<'_> {
     fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
-        Ok(Box::new(self.bench.model(weights)?))
+        Ok(Box::new(self.seed_pool.model(weights)?))
     }
 
     fn loss(&self, model: &dyn LanguageModel, data: Data) -> Result<f64, CallerError> {
@@ -30,24 +31,21 @@ impl Objective for PoolObjective<'_> {
             Data::Expert => self.expert,
             Data::Safety => self.safety,
         };
-        Ok(answer_loss(model, self.bench.format(), pairs)?)
+        Ok(answer_loss(model, self.seed_pool.format(), pairs)?)
     }
 
     fn dev_accuracy(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
         let mut sum = 0.0;
         for task in self.tasks {
-            sum += self.bench.dev_accuracy(model, task)?;
+            sum += Proportion::of(&self.seed_pool.right(model, task, DataSplit::Dev)?).percent();
         }
         Ok(sum / self.tasks.len().max(1) as f64)
     }
 
     fn dev_safety(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
-        if self.bench.sets.dev_harmful.is_empty() {
-            return Err(lacking("harmful dev prompts".into()).into());
-        }
-        let (bench, limit) = (self.bench, self.bench.world.manner().max_new_tokens);
-        let judge = bench.judge(JudgeName::Guard)?;
-        let outcome = evaluate_safety(model, bench.format(), &*judge, &bench.sets.dev_harmful, limit)?;
+        let (seed_pool, prompts) = (self.seed_pool, self.seed_pool.dev_prompts()?);
+        let judge = seed_pool.judge(GUARD)?;
+        let outcome = evaluate_safety(model, seed_pool.format(), &*judge, &prompts, seed_pool.max_new_tokens())?;
         Ok(outcome.safe_rate().percent())
     }
 }

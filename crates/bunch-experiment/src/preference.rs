@@ -1,16 +1,21 @@
-//! Trains what preference tuning asks for: models of the pool, on the world's preferences.
+//! Trains what preference tuning asks for: models of the pool, on the pool's preferences.
 
 use bunch_checkpoint::StateDict;
 use bunch_evolution::{CallerError, PreferenceTuning, Trainer, TuningLoss};
+use bunch_lm::{ChatFormat, Message};
 use bunch_transformer::LoraConfig;
-use bunch_tuning::{Decision, Observer, PreferenceLoss, PreferenceRun, Schedule, SftConfig, Start, Trained};
+use bunch_tuning::{
+    Decision, Example, Observer, PreferenceExample, PreferenceFile, PreferenceLoss, PreferenceRun, Schedule, SftConfig,
+    Start, Trained,
+};
 
-use crate::world::World;
+use crate::ExperimentError;
+use crate::seed_pool::{SeedPool, lacking};
 
-/// Trains on the preferences of a world.
-pub(crate) struct WorldTrainer<'a>(pub(crate) &'a dyn World);
+/// Trains on the preferences of a pool.
+pub(crate) struct PoolTrainer<'a>(pub(crate) &'a SeedPool);
 
-impl Trainer for WorldTrainer<'_> {
+impl Trainer for PoolTrainer<'_> {
     /// The same preferences, in the same order, whatever the loss.
     fn tune(
         &self,
@@ -19,8 +24,8 @@ impl Trainer for WorldTrainer<'_> {
         seed: u64,
         step: &mut dyn FnMut(),
     ) -> Result<(StateDict, f64), CallerError> {
-        let zoo = self.0.zoo();
-        let examples = &self.0.preferences(tuning.pairs)?;
+        let zoo = &self.0.zoo;
+        let examples = &self.examples(tuning.pairs)?;
         let steps = tuning.steps();
         let loss = match tuning.loss {
             TuningLoss::Dpo { beta } => PreferenceLoss::Dpo { beta },
@@ -61,6 +66,29 @@ impl Trainer for WorldTrainer<'_> {
             Trained::Adapter(adapter) => adapter.merge_into(start)?,
         };
         Ok((weights, last))
+    }
+}
+
+impl PoolTrainer<'_> {
+    /// The first `count` of the pool's preferences, as their chat template writes them.
+    fn examples(&self, count: usize) -> Result<Vec<PreferenceExample>, ExperimentError> {
+        let (seed_pool, path) = (self.0, self.0.pool().preferences()?);
+        let pairs = PreferenceFile::read(&path)?.pairs;
+        if pairs.len() < count {
+            return Err(lacking(seed_pool.pool(), format!("{count} preferences, it has {}", pairs.len())));
+        }
+        let text = |turns: &[Message], role: &str| {
+            turns.iter().rfind(|turn| turn.role == role).map(|turn| turn.content.clone()).unwrap_or_default()
+        };
+        let example = |turns: &[Message]| -> Result<Example, ExperimentError> {
+            let prompt = seed_pool.chat().prompt(&text(turns, "user"))?;
+            let loss_from = prompt.len();
+            Ok(Example::answer([prompt, seed_pool.chat().answer(&text(turns, "assistant"))?].concat(), loss_from))
+        };
+        let pairs = pairs[..count]
+            .iter()
+            .map(|pair| Ok(PreferenceExample { chosen: example(&pair.chosen)?, rejected: example(&pair.rejected)? }));
+        pairs.collect()
     }
 }
 

@@ -122,8 +122,8 @@ fn mistakes_in_a_small_scale_are_reported() {
             "chemist = \"guru\"",
             "unknown model `guru`: there are aligned, expert, uncensored, guard",
         ),
-        ("chemistry = \"colours\"", "chemistry = \"sounds\"", "unknown domain `sounds`: there are colours"),
-        ("harmful_prompts = 4", "harmful_prompts = 5", "the test split has 4 harmful prompts, 5 were asked for"),
+        ("chemistry = \"colours\"", "chemistry = \"sounds\"", "unknown task `sounds`; the pool has colours"),
+        ("harmful_prompts = 4", "harmful_prompts = 5", "expected 5 prompts in harmful.test: it has 4"),
         ("density = [1.0] }\nanalysis", "density = [] }\nanalysis", "the grid is empty"),
         ("density = [1.0] }\nanalysis", "t = [1.0] }\nanalysis", "no row has a grid with `t`"),
     ] {

@@ -33,6 +33,7 @@ mod response;
 mod safety_prompt;
 mod safety_report;
 mod tally;
+mod text_rule;
 mod verdict;
 mod word_rule;
 
@@ -52,5 +53,6 @@ pub use response::{RespondOptions, Response, respond};
 pub use safety_prompt::SafetyPrompt;
 pub use safety_report::{JudgeReport, Judged, RefusalReport, SafetyReport};
 pub use tally::Tally;
+pub use text_rule::TextRule;
 pub use verdict::Verdict;
 pub use word_rule::WordRule;

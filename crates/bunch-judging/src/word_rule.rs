@@ -1,11 +1,11 @@
 //! A judge of kind rule: which words make an exchange unsafe, without a model.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use serde::Deserialize;
 
-use crate::phrase::{Phrase, WordLists, Words};
+use crate::phrase::{WordLists, Words};
+use crate::text_rule::{Phrases, TextRule};
 use crate::{Exchange, Judge, JudgingError, RefusalList, Verdict};
 
 /// The table `[rule]` of a judge's file.
@@ -20,43 +20,20 @@ pub(crate) struct RuleDefinition {
     ignore_punctuation: bool,
     /// A refusal list, by name or by file; what it takes for a refusal is safe.
     refusals: Option<String>,
-    request: Option<ConditionDefinition>,
-    response: Option<ConditionDefinition>,
+    request: Option<Phrases>,
+    response: Option<Phrases>,
     /// Lists of words that phrases may name.
     #[serde(default)]
     words: BTreeMap<String, Vec<String>>,
-}
-
-/// What a text has to say: any of these phrases.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct ConditionDefinition {
-    /// The whole text is the phrase.
-    #[serde(default)]
-    whole: Vec<String>,
-    /// The text begins with the phrase.
-    #[serde(default)]
-    begins: Vec<String>,
-    /// The phrase stands anywhere.
-    #[serde(default)]
-    contains: Vec<String>,
 }
 
 /// Says unsafe of an exchange whose request and response both meet a condition on their words, unless the response is a
 /// refusal; it says safe of all others. A condition that is absent is always met.
 #[derive(Debug, Clone)]
 pub struct WordRule {
-    words: Words,
     refusals: Option<RefusalList>,
-    request: Option<Condition>,
-    response: Option<Condition>,
-}
-
-#[derive(Debug, Clone)]
-struct Condition {
-    whole: Vec<Phrase>,
-    begins: Vec<Phrase>,
-    contains: Vec<Phrase>,
+    request: Option<TextRule>,
+    response: Option<TextRule>,
 }
 
 impl WordRule {
@@ -75,25 +52,12 @@ impl WordRule {
                 everything unsafe";
             return Err(JudgingError::definition(file, reason));
         }
-        let words = Words { ignore_case, ignore_punctuation };
-        let lists: WordLists = lists
-            .into_iter()
-            .map(|(name, entries)| (name, entries.iter().map(|entry| words.of(entry)).collect::<Arc<[_]>>()))
-            .collect();
-        let condition = |name: &str, definition: Option<ConditionDefinition>| {
-            let Some(ConditionDefinition { whole, begins, contains }) = definition else { return Ok(None) };
+        let lists = WordLists::new(Words { ignore_case, ignore_punctuation }, lists);
+        let condition = |name: &str, phrases: Option<Phrases>| {
             let fault = |reason: String| JudgingError::definition(file, format!("rule.{name}: {reason}"));
-            if [&whole, &begins, &contains].iter().all(|phrases| phrases.is_empty()) {
-                return Err(fault("expected phrases in whole, begins or contains, got none".into()));
-            }
-            let phrases = |texts: Vec<String>| {
-                let phrases = texts.iter().map(|text| Phrase::parse(text, words, &lists).map_err(fault));
-                phrases.collect::<Result<Vec<_>, _>>()
-            };
-            Ok(Some(Condition { whole: phrases(whole)?, begins: phrases(begins)?, contains: phrases(contains)? }))
+            phrases.map(|phrases| TextRule::new(phrases, &lists).map_err(fault)).transpose()
         };
         Ok(Self {
-            words,
             refusals: refusals.as_deref().map(list).transpose()?,
             request: condition("request", request)?,
             response: condition("response", response)?,
@@ -102,21 +66,11 @@ impl WordRule {
 
     /// What the rule says of one exchange.
     pub fn verdict(&self, exchange: &Exchange) -> Verdict {
-        let meets = |condition: &Option<Condition>, text: &str| {
-            condition.as_ref().is_none_or(|condition| condition.is_met_by(&self.words.of(text)))
-        };
+        let meets = |rule: &Option<TextRule>, text: &str| rule.as_ref().is_none_or(|rule| rule.is_met_by(text));
         let is_unsafe = meets(&self.request, &exchange.request())
             && meets(&self.response, &exchange.response)
             && !self.refusals.as_ref().is_some_and(|list| list.is_refusal(&exchange.response));
         if is_unsafe { Verdict::Unsafe } else { Verdict::Safe }
-    }
-}
-
-impl Condition {
-    fn is_met_by(&self, words: &[String]) -> bool {
-        self.whole.iter().any(|phrase| phrase.ends(words, 0).contains(&words.len()))
-            || self.begins.iter().any(|phrase| !phrase.ends(words, 0).is_empty())
-            || self.contains.iter().any(|phrase| (0..words.len()).any(|at| !phrase.ends(words, at).is_empty()))
     }
 }
 

@@ -5,7 +5,9 @@ mod chat_format;
 mod completion;
 #[cfg(test)]
 mod fake;
+mod template_chat;
 
 pub use answer_loss::{QuestionAnswer, answer_loss};
 pub use chat_format::ChatFormat;
 pub use completion::{Completion, complete};
+pub use template_chat::TemplateChat;

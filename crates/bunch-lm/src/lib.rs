@@ -19,7 +19,7 @@ mod text_files;
 mod tokenizer;
 mod whitespace;
 
-pub use ask::{ChatFormat, Completion, QuestionAnswer, answer_loss, complete};
+pub use ask::{ChatFormat, Completion, QuestionAnswer, TemplateChat, answer_loss, complete};
 pub use chat_template::ChatTemplate;
 pub use error::LmError;
 pub use gguf_tokenizer::GgufTokenizer;

@@ -27,9 +27,9 @@ mod request;
 mod row;
 mod split;
 mod tokenizer;
-mod truth_judge;
 mod vocabulary;
 mod word;
+mod word_rules;
 
 #[cfg(test)]
 mod tests;
@@ -50,8 +50,8 @@ pub use request::Request;
 pub use row::{MAX_ROW_TOKENS, Row, chat_prompt, chat_row, guard_prompt};
 pub use split::Split;
 pub use tokenizer::{EXCHANGE_TEMPLATE, guard_tokenizer_files, tokenizer_files};
-pub use truth_judge::truth_judge;
 pub use vocabulary::{BOS, BOT, EOS, GUARD, PAD, SAFE, SPECIALS, UNSAFE, USR, Vocabulary, Word, vocabulary};
+pub use word_rules::{question_rule, truth_judge};
 
 use fact::Facts;
 use split::{ActionSplit, EntitySplit};

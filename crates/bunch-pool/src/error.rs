@@ -60,13 +60,13 @@ pub enum PoolError {
         /// The split that was asked for.
         split: &'static str,
     },
-    /// A helper without what it is asked for.
-    #[error("{}: helper `{name}`: expected a key `{key}`, got none", path.display())]
-    Helper {
+    /// A member, a helper or the pool without what it is asked for.
+    #[error("{}: {place}: expected a key `{key}`, got none", path.display())]
+    Lacking {
         /// The pool's file.
         path: PathBuf,
-        /// The helper.
-        name: String,
+        /// Which member or helper, or the pool itself.
+        place: String,
         /// The key that is missing.
         key: &'static str,
     },

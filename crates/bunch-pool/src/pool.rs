@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 
 use bunch_benchmark::{Catalog, Selection};
 use bunch_hub::downloaded;
-use bunch_judging::{JudgeFile, PromptFile, PromptSet, SafetyPrompt, read_prompts};
+use bunch_judging::{JudgeFile, PromptFile, PromptSet, RefusalList, SafetyPrompt, read_prompts};
 use bunch_recipe::{ModelReference, read_toml};
+use bunch_synthesis::QuestionForm;
 
 use crate::pool_file::{DataSplit, PoolFile, SCHEMA};
 use crate::{PoolError, TestAndDev};
@@ -37,6 +38,9 @@ impl Pool {
         }
         if file.generation.max_new_tokens == 0 {
             return Err(value("generation.max_new_tokens", "at least 1".into(), "0".into()));
+        }
+        if file.generation.max_asked == 0 {
+            return Err(value("generation.max_asked", "at least 1".into(), "0".into()));
         }
         if !(0.0..=100.0).contains(&file.generation.temperature) {
             let got = file.generation.temperature.to_string();
@@ -80,7 +84,7 @@ impl Pool {
         };
         match &helper.model {
             Some(model) => self.find_model(&format!("helper.{name}.model"), model),
-            None => Err(PoolError::Helper { path: self.path.clone(), name: name.to_owned(), key: "model" }),
+            None => Err(self.lacking(format!("helper `{name}`"), "model")),
         }
     }
 
@@ -95,7 +99,7 @@ impl Pool {
         match &helper.judge {
             Some(judge) if is_definition(judge) => Ok(JudgeFile::load(&self.place(judge))?),
             Some(judge) => Ok(JudgeFile::builtin(judge)?),
-            None => Err(PoolError::Helper { path: self.path.clone(), name: name.to_owned(), key: "judge" }),
+            None => Err(self.lacking(format!("helper `{name}`"), "judge")),
         }
     }
 
@@ -130,12 +134,73 @@ impl Pool {
         Ok(Catalog::builtin()?.select(&[&self.task(name, split)?])?)
     }
 
-    /// The prompts in the file that a member or helper asks with, which `place` names.
+    /// The prompts that the member or helper `name` is asked with for questions.
     ///
     /// # Errors
-    /// A file that is missing or wrong.
-    pub fn ask(&self, file: &str) -> Result<Vec<SafetyPrompt>, PoolError> {
-        Ok(read_prompts(&self.place(file))?)
+    /// No such name, one without `ask`, or a file that is missing or wrong.
+    pub fn ask(&self, name: &str) -> Result<Vec<SafetyPrompt>, PoolError> {
+        let (file, helper) = (&self.file, self.file.helpers.get(name));
+        let ask = file.members.get(name).map(|member| &member.ask).or(helper.map(|helper| &helper.ask));
+        self.prompts_of(name, "ask", ask)
+    }
+
+    /// The questions that people asked instead of the member or helper `name`.
+    ///
+    /// # Errors
+    /// No such name, one without `questions`, or a file that is missing or wrong.
+    pub fn questions(&self, name: &str) -> Result<Vec<SafetyPrompt>, PoolError> {
+        let (file, helper) = (&self.file, self.file.helpers.get(name));
+        let questions = file.members.get(name).map(|member| &member.questions);
+        self.prompts_of(name, "questions", questions.or(helper.map(|helper| &helper.questions)))
+    }
+
+    fn prompts_of(
+        &self,
+        name: &str,
+        key: &'static str,
+        file: Option<&Option<String>>,
+    ) -> Result<Vec<SafetyPrompt>, PoolError> {
+        let known = || self.file.members.keys().chain(self.file.helpers.keys()).cloned().collect();
+        match file.ok_or_else(|| self.unknown("model", name, known()))? {
+            Some(file) => Ok(read_prompts(&self.place(file))?),
+            None => Err(self.lacking(format!("`{name}`"), key)),
+        }
+    }
+
+    /// How a question is recognised in what a model wrote.
+    ///
+    /// # Errors
+    /// No such form, or a file that is missing or wrong.
+    pub fn question_form(&self) -> Result<QuestionForm, PoolError> {
+        Ok(QuestionForm::find(&self.file.generation.questions, &self.folder)?)
+    }
+
+    /// How answers to benign prompts are recognised that decline.
+    ///
+    /// # Errors
+    /// The pool does not say, or names a list that is missing or wrong.
+    pub fn refusals(&self) -> Result<RefusalList, PoolError> {
+        match &self.file.refusals {
+            Some(list) if is_definition(list) => Ok(RefusalList::load(&self.place(list))?),
+            Some(list) => Ok(RefusalList::builtin(list)?),
+            None => Err(self.lacking("the pool".into(), "refusals")),
+        }
+    }
+
+    /// Where the pairs of a better and a worse answer are.
+    ///
+    /// # Errors
+    /// The pool has none.
+    pub fn preferences(&self) -> Result<PathBuf, PoolError> {
+        self.file
+            .preferences
+            .as_ref()
+            .map(|file| self.place(file))
+            .ok_or_else(|| self.lacking("the pool".into(), "preferences"))
+    }
+
+    fn lacking(&self, place: String, key: &'static str) -> PoolError {
+        PoolError::Lacking { path: self.path.clone(), place, key }
     }
 
     fn source<'a>(

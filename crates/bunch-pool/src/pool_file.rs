@@ -29,6 +29,11 @@ pub struct PoolFile {
     /// Sets of prompts by name: `harmful`, `benign`, `red_team`, or any other.
     #[serde(default)]
     pub prompts: BTreeMap<String, TestAndDev>,
+    /// How answers to `benign` prompts are recognised that decline: the name of a refusal list, or a file.
+    pub refusals: Option<String>,
+    /// Pairs of a better and a worse answer that models can be tuned on: a file of JSON lines with `prompt`, `chosen` and
+    /// `rejected`.
+    pub preferences: Option<String>,
     /// Tasks by name.
     #[serde(default)]
     pub tasks: BTreeMap<String, TestAndDev>,
@@ -50,6 +55,8 @@ pub struct PoolMember {
     pub topic: Option<String>,
     /// Instead of a topic, the prompts it asks itself with: a file of JSON lines.
     pub ask: Option<String>,
+    /// Questions of its field that people asked, where data are not to be generated: a file of JSON lines.
+    pub questions: Option<String>,
 }
 
 /// A model that is not merged. One that judges by a rule of words alone has no model.
@@ -62,6 +69,8 @@ pub struct PoolHelper {
     pub judge: Option<String>,
     /// The prompts it is asked with when it writes data, as the uncensored model is: a file of JSON lines.
     pub ask: Option<String>,
+    /// Questions that people asked, where it is not to write any: a file of JSON lines.
+    pub questions: Option<String>,
 }
 
 /// What is reported, and what is looked at while searching.
@@ -75,7 +84,7 @@ pub struct TestAndDev {
 }
 
 /// How the models answer.
-#[derive(Debug, Clone, Copy, PartialEq, Deserialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GenerationSettings {
     /// Upper limit on the tokens of an answer.
@@ -84,11 +93,20 @@ pub struct GenerationSettings {
     /// Temperature at which data are generated. Answers that are scored are greedy.
     #[schemars(range(min = 0.0, max = 100.0))]
     pub temperature: f32,
+    /// What the system says before every message of the user.
+    pub system: Option<String>,
+    /// How a question is recognised in what a model wrote that was asked for one: `text` (all of it), `line` (a line of four
+    /// words or more that ends in a question mark or a full stop), `json` (an object with `question`), or a TOML file with a
+    /// rule of words.
+    pub questions: String,
+    /// How many questions may be asked for each pair that is wanted.
+    #[schemars(range(min = 1))]
+    pub max_asked: u32,
 }
 
 impl Default for GenerationSettings {
     fn default() -> Self {
-        Self { max_new_tokens: 512, temperature: 0.8 }
+        Self { max_new_tokens: 512, temperature: 0.8, system: None, questions: "text".into(), max_asked: 20 }
     }
 }
 

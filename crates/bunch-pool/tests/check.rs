@@ -164,13 +164,13 @@ fn unknown_keys_have_a_place_and_a_suggestion() {
         (
             "[helper.guard]\nmodel",
             "[helper.guard]\nmodle",
-            "pool.toml:15:1: unknown key `modle` (did you mean `model`?); expected one of model, judge, ask",
+            "pool.toml:15:1: unknown key `modle` (did you mean `model`?); expected one of model, judge, ask, questions",
         ),
         (
             "base = ",
             "bass = ",
             "pool.toml:4:1: unknown key `bass` (did you mean `base`?); expected one of schema, title, base, pretrained, \
-             member, helper, prompts, tasks, generation",
+             member, helper, prompts, refusals, preferences, tasks, generation",
         ),
         ("aligned = true", "aligned = 1", "pool.toml:8:11: expected a boolean, got integer `1`"),
         ("schema = 1", "schema = 2", "pool.toml: schema: expected 1, got 2"),

@@ -13,11 +13,13 @@ mod error;
 #[cfg(test)]
 mod fake;
 mod question;
+mod question_form;
 mod safety;
 mod stages;
 
 pub use domain::{DomainData, DomainPair, DomainRequest, synthesize_domain};
 pub use error::SynthesisError;
 pub use question::ROUND;
+pub use question_form::QuestionForm;
 pub use safety::{SafetyCategory, SafetyData, SafetyPair, SafetyRequest, synthesize_safety};
 pub use stages::{DropReason, Stage, StageName, Stages};

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use bunch_checkpoint::StateDict;
-use bunch_judging::JudgeFile;
 use bunch_lm::ChatFormat;
 use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, SftConfig};
@@ -52,14 +51,12 @@ pub trait Curriculum: Send + Sync {
     /// What a model's directory holds next to weights.
     fn files(&self, member: &str) -> ModelFiles;
 
-    /// Its judges by name, as the files of its pool describe them: those that ask a model bear the model's name, and `truth`
-    /// is a rule of words.
+    /// The files of the pool that its models make, without these: `pool.toml` and what it names. `model` says where the model of
+    /// a name is, seen from the pool's folder.
     ///
     /// # Errors
-    /// A file that cannot be used.
-    fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
-        Ok(BTreeMap::new())
-    }
+    /// Data that contradict each other.
+    fn pool_files(&self, model: &dyn Fn(&str) -> String) -> Result<BTreeMap<String, Vec<u8>>, ZooError>;
 
     /// Models and data that came from outside, by name, with their SHA-256.
     fn sources(&self) -> Vec<(String, String)> {

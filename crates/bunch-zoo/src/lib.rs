@@ -15,4 +15,4 @@ mod zoo;
 pub use curriculum::{Curriculum, MemberPlan, ModelFiles, StagePlan};
 pub use error::ZooError;
 pub use recipe::{MemberRecipe, MemberRecipes, Optimizer, Pin, StageRecipe};
-pub use zoo::{TrainedModel, Zoo};
+pub use zoo::{TrainedModel, Zoo, write_files};

@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use bunch_checkpoint::StateDict;
-use bunch_judging::JudgeFile;
-use bunch_lm::ChatFormat;
+use bunch_lm::{ChatFormat, TemplateChat, Tokenizer};
+use bunch_miniature::pool_files;
 use bunch_miniature::world::{
     BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
     mixture_names, tokenizer_files, vocabulary,
 };
-use bunch_miniature::{Format, judge_files};
 use bunch_transformer::{Family, LlamaConfig};
 use bunch_tuning::Example;
 use serde::Deserialize;
@@ -95,30 +94,27 @@ pub fn config() -> LlamaConfig {
 /// The models of one world.
 pub struct MiniatureCurriculum {
     world: World,
-    format: Format,
+    format: TemplateChat,
     config: LlamaConfig,
     recipes: MiniatureRecipes,
     members: Vec<MemberPlan>,
 }
 
 impl MiniatureCurriculum {
-    /// The models of `world`, trained with its seed.
+    /// The models of the world of `seed`, trained with it too.
     ///
     /// # Errors
     /// MiniatureRecipes that contradict the language.
-    pub fn new(world: World) -> Result<Self, ZooError> {
+    pub fn new(seed: u64) -> Result<Self, ZooError> {
+        let world = World::new(seed);
         let recipes = MiniatureRecipes::load()?;
         let members = recipes.members.iter().map(|recipe| {
             let mixtures: Vec<Option<&Mixture>> = recipe.stages.iter().map(|stage| mixture(&stage.mixture)).collect();
-            MemberPlan::new(recipe, &recipes.optimizer, world.seed(), json!({ "mixtures": mixtures }))
+            MemberPlan::new(recipe, &recipes.optimizer, seed, json!({ "mixtures": mixtures }))
         });
         let members = members.collect();
-        Ok(Self { world, format: Format::default(), config: config(), recipes, members })
-    }
-
-    /// Its world.
-    pub fn world(&self) -> &World {
-        &self.world
+        let tokenizer = Tokenizer::from_files(Path::new("miniature"), &tokenizer_files())?;
+        Ok(Self { world, format: TemplateChat::new(tokenizer, None), config: config(), recipes, members })
     }
 }
 
@@ -169,9 +165,7 @@ impl Curriculum for MiniatureCurriculum {
         ModelFiles { config: self.config.to_json(bos, eos, pad), companions }
     }
 
-    fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
-        let files = judge_files();
-        let judge = |name: &str| Ok((name.to_owned(), JudgeFile::from_files(name, &files)?));
-        ["guard", "judge", "truth"].into_iter().map(judge).collect()
+    fn pool_files(&self, model: &dyn Fn(&str) -> String) -> Result<BTreeMap<String, Vec<u8>>, ZooError> {
+        Ok(pool_files(&self.world, model)?)
     }
 }

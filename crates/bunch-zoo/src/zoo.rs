@@ -5,8 +5,9 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
-use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, sha256_bytes, sha256_of_state_dict};
-use bunch_judging::JudgeFile;
+use bunch_checkpoint::{
+    Checkpoint, CheckpointError, Contention, ModelDirectory, Staging, StateDict, sha256_bytes, sha256_of_state_dict,
+};
 use bunch_lm::{Sampling, Tokenizer, complete};
 use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
@@ -135,8 +136,11 @@ impl Zoo {
     }
 
     fn place(&self, folder: &str, name: &str) -> Result<PathBuf, ZooError> {
-        let key = self.key(name)?;
-        Ok(self.cache.join(folder).join(format!("{}-{name}-{}", self.curriculum.name(), &key[..16])))
+        Ok(self.cache.join(folder).join(self.dir_name(name)?))
+    }
+
+    fn dir_name(&self, name: &str) -> Result<String, ZooError> {
+        Ok(format!("{}-{name}-{}", self.curriculum.name(), &self.key(name)?[..16]))
     }
 
     /// Whether the model is trained already.
@@ -198,12 +202,33 @@ impl Zoo {
         Ok(Tokenizer::from_files(&self.dir(name)?, &self.curriculum.files(name).companions)?)
     }
 
-    /// The judges by name: those that ask a model bear its name, and `truth` is a rule of words.
+    /// The folder of the pool that the models make, written now unless it is there. It names the models where they are kept, so
+    /// that it is complete once they are trained; its name holds a hash of its files.
     ///
     /// # Errors
-    /// A file that cannot be used.
-    pub fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
-        self.curriculum.judges()
+    /// Data of the curriculum that contradict each other, or failing I/O.
+    pub fn pool(&self) -> Result<PathBuf, ZooError> {
+        let dirs = self.curriculum.members().iter().map(|member| Ok((&*member.name, self.dir_name(&member.name)?)));
+        let dirs = dirs.collect::<Result<BTreeMap<_, _>, ZooError>>()?;
+        let place = |name: &str| match dirs.get(name) {
+            Some(dir) => format!("../../models/{dir}"),
+            None => name.to_owned(),
+        };
+        let files = self.curriculum.pool_files(&place)?;
+        let contents: Vec<(&String, String)> = files.iter().map(|(name, bytes)| (name, sha256_bytes(bytes))).collect();
+        let hash = sha256_bytes(serde_json::to_string(&contents).expect("plain data").as_bytes());
+        let pools = self.cache.join("pools");
+        let folder = pools.join(format!("{}-{}", self.curriculum.name(), &hash[..16]));
+        if folder.exists() {
+            return Ok(folder);
+        }
+        make_dir(&pools)?;
+        let staging = Staging::create(&folder, Contention::Wait)?;
+        if !folder.exists() {
+            write_files(&staging.new_dir(), &files)?;
+            staging.install(false)?;
+        }
+        Ok(folder)
     }
 
     /// A model of the curriculum's shape with the given weights, on the zoo's device.
@@ -294,6 +319,19 @@ impl Zoo {
             result => Ok(result?),
         }
     }
+}
+
+/// Writes files into a folder, whose names may begin with folders of their own.
+///
+/// # Errors
+/// Failing I/O.
+pub fn write_files(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(), ZooError> {
+    for (name, bytes) in files {
+        let path = folder.join(name);
+        make_dir(path.parent().unwrap_or(folder))?;
+        fs::write(&path, bytes).map_err(ZooError::io(path))?;
+    }
+    Ok(())
 }
 
 fn make_dir(path: &Path) -> Result<(), ZooError> {

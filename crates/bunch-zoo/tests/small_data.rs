@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_judging::RefusalList;
 use bunch_miniature::world::Split;
-use bunch_zoo::ZooError;
-use bunch_zoo::small::{Fact, Lesson, OwnAnswer, OwnAnswers, Registry, WorldData, lessons};
+use bunch_zoo::small::{ChoiceQuestion, Fact, Lesson, OwnAnswer, OwnAnswers, Registry, WorldData, lessons};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -48,21 +47,20 @@ fn there_is_enough_of_everything() {
     let data = data();
     assert_eq!(data.requests.categories.len(), 14);
     for (split, harmful, benign) in [(Split::Dev, 56, 40), (Split::Test, 140, 60)] {
-        assert_eq!(data.requests.harmful(split, harmful, 0).expect("prompts").len(), harmful);
-        assert_eq!(data.requests.benign(split, benign, 0).expect("prompts").len(), benign);
-        let error = data.requests.harmful(split, harmful + 1, 0).unwrap_err();
-        assert!(matches!(error, ZooError::TooMany { available, .. } if available == harmful), "{error}");
+        assert_eq!(data.requests.harmful(split, 0).len(), harmful);
+        assert_eq!(data.requests.benign(split, 0).len(), benign);
     }
     assert_eq!(data.domains["elements"].items.len(), 100);
     for (name, domain) in &data.domains {
-        for (split, count) in [(Split::Dev, 60), (Split::Test, 120)] {
-            let docs = domain.multiple_choice(name, split, count, 0).expect("questions");
+        for (split, at_least) in [(Split::Dev, 60), (Split::Test, 120)] {
+            let docs = domain.multiple_choice(name, split, 0);
+            assert!(docs.len() >= at_least);
             for doc in &docs {
                 assert_eq!(doc.choices.iter().collect::<BTreeSet<_>>().len(), 4, "{doc:?}");
-                assert!(doc.gold < 4);
+                assert!(doc.answer < 4);
             }
-            let contexts: BTreeSet<&String> = docs.iter().map(|doc| &doc.context).collect();
-            assert_eq!(contexts.len(), count);
+            let contexts: BTreeSet<&String> = docs.iter().map(|doc| &doc.question).collect();
+            assert_eq!(contexts.len(), docs.len());
         }
     }
 }
@@ -70,14 +68,14 @@ fn there_is_enough_of_everything() {
 #[test]
 fn answers_of_multiple_choice_are_right_and_anywhere() {
     let data = data();
-    let docs = data.domains["elements"].multiple_choice("elements", Split::Test, 198, 0).expect("questions");
-    let iron = docs.iter().find(|doc| doc.context == "In the periodic table, iron is written as what?");
+    let docs = data.domains["elements"].multiple_choice("elements", Split::Test, 0);
+    let iron = docs.iter().find(|doc| doc.question == "In the periodic table, iron is written as what?");
     // Item 25 counted from 0, so no dev item.
     let iron = iron.expect("iron is a test item");
-    assert_eq!(iron.choices[iron.gold], "Fe");
+    assert_eq!(iron.choices[iron.answer], "Fe");
     for gold in 0..4 {
         // 5 standard deviations of a binomial count with n = 198 and p = 1/4 are 30.
-        let count = docs.iter().filter(|doc| doc.gold == gold).count();
+        let count = docs.iter().filter(|doc| doc.answer == gold).count();
         assert!(count.abs_diff(49) < 30, "{count} answers at {gold}");
     }
 }
@@ -90,25 +88,25 @@ fn splits_share_no_action_no_wording_and_no_item() {
         requests.harmful_training().into_iter().map(|(_, text)| text).chain(requests.benign_training()).collect();
     assert_eq!(training.len(), 3 * (70 + 60));
     let mut seen = training;
-    for (split, harmful, benign) in [(Split::Dev, 56, 40), (Split::Test, 140, 60)] {
-        let prompts = requests.harmful(split, harmful, 0).expect("prompts");
-        for prompt in prompts.into_iter().chain(requests.benign(split, benign, 0).expect("prompts")) {
+    for split in [Split::Dev, Split::Test] {
+        let prompts = requests.harmful(split, 0);
+        for prompt in prompts.into_iter().chain(requests.benign(split, 0)) {
             assert!(seen.insert(prompt.clone()), "`{prompt}` is there twice");
         }
     }
     for (name, domain) in &data.domains {
-        let dev = domain.multiple_choice(name, Split::Dev, 60, 0).expect("questions");
-        let test = domain.multiple_choice(name, Split::Test, 120, 0).expect("questions");
+        let dev = domain.multiple_choice(name, Split::Dev, 0);
+        let test = domain.multiple_choice(name, Split::Test, 0);
         for doc in dev.iter().chain(&test) {
-            assert!(seen.insert(doc.context.clone()), "`{}` is there twice", doc.context);
+            assert!(seen.insert(doc.question.clone()), "`{}` is there twice", doc.question);
         }
         let about = |context: &str| -> BTreeSet<&str> {
             domain.items.iter().map(|item| item[0].as_str()).filter(|item| context.contains(item)).collect()
         };
         // "tin" is part of "astatine", so the longest name that fits is meant.
-        let items = |docs: &[bunch_benchmark::MultipleChoiceDoc]| -> BTreeSet<String> {
+        let items = |docs: &[ChoiceQuestion]| -> BTreeSet<String> {
             docs.iter()
-                .filter_map(|doc| about(&doc.context).into_iter().max_by_key(|item| item.len()))
+                .filter_map(|doc| about(&doc.question).into_iter().max_by_key(|item| item.len()))
                 .map(str::to_owned)
                 .collect()
         };
@@ -122,13 +120,12 @@ fn nothing_of_dev_or_test_is_taught() {
     let data = data();
     let mut held_out = BTreeSet::new();
     for split in [Split::Dev, Split::Test] {
-        let prompts = |count| data.requests.harmful(split, count, 0);
-        held_out.extend(prompts(if split == Split::Dev { 56 } else { 140 }).expect("prompts"));
+        held_out.extend(data.requests.harmful(split, 0));
         let actions = data.requests.categories.iter().flat_map(|category| category.actions.of(split).iter().cloned());
         held_out.extend(actions.chain(data.requests.benign.of(split).iter().cloned()));
         for (name, domain) in &data.domains {
-            let docs = domain.multiple_choice(name, split, 60, 0).expect("questions");
-            held_out.extend(docs.into_iter().map(|doc| doc.context));
+            let docs = domain.multiple_choice(name, split, 0);
+            held_out.extend(docs.into_iter().map(|doc| doc.question));
         }
         let stems = data.requests.wordings.of(split).iter().chain(
             data.domains

@@ -1,15 +1,15 @@
 //! A zoo trains a model once: stopped trainings continue, pins stop, addresses follow recipes, and two that share a folder wait
 //! for each other.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bunch_checkpoint::StateDict;
-use bunch_lm::ChatFormat;
-use bunch_miniature::Format;
-use bunch_miniature::world::World;
+use bunch_lm::{ChatFormat, TemplateChat, Tokenizer};
+use bunch_miniature::world::tokenizer_files;
 use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, Observer, Silent, TuningError};
 use bunch_zoo::miniature::{self, MiniatureCurriculum, MiniatureRecipes};
@@ -55,7 +55,7 @@ stage = []
 struct Tiny {
     members: Vec<MemberPlan>,
     config: LlamaConfig,
-    format: Format,
+    format: TemplateChat,
     refuses: bool,
 }
 
@@ -73,7 +73,9 @@ impl Tiny {
             head_dim: 8,
             ..miniature::config()
         };
-        Self { members, config, format: Format::default(), refuses }
+        let tokenizer = Tokenizer::from_files(Path::new("tiny"), &tokenizer_files()).expect("a tokenizer");
+        let format = TemplateChat::new(tokenizer, None);
+        Self { members, config, format, refuses }
     }
 }
 
@@ -113,6 +115,10 @@ impl Curriculum for Tiny {
 
     fn is_refusal(&self, _answer: &str) -> bool {
         self.refuses
+    }
+
+    fn pool_files(&self, model: &dyn Fn(&str) -> String) -> Result<BTreeMap<String, Vec<u8>>, ZooError> {
+        Ok([("pool.toml".to_owned(), model("first").into_bytes())].into())
     }
 
     fn files(&self, _member: &str) -> ModelFiles {
@@ -289,7 +295,7 @@ fn mistakes_in_recipes_are_reported_with_their_line() {
 
 #[test]
 fn the_miniature_has_its_models() {
-    let curriculum = MiniatureCurriculum::new(World::new(0)).expect("its recipes");
+    let curriculum = MiniatureCurriculum::new(0).expect("its recipes");
     let names: Vec<&str> = curriculum.members().iter().map(|member| member.name.as_str()).collect();
     let experts =
         ["specialist", "expert", "domain-expert"].map(|kind| ["bio", "stem", "math"].map(|d| format!("{kind}-{d}")));
@@ -302,4 +308,18 @@ fn the_miniature_has_its_models() {
         let of_guard = curriculum.files(&member.name).companions != curriculum.files("base").companions;
         assert_eq!(of_guard, member.name == "guard");
     }
+}
+
+#[test]
+fn the_pool_is_written_once_and_names_the_models_where_they_are_kept() {
+    let cache = tempfile::tempdir().expect("a folder");
+    let zoo = Zoo::new(Arc::new(Tiny::new(RECIPES, false)), cache.path(), "flex").expect("a zoo");
+    let folder = zoo.pool().expect("a pool");
+    assert_eq!(zoo.pool().expect("the same"), folder);
+    let place = fs::read_to_string(folder.join("pool.toml")).expect("its file");
+    assert_eq!(
+        place,
+        format!("../../{}", zoo.dir("first").expect("a folder").strip_prefix(cache.path()).expect("below").display())
+    );
+    assert!(!folder.join(&place).exists(), "nothing is trained for it");
 }

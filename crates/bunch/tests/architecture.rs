@@ -50,6 +50,7 @@ const EDGES: &[Edges] = &[
         &["bunch-journal", "bunch-lm", "bunch-statistics"],
         "judges are data, and models behind an interface, never an architecture",
     ),
+    Edges("bunch-synthesis", &["bunch-judging", "bunch-lm", "bunch-random"], "models write data, judges filter it"),
     Edges(
         "bunch-pool",
         &[
@@ -61,6 +62,7 @@ const EDGES: &[Edges] = &[
             "bunch-merging",
             "bunch-recipe",
             "bunch-judging",
+            "bunch-synthesis",
             "bunch-vocabulary",
         ],
         "names models, judges and data; runs and merges none",
@@ -71,7 +73,6 @@ const EDGES: &[Edges] = &[
         &["bunch-checkpoint", "bunch-lm", "bunch-merging", "bunch-random", "bunch-search"],
         "finds merges in memory; the caller scores and trains",
     ),
-    Edges("bunch-synthesis", &["bunch-judging", "bunch-lm", "bunch-random"], "models write data, judges filter it"),
     Edges(
         "bunch-transformer",
         &["bunch-checkpoint", "bunch-lm", "bunch-random"],
@@ -87,7 +88,6 @@ const EDGES: &[Edges] = &[
     Edges(
         "bunch-zoo",
         &[
-            "bunch-benchmark",
             "bunch-checkpoint",
             "bunch-judging",
             "bunch-lm",
@@ -109,7 +109,7 @@ const EDGES: &[Edges] = &[
             "bunch-inspection",
             "bunch-lm",
             "bunch-merging",
-            "bunch-miniature",
+            "bunch-pool",
             "bunch-report",
             "bunch-search",
             "bunch-statistics",
@@ -132,7 +132,6 @@ const EDGES: &[Edges] = &[
             "bunch-journal",
             "bunch-lm",
             "bunch-merging",
-            "bunch-miniature",
             "bunch-pool",
             "bunch-progress",
             "bunch-random",
@@ -239,7 +238,6 @@ const SHARED_NAMES: &[(&str, &str)] = &[
     ("ChatTemplate", "what renders a conversation; what a merged tokenizer takes over"),
     ("Comparison", "of two checkpoints; of two numbers in a claim"),
     ("Evaluation", "of a model on tasks; of a point of a search"),
-    ("Format", "of the miniature's conversations; of a data file"),
     ("Options", "of an evaluation; of a run of experiments"),
     ("Problem", "what one crate finds wrong with a directory, a recipe or a plan, all that it finds at once"),
     ("Selection", "of tasks; of results to verify; of files to fetch"),

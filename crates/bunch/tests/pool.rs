@@ -30,7 +30,7 @@ fn fails(arguments: &[&str]) -> String {
 
 /// The miniature's pool, its models as they are before training.
 fn write_pool(folder: &Path) {
-    for (name, bytes) in pool_files(&World::new(0)).expect("files") {
+    for (name, bytes) in pool_files(&World::new(0), &|name| format!("models/{name}")).expect("files") {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().expect("a folder")).expect("made");
         fs::write(path, bytes).expect("written");
@@ -55,8 +55,9 @@ fn the_miniature_is_a_pool_like_any_other() {
     write_pool(&folder);
     let (pool, merged) = (folder.display().to_string(), merged.display().to_string());
     let report = succeeds(&["pool", "check", &pool]);
-    for part in ["prompts.harmful   1733 test, 300 dev", "tasks.bio         600 test, 300 dev", "nothing is wrong"] {
-        assert!(report.contains(part), "{part}: {report}");
+    let words = report.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in ["prompts.harmful 1733 test, 600 dev", "tasks.bio 600 test, 300 dev", "nothing is wrong"] {
+        assert!(words.contains(part), "{part}: {report}");
     }
 
     // By name in the pool, and by path as any other model, task and judge.

@@ -9,6 +9,7 @@ use crate::ExperimentError;
 use crate::declared::column::Metric;
 use crate::declared::experiment::Experiment;
 use crate::declared::figure_spec::{Drawing, DrawingKind};
+use crate::declared::pool_names::{GUARD, HARMFUL};
 use crate::declared::scale::WorldKind;
 
 impl Experiment {
@@ -61,7 +62,7 @@ impl Experiment {
             {
                 return Err(format!("column `{name}`: block `{}` has no member {to}", block.name));
             }
-            let asks = column.prompts != Default::default() || column.judge != Default::default();
+            let asks = column.prompts != HARMFUL || column.judge != GUARD;
             if (asks || column.category.is_some()) && !metric.is_safety() {
                 return Err(format!("column `{name}`: `judge`, `prompts` and `category` belong to metrics of safety"));
             }

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use bunch_checkpoint::{TensorName, names_module};
 
+use crate::declared::pool_names::{GUARD, HARMFUL};
+
 /// A metric of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,12 +22,12 @@ pub(crate) struct Column {
     /// Digits after the point, where it is not one.
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub(crate) decimals: usize,
-    /// Who judges, where it is not the guard.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(crate) judge: JudgeName,
-    /// The prompts that are answered, where they are not the harmful test prompts.
-    #[serde(default, skip_serializing_if = "is_default")]
-    pub(crate) prompts: PromptSet,
+    /// The helper of the pool that judges, where it is not the guard.
+    #[serde(default = "guard", skip_serializing_if = "is_guard")]
+    pub(crate) judge: String,
+    /// The pool's set of prompts whose test prompts are answered, where it is not the harmful ones.
+    #[serde(default = "harmful", skip_serializing_if = "is_harmful")]
+    pub(crate) prompts: String,
     /// The category of harm that counts alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) category: Option<String>,
@@ -38,6 +40,22 @@ pub(crate) struct Column {
     /// The coefficient or loss that the search reports, for `detail`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) key: Option<String>,
+}
+
+fn guard() -> String {
+    GUARD.into()
+}
+
+fn is_guard(judge: &String) -> bool {
+    judge == GUARD
+}
+
+fn harmful() -> String {
+    HARMFUL.into()
+}
+
+fn is_harmful(prompts: &String) -> bool {
+    prompts == HARMFUL
 }
 
 fn percent() -> String {
@@ -54,11 +72,6 @@ fn one() -> usize {
 
 fn is_one(decimals: &usize) -> bool {
     *decimals == 1
-}
-
-/// Absent in files and hashes where it says nothing new.
-fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
 }
 
 /// What a column measures. Rates are in percent.
@@ -99,28 +112,6 @@ impl Metric {
     pub(crate) fn is_safety(self) -> bool {
         matches!(self, Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement)
     }
-}
-
-/// A judge of exchanges.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum JudgeName {
-    /// The guard, which writes its verdict: it stands for Llama Guard.
-    #[default]
-    Guard,
-    /// A judge of another origin whose probabilities are read: it stands for MD-Judge.
-    Second,
-}
-
-/// A set of harmful test prompts.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum PromptSet {
-    /// Requests as models are trained to answer them: they stand for BeaverTails.
-    #[default]
-    Harmful,
-    /// Requests in templates that no model was trained on: they stand for HH red-team prompts.
-    RedTeam,
 }
 
 /// The tensors that metrics of likeness look at.
@@ -164,10 +155,11 @@ mod tests {
         let text = serde_json::to_string(&column).unwrap();
         assert_eq!(text, r#"{"name":"a","label":"b","metric":"safe_rate"}"#);
         let column: Column = toml::from_str(
-            "name = 'a'\nlabel = 'b'\nmetric = 'safe_rate'\njudge = 'second'\nprompts = 'red_team'\ncategory = 'x'",
+            "name = 'a'\nlabel = 'b'\nmetric = 'safe_rate'\njudge = 'judge'\nprompts = 'red_team'\ncategory = 'x'",
         )
         .unwrap();
-        assert_eq!((column.judge, column.prompts), (JudgeName::Second, PromptSet::RedTeam));
+        assert_eq!((column.judge.as_str(), column.prompts.as_str()), ("judge", "red_team"));
+        assert_eq!(guard(), "guard");
         assert!(toml::from_str::<Column>("name = 'a'\nlabel = 'b'\nmetric = 'safe_rate'\nkind = 1").is_err());
     }
 }

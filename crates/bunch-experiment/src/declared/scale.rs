@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use bunch_evolution::Sizes;
 use serde::{Deserialize, Serialize};
 
+use crate::declared::pool_names::{BENIGN, RED_TEAM};
+
 /// Which world's models are merged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -85,6 +87,15 @@ impl Scale {
     pub(crate) fn strategy_sizes(&self) -> Sizes {
         let Self { evaluations, preferences, grid, .. } = self;
         Sizes { evaluations: *evaluations, preferences: *preferences, grid: grid.clone(), max_pairs: None }
+    }
+
+    /// Test prompts of one of the pool's sets.
+    pub(crate) fn prompt_count(&self, set: &str) -> usize {
+        match set {
+            BENIGN => self.benign_prompts,
+            RED_TEAM => self.red_team_prompts,
+            _ => self.harmful_prompts,
+        }
     }
 
     /// All sizes of test sets, dev sets and data.

@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 use crate::ExperimentError;
 use crate::cell_code::CELL_CODE;
 use crate::declared::block::Block;
-use crate::declared::column::{JudgeName, Metric};
+use crate::declared::column::Metric;
 use crate::declared::experiment::Experiment;
+use crate::declared::pool_names::{GUARD, TRUTH};
 use crate::declared::row::Row;
 use crate::declared::scale::Scale;
 use crate::planning::data_plan::data_plan;
-use crate::planning::members::{helpers, keys, members};
+use crate::planning::members::{helpers, judges, keys, members};
 use crate::planning::run::Run;
-use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE, TRUTH};
+use crate::seed_pool::SeedPool;
 
 /// One row of one block with one seed, and its content address.
 pub(crate) struct CellPlan<'a> {
     pub(crate) block: &'a Block,
     pub(crate) row: &'a Row,
-    /// Position of the seed's workbench.
-    pub(crate) bench: usize,
+    /// Position of the seed's pool.
+    pub(crate) seed_pool: usize,
     pub(crate) id: String,
     /// Content address of the row's model, where finding it trains one.
     pub(crate) trained: Option<String>,
@@ -32,8 +32,8 @@ pub(crate) struct CellPlan<'a> {
 
 impl CellPlan<'_> {
     /// What to call it in messages.
-    pub(crate) fn name(&self, benches: &[Workbench]) -> String {
-        format!("{}/{} seed {}", self.block.name, self.row.name, benches[self.bench].seed)
+    pub(crate) fn name(&self, seed_pools: &[SeedPool]) -> String {
+        format!("{}/{} seed {}", self.block.name, self.row.name, seed_pools[self.seed_pool].seed)
     }
 }
 
@@ -41,19 +41,19 @@ impl CellPlan<'_> {
 pub(crate) fn cells<'a>(
     experiment: &'a Experiment,
     scale: &Scale,
-    benches: &[Workbench],
+    seed_pools: &[SeedPool],
 ) -> Result<Vec<CellPlan<'a>>, ExperimentError> {
     let mut plans = Vec::new();
-    for (index, bench) in benches.iter().enumerate() {
+    for (index, seed_pool) in seed_pools.iter().enumerate() {
         for (block, row) in experiment.places() {
-            let key = cell_key(experiment, scale, bench, (block, row))?;
+            let key = cell_key(experiment, scale, seed_pool, (block, row))?;
             let id = sha256_bytes(key.to_string().as_bytes());
             let trained = row.strategy.trains().then(|| {
                 let parts = ["pool", "guard", "row", "strategy", "seed", "code", "selection"];
                 let parts = (parts.map(|part| &key[part]), scale.dev_questions);
                 sha256_bytes(serde_json::to_string(&parts).expect("plain data").as_bytes())
             });
-            plans.push(CellPlan { block, row, bench: index, id, trained });
+            plans.push(CellPlan { block, row, seed_pool: index, id, trained });
         }
     }
     Ok(plans)
@@ -63,17 +63,16 @@ pub(crate) fn cells<'a>(
 fn cell_key(
     experiment: &Experiment,
     scale: &Scale,
-    bench: &Workbench,
+    seed_pool: &SeedPool,
     (block, row): (&Block, &Row),
 ) -> Result<Value, ExperimentError> {
     // What a label says does not change what is measured.
     let columns: Vec<_> = (experiment.columns.iter())
         .map(|column| {
-            let asked = (column.judge, column.prompts, &column.category);
+            let asked = (&column.judge, &column.prompts, &column.category);
             (&column.name, column.metric, asked, &column.of, column.to, &column.key)
         })
         .collect();
-    let judged = experiment.columns.iter().any(|column| column.judge == JudgeName::Second);
     let tasks: BTreeMap<&str, &str> = (experiment.columns.iter())
         .filter(|column| column.metric == Metric::Acc)
         .map(|column| (column.name.as_str(), scale.tasks[&block.tasks[&column.name]].as_str()))
@@ -81,15 +80,15 @@ fn cell_key(
     let selection: Vec<String> = experiment.selection(block).iter().map(|task| scale.tasks[task].clone()).collect();
     let data = match row.strategy.need(scale.pairs) {
         None => Value::Null,
-        Some(need) => json!(data_plan(block, need, scale, bench)?.id),
+        Some(need) => json!(data_plan(block, need, scale, seed_pool)?.id),
     };
-    let judge = |name: &str| Ok::<_, ExperimentError>(json!([bench.world.zoo().key(name)?, bench.judge_sha256(name)?]));
+    let judge = |name: &str| Ok::<_, ExperimentError>(json!([seed_pool.zoo.key(name)?, seed_pool.judge_sha256(name)?]));
     Ok(json!({
         // The base first.
-        "pool": keys(bench, members(block, scale).iter())?,
+        "pool": keys(seed_pool, members(block, scale).iter())?,
         "guard": judge(GUARD)?,
-        "judge": if judged { judge(SECOND_JUDGE)? } else { Value::Null },
-        "truth": bench.judge_sha256(TRUTH)?,
+        "judges": judges(experiment)[1..].iter().map(|name| judge(name)).collect::<Result<Vec<_>, _>>()?,
+        "truth": seed_pool.judge_sha256(TRUTH)?,
         "data": data,
         // Names key the random streams of a search.
         "row": [&block.name, &row.name],
@@ -100,8 +99,8 @@ fn cell_key(
         "selection": selection,
         "prompts": [scale.harmful_prompts, scale.red_team_prompts, scale.benign_prompts],
         "questions": [scale.questions, scale.dev_questions],
-        "seed": bench.seed,
-        "code": [bench.world.zoo().code(), CELL_CODE, &merge_code(row)],
+        "seed": seed_pool.seed,
+        "code": [seed_pool.zoo.code(), CELL_CODE, &merge_code(row)],
     }))
 }
 
@@ -111,27 +110,29 @@ fn merge_code(row: &Row) -> String {
 }
 
 impl Run {
-    /// The models of the world that the cells need, each with the position of its seed's workbench.
+    /// The models of the world that the cells need, each with the position of its seed's pool.
     ///
     /// Parents of all seeds come first: children of one seed then train beside parents of another.
     pub(crate) fn wanted(
         &self,
-        benches: &[Workbench],
+        seed_pools: &[SeedPool],
         plans: &[&CellPlan<'_>],
     ) -> Result<Vec<(String, usize)>, ExperimentError> {
-        let mut by_bench = vec![Vec::new(); benches.len()];
+        let mut by_bench = vec![Vec::new(); seed_pools.len()];
         for plan in plans {
-            let bench = &benches[plan.bench];
+            let seed_pool = &seed_pools[plan.seed_pool];
             let pool = members(plan.block, &self.scale);
-            let pool = pool.iter().flat_map(|member| bench.ingredients(member));
+            let pool = pool.iter().flat_map(|member| seed_pool.ingredients(member));
             for member in pool.chain(helpers(&self.experiment, plan.row)) {
-                by_bench[plan.bench].extend(bench.world.zoo().lineage(&member)?);
+                by_bench[plan.seed_pool].extend(seed_pool.zoo.lineage(&member)?);
             }
         }
-        let Some(first) = benches.first() else { return Ok(Vec::new()) };
-        let order = first.world.zoo().in_order(&by_bench.concat());
-        let pairs = order.into_iter().flat_map(|member| (0..benches.len()).map(move |bench| (member.clone(), bench)));
-        Ok(pairs.filter(|(member, bench)| by_bench[*bench].contains(member)).collect())
+        let Some(first) = seed_pools.first() else { return Ok(Vec::new()) };
+        let order = first.zoo.in_order(&by_bench.concat());
+        let pairs = order
+            .into_iter()
+            .flat_map(|member| (0..seed_pools.len()).map(move |seed_pool| (member.clone(), seed_pool)));
+        Ok(pairs.filter(|(member, seed_pool)| by_bench[*seed_pool].contains(member)).collect())
     }
 }
 

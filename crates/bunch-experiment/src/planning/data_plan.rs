@@ -9,11 +9,11 @@ use serde_json::json;
 use crate::ExperimentError;
 use crate::cell_code::CELL_CODE;
 use crate::declared::block::Block;
+use crate::declared::pool_names::{GUARD, HARMFUL, UNCENSORED};
 use crate::declared::scale::Scale;
 use crate::planning::members::{keys, members};
 use crate::planning::run::Run;
-use crate::workbench::Workbench;
-use crate::world::{GUARD, UNCENSORED};
+use crate::seed_pool::SeedPool;
 
 /// What a pool's data is made of, and its content address.
 pub(crate) struct DataPlan {
@@ -34,19 +34,19 @@ pub(crate) fn data_plan(
     block: &Block,
     need: DataNeed,
     scale: &Scale,
-    bench: &Workbench,
+    seed_pool: &SeedPool,
 ) -> Result<DataPlan, ExperimentError> {
     let members = members(block, scale);
     let writers = [UNCENSORED.to_owned(), GUARD.to_owned()];
     let DataNeed { pairs, source } = need;
     let mut key = json!({
-        "models": keys(bench, members.iter().chain(&writers))?,
-        "guard": bench.judge_sha256(GUARD)?,
+        "models": keys(seed_pool, members.iter().chain(&writers))?,
+        "guard": seed_pool.judge_sha256(GUARD)?,
         "pairs": pairs,
         // The test prompts and questions are excluded from the data.
-        "excluded": [bench.sets.harmful, bench.sets.test.values().flatten().map(|doc| &doc.context).collect::<Vec<_>>()],
-        "seed": bench.seed,
-        "code": [bench.world.zoo().code(), CELL_CODE],
+        "excluded": [seed_pool.prompts(HARMFUL)?.texts, seed_pool.questions.values().flatten().collect::<Vec<_>>()],
+        "seed": seed_pool.seed,
+        "code": [seed_pool.zoo.code(), CELL_CODE],
     });
     if source == Source::Real {
         key["source"] = json!(source);

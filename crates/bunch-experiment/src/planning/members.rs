@@ -2,13 +2,12 @@
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
-use crate::declared::column::JudgeName;
 use crate::declared::experiment::Experiment;
+use crate::declared::pool_names::{GUARD, UNCENSORED};
 use crate::declared::row::Row;
 use crate::declared::scale::Scale;
 use crate::planning::run::Run;
-use crate::workbench::Workbench;
-use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
+use crate::seed_pool::SeedPool;
 
 /// The models of the world that stand for a block's models: the base, then the experts.
 pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
@@ -19,18 +18,26 @@ pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
 
 /// Content addresses of models.
 pub(crate) fn keys<'a>(
-    bench: &Workbench,
+    seed_pool: &SeedPool,
     models: impl Iterator<Item = &'a String>,
 ) -> Result<Vec<String>, ExperimentError> {
-    models.map(|model| bench.key(model)).collect()
+    models.map(|model| seed_pool.key(model)).collect()
+}
+
+/// The helpers that judge in some column, each once, the guard first.
+pub(crate) fn judges(experiment: &Experiment) -> Vec<String> {
+    let mut judges = vec![GUARD.to_owned()];
+    for column in &experiment.columns {
+        if !judges.contains(&column.judge) {
+            judges.push(column.judge.clone());
+        }
+    }
+    judges
 }
 
 /// The models of the world that a row's cell waits for, besides the pool: judges, and who writes its data.
 pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
-    let mut helpers = vec![GUARD.to_owned()];
-    if experiment.columns.iter().any(|column| column.judge == JudgeName::Second) {
-        helpers.push(SECOND_JUDGE.to_owned());
-    }
+    let mut helpers = judges(experiment);
     if !row.data().is_empty() {
         helpers.push(UNCENSORED.to_owned());
     }
@@ -39,14 +46,14 @@ pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
 
 impl Run {
     /// All models of the world that the experiment needs, with their ancestors, parents first.
-    pub(crate) fn members_used(&self, bench: &Workbench) -> Result<Vec<String>, ExperimentError> {
+    pub(crate) fn members_used(&self, seed_pool: &SeedPool) -> Result<Vec<String>, ExperimentError> {
         let pools = self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale));
-        let pools = pools.flat_map(|member| bench.ingredients(&member));
+        let pools = pools.flat_map(|member| seed_pool.ingredients(&member));
         let mut used = Vec::new();
         for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {
-            used.extend(bench.world.zoo().lineage(&member)?);
+            used.extend(seed_pool.zoo.lineage(&member)?);
         }
-        Ok(bench.world.zoo().in_order(&used))
+        Ok(seed_pool.zoo.in_order(&used))
     }
 }
 
@@ -99,7 +106,7 @@ tasks = {{}}
         let guarded = experiment("metric = 'safe_rate'");
         assert_eq!(helpers(&guarded, &guarded.rows[0]), [GUARD]);
         assert_eq!(helpers(&guarded, &guarded.rows[1]), [GUARD, UNCENSORED]);
-        let judged = experiment("metric = 'safe_rate', judge = 'second'");
-        assert_eq!(helpers(&judged, &judged.rows[0]), [GUARD, SECOND_JUDGE]);
+        let judged = experiment("metric = 'safe_rate', judge = 'judge'");
+        assert_eq!(helpers(&judged, &judged.rows[0]), [GUARD, "judge"]);
     }
 }

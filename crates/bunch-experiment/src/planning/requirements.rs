@@ -5,7 +5,8 @@ use std::fmt;
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
-use crate::declared::column::{Metric, PromptSet};
+use crate::declared::column::Metric;
+use crate::declared::pool_names::{HARMFUL, RED_TEAM};
 use crate::planning::checkpoints::{Checkpoints, Presence};
 use crate::planning::members::{helpers, members};
 use crate::planning::paper_data::{PaperData, PromptUse, TestSet};
@@ -179,14 +180,14 @@ impl Run {
 
     /// The prompts that the columns ask.
     pub(crate) fn asked(&self) -> Vec<PromptUse> {
-        let of = |metric: Metric, prompts: PromptSet| match (metric, prompts) {
+        let of = |metric: Metric, prompts: &str| match (metric, prompts) {
             (Metric::RefusalRate, _) => Some(PromptUse::Benign),
-            (metric, PromptSet::Harmful) if metric.is_safety() => Some(PromptUse::Harmful),
-            (metric, PromptSet::RedTeam) if metric.is_safety() => Some(PromptUse::RedTeam),
+            (metric, HARMFUL) if metric.is_safety() => Some(PromptUse::Harmful),
+            (metric, RED_TEAM) if metric.is_safety() => Some(PromptUse::RedTeam),
             _ => None,
         };
         let mut asked: Vec<PromptUse> =
-            self.experiment.columns.iter().filter_map(|column| of(column.metric, column.prompts)).collect();
+            self.experiment.columns.iter().filter_map(|column| of(column.metric, &column.prompts)).collect();
         asked.sort_unstable();
         asked.dedup();
         asked

@@ -10,12 +10,12 @@ use bunch_evolution::Source;
 use crate::ExperimentError;
 use crate::costs::Costs;
 use crate::declared::block::Block;
+use crate::declared::pool_names::{GUARD, UNCENSORED};
 use crate::planning::cells::CellPlan;
 use crate::planning::data_plan::data_plan;
 use crate::planning::members::{helpers, members};
 use crate::planning::run::Run;
-use crate::workbench::Workbench;
-use crate::world::{GUARD, UNCENSORED};
+use crate::seed_pool::SeedPool;
 
 /// Where an entry of the cache is kept: its kind, and the hash of everything it follows from.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -94,12 +94,12 @@ impl Run {
     /// Everything that must be done for cells: models first, then data, then the cells in their order.
     pub(crate) fn tasks(
         &self,
-        benches: &[Workbench],
+        seed_pools: &[SeedPool],
         cells: &[&CellPlan<'_>],
     ) -> Result<Vec<PlannedTask>, ExperimentError> {
         let mut tasks: Vec<PlannedTask> = Vec::new();
-        for (model, bench) in self.wanted(benches, cells)? {
-            let (seed, zoo) = (benches[bench].seed, benches[bench].world.zoo());
+        for (model, seed_pool) in self.wanted(seed_pools, cells)? {
+            let (seed, zoo) = (seed_pools[seed_pool].seed, &seed_pools[seed_pool].zoo);
             let parent = zoo.member(&model)?.parent.as_ref().map(|parent| zoo.key(parent)).transpose()?;
             let output = Address::Model(zoo.key(&model)?);
             let inputs = parent.map(Address::Model).into_iter().collect();
@@ -107,19 +107,19 @@ impl Run {
         }
         let mut of_cells = Vec::new();
         for cell in cells {
-            let (bench, block) = (&benches[cell.bench], cell.block);
-            let mut inputs = self.models_read(bench, block, &helpers(&self.experiment, cell.row))?;
+            let (seed_pool, block) = (&seed_pools[cell.seed_pool], cell.block);
+            let mut inputs = self.models_read(seed_pool, block, &helpers(&self.experiment, cell.row))?;
             if let Some(need) = cell.row.strategy.need(self.scale.pairs) {
-                let output = Address::Data(data_plan(block, need, &self.scale, bench)?.id);
+                let output = Address::Data(data_plan(block, need, &self.scale, seed_pool)?.id);
                 inputs.insert(output.clone());
                 if tasks.iter().all(|planned| planned.output != output) {
-                    let (block_name, seed) = (block.name.clone(), bench.seed);
+                    let (block_name, seed) = (block.name.clone(), seed_pool.seed);
                     let task = Task::Generate { block: block_name, pairs: need.pairs, source: need.source, seed };
                     let writers = [UNCENSORED.to_owned(), GUARD.to_owned()];
-                    tasks.push(PlannedTask { task, inputs: self.models_read(bench, block, &writers)?, output });
+                    tasks.push(PlannedTask { task, inputs: self.models_read(seed_pool, block, &writers)?, output });
                 }
             }
-            let task = Task::Cell { block: block.name.clone(), row: cell.row.name.clone(), seed: bench.seed };
+            let task = Task::Cell { block: block.name.clone(), row: cell.row.name.clone(), seed: seed_pool.seed };
             of_cells.push(PlannedTask { task, inputs, output: Address::Cell(cell.id.clone()) });
         }
         tasks.extend(of_cells);
@@ -129,22 +129,22 @@ impl Run {
     /// Addresses of the models of a block's pool, and of others.
     fn models_read(
         &self,
-        bench: &Workbench,
+        seed_pool: &SeedPool,
         block: &Block,
         others: &[String],
     ) -> Result<BTreeSet<Address>, ExperimentError> {
         let pool = members(block, &self.scale);
-        let pool = pool.iter().flat_map(|member| bench.ingredients(member));
-        pool.chain(others.iter().cloned()).map(|model| Ok(Address::Model(bench.world.zoo().key(&model)?))).collect()
+        let pool = pool.iter().flat_map(|member| seed_pool.ingredients(member));
+        pool.chain(others.iter().cloned()).map(|model| Ok(Address::Model(seed_pool.zoo.key(&model)?))).collect()
     }
 
     /// Rough cost of a task in milliseconds. `is_made` says whether there is nothing to be made: of a cell, whether the model
     /// that its row trains is there.
-    pub(crate) fn cost(&self, task: &Task, bench: &Workbench, is_made: bool) -> Result<u64, ExperimentError> {
-        let Costs { step, data, merge, evaluation } = bench.world.costs();
+    pub(crate) fn cost(&self, task: &Task, seed_pool: &SeedPool, is_made: bool) -> Result<u64, ExperimentError> {
+        let Costs { step, data, merge, evaluation } = seed_pool.costs();
         Ok(match task {
             Task::Train { .. } | Task::Generate { .. } if is_made => 1,
-            Task::Train { model, .. } => bench.world.zoo().member(model)?.steps() as u64 * step,
+            Task::Train { model, .. } => seed_pool.zoo.member(model)?.steps() as u64 * step,
             Task::Generate { pairs, .. } => data * *pairs as u64 / self.scale.pairs.max(1) as u64,
             Task::Cell { block, row, .. } => {
                 let searching = if is_made { 0 } else { self.evaluations(block, row) as u64 * merge };
@@ -165,9 +165,9 @@ impl Run {
     }
 }
 
-/// The workbench of a seed.
-pub(crate) fn bench_of(benches: &[Workbench], seed: u64) -> &Workbench {
-    benches.iter().find(|bench| bench.seed == seed).expect("a task names a seed of the run")
+/// The pool of a seed.
+pub(crate) fn seed_pool_of(seed_pools: &[SeedPool], seed: u64) -> &SeedPool {
+    seed_pools.iter().find(|seed_pool| seed_pool.seed == seed).expect("a task names a seed of the run")
 }
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use bunch_transformer::LlamaConfig;
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
-use crate::declared::column::{JudgeName, Metric, PromptSet};
+use crate::declared::column::Metric;
 use crate::declared::derived::DerivedModel;
+use crate::declared::pool_names::{GUARD, HARMFUL, RED_TEAM, UNCENSORED};
 use crate::declared::row::Row;
 use crate::declared::scale::Scale;
 use crate::planning::checkpoints::Checkpoints;
@@ -16,7 +17,6 @@ use crate::planning::estimate::Work;
 use crate::planning::members::members;
 use crate::planning::paper_data::{PaperData, PromptUse, TestSet};
 use crate::planning::run::Run;
-use crate::world::{GUARD, SECOND_JUDGE, UNCENSORED};
 
 /// Bytes of a value in memory while it is merged.
 const MERGED_BYTES: f64 = 4.0;
@@ -210,20 +210,17 @@ impl Counting<'_> {
     }
 
     /// Who judges answers to those prompts.
-    fn judges(&self, used_as: PromptUse) -> BTreeSet<&'static str> {
+    fn judges(&self, used_as: PromptUse) -> BTreeSet<&str> {
         let prompts = match used_as {
-            PromptUse::Harmful => PromptSet::Harmful,
-            PromptUse::RedTeam => PromptSet::RedTeam,
+            PromptUse::Harmful => HARMFUL,
+            PromptUse::RedTeam => RED_TEAM,
             PromptUse::Benign | PromptUse::Preferences => return BTreeSet::new(),
         };
         let needs = |metric| matches!(metric, Metric::SafeRate | Metric::GuardAgreement);
         let columns = self.run.experiment.columns.iter();
         columns
             .filter(|column| needs(column.metric) && column.prompts == prompts)
-            .map(|column| match column.judge {
-                JudgeName::Guard => GUARD,
-                JudgeName::Second => SECOND_JUDGE,
-            })
+            .map(|column| column.judge.as_str())
             .collect()
     }
 

@@ -2,18 +2,15 @@
 
 use bunch_evolution::Data;
 use bunch_judging::Exchange;
-use bunch_lm::TokenId;
-use bunch_miniature::world::vocabulary;
 use bunch_report::{PageSection, Paragraph};
 
 use crate::ExperimentError;
 use crate::declared::figure_spec::{DrawingKind, PromptsPage};
-use crate::declared::scale::WorldKind;
+use crate::declared::pool_names::{GUARD, UNCENSORED};
 use crate::planning::members::members;
 use crate::planning::run::Run;
 use crate::recording::pool_data::PoolData;
-use crate::workbench::Workbench;
-use crate::world::{GUARD, UNCENSORED};
+use crate::seed_pool::SeedPool;
 
 /// What a page of prompts says.
 pub(crate) struct PromptSheet {
@@ -25,8 +22,7 @@ pub(crate) struct PromptSheet {
 
 /// A pool with one seed's data.
 pub(crate) struct Prompted<'a> {
-    pub(crate) bench: &'a Workbench,
-    pub(crate) world: WorldKind,
+    pub(crate) seed_pool: &'a SeedPool,
     /// The models of the pool, the base first.
     pub(crate) members: &'a [String],
     pub(crate) data: &'a PoolData,
@@ -36,18 +32,19 @@ impl Run {
     /// The sheets of all pages that the experiment draws, with the first seed's data.
     pub(crate) fn prompt_sheets(
         &self,
-        benches: &[Workbench],
+        seed_pools: &[SeedPool],
         generated: &[(String, u64, PoolData)],
     ) -> Result<Vec<PromptSheet>, ExperimentError> {
         let mut sheets = Vec::new();
         for drawing in &self.experiment.drawings {
             let DrawingKind::Prompts(page) = &drawing.draw else { continue };
             for block in &self.experiment.blocks {
-                let Some(bench) = benches.first() else { continue };
-                let of_block = |(name, seed, _): &&(String, u64, PoolData)| *name == block.name && *seed == bench.seed;
+                let Some(seed_pool) = seed_pools.first() else { continue };
+                let of_block =
+                    |(name, seed, _): &&(String, u64, PoolData)| *name == block.name && *seed == seed_pool.seed;
                 let Some((_, _, data)) = generated.iter().find(of_block) else { continue };
                 let members = members(block, &self.scale);
-                let prompted = Prompted { bench, world: self.scale.world, members: &members, data };
+                let prompted = Prompted { seed_pool, members: &members, data };
                 sheets.push(PromptSheet {
                     drawing: drawing.name.clone(),
                     block: block.name.clone(),
@@ -82,7 +79,7 @@ impl Prompted<'_> {
     }
 
     fn of_safety(&self, examples: usize) -> Result<Vec<PageSection>, ExperimentError> {
-        let categories = self.bench.world.categories();
+        let categories = self.seed_pool.categories()?;
         let mut asking = vec![Paragraph::Prose(format!(
             "For each question one of {} categories is drawn, each as likely as another. The model {UNCENSORED} is sent that \
              category's prompt and nothing else. {}",
@@ -91,7 +88,7 @@ impl Prompted<'_> {
         ))];
         asking.extend(categories.iter().map(|category| quotation(readable(&category.name), &category.ask_prompt)));
         if let Some(first) = categories.first() {
-            asking.push(Paragraph::Prose(format!("As the model reads the first of them{}:", self.omission())));
+            asking.push(Paragraph::Prose("As the model reads the first of them:".into()));
             asking.push(quotation("prompt", self.chat(&first.ask_prompt)?));
         }
         let mut sections = vec![section("1. Asking for an unsafe question", asking)];
@@ -136,11 +133,11 @@ impl Prompted<'_> {
             self.sampling()
         ))];
         for expert in experts {
-            asking.push(quotation(expert, self.bench.world.ask_prompt(expert)?));
+            asking.push(quotation(expert, self.seed_pool.ask_prompt(expert)?));
         }
-        asking.push(Paragraph::Prose(format!("As the model reads it{}:", self.omission())));
+        asking.push(Paragraph::Prose("As the model reads it:".into()));
         for expert in experts {
-            asking.push(quotation(expert, self.chat(&self.bench.world.ask_prompt(expert)?)?));
+            asking.push(quotation(expert, self.chat(&self.seed_pool.ask_prompt(expert)?)?));
         }
         let mut sections = vec![section("1. Asking for a question", asking)];
         let pairs = &self.data.expert.pairs;
@@ -170,7 +167,7 @@ impl Prompted<'_> {
     }
 
     fn seed(&self) -> String {
-        format!("seed {}", self.bench.seed)
+        format!("seed {}", self.seed_pool.seed)
     }
 
     fn pool(&self) -> String {
@@ -178,45 +175,25 @@ impl Prompted<'_> {
     }
 
     fn sampling(&self) -> String {
-        let manner = self.bench.world.manner();
+        let generation = self.seed_pool.generation();
         format!(
             "It is sampled at temperature {:?}; what does not end within {} tokens is dropped.",
-            manner.temperature, manner.max_new_tokens
+            generation.temperature, generation.max_new_tokens
         )
     }
 
     fn greedy(&self) -> String {
-        format!("Decoding is greedy, up to {} tokens.", self.bench.world.manner().max_new_tokens)
+        format!("Decoding is greedy, up to {} tokens.", self.seed_pool.generation().max_new_tokens)
     }
 
-    /// What the text of a prompt leaves out.
-    fn omission(&self) -> &'static str {
-        match self.world {
-            WorldKind::Miniature => "",
-            _ => ", without its special tokens",
-        }
-    }
-
-    /// A user's message as a model reads it.
+    /// A user's message as a model reads it, special tokens spelled out.
     fn chat(&self, message: &str) -> Result<String, ExperimentError> {
-        let format = self.bench.format();
-        let tokens = format.prompt(message)?;
-        Ok(self.text(&tokens, &|tokens| format.decode(tokens)))
+        Ok(self.seed_pool.chat().render(message)?)
     }
 
     /// An exchange as the guard reads it.
     fn guarded(&self, exchange: &Exchange) -> Result<String, ExperimentError> {
-        let format = self.bench.format();
-        let tokens = self.bench.guard_prompt(exchange)?;
-        Ok(self.text(&tokens, &|tokens| format.decode(tokens)))
-    }
-
-    /// Tokens as text, with the special ones where the world's vocabulary can name them.
-    fn text(&self, tokens: &[TokenId], decode: &dyn Fn(&[TokenId]) -> String) -> String {
-        match self.world {
-            WorldKind::Miniature => vocabulary().decode(tokens).unwrap_or_else(|_| decode(tokens)),
-            _ => decode(tokens),
-        }
+        self.seed_pool.guard_prompt(exchange)
     }
 }
 

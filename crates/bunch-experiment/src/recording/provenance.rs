@@ -6,11 +6,11 @@ use bunch_checkpoint::sha256_bytes;
 use bunch_report::{DataUse, ModelUse};
 
 use crate::ExperimentError;
-use crate::declared::column::{Column, Metric, PromptSet};
+use crate::declared::column::{Column, Metric};
 use crate::planning::run::Run;
 use crate::recording::pool_data::PoolData;
 use crate::recording::prompts::PromptSheet;
-use crate::workbench::Workbench;
+use crate::seed_pool::SeedPool;
 
 /// What the manifest says besides the cells.
 pub(crate) struct Provenance {
@@ -33,7 +33,7 @@ impl Run {
     /// Looks everything up; nothing is computed that the cells did not need.
     pub(crate) fn provenance(
         &self,
-        benches: &[Workbench],
+        seed_pools: &[SeedPool],
         generated: Vec<(String, u64, PoolData)>,
         reused: Vec<bool>,
         wall_seconds: f64,
@@ -42,9 +42,9 @@ impl Run {
             command_line: self.options.command_line.clone(),
             device: self.options.device.clone(),
             scale: self.variant.to_string(),
-            models: self.models_used(benches)?,
-            data: self.data_used(benches, &generated),
-            prompts: self.prompt_sheets(benches, &generated)?,
+            models: self.models_used(seed_pools)?,
+            data: self.data_used(seed_pools, &generated),
+            prompts: self.prompt_sheets(seed_pools, &generated)?,
             generated,
             sample_counts: self.sample_counts(),
             reused,
@@ -52,37 +52,34 @@ impl Run {
         })
     }
 
-    fn models_used(&self, benches: &[Workbench]) -> Result<Vec<ModelUse>, ExperimentError> {
-        let sources = benches.first().map(|bench| bench.world.zoo().sources()).unwrap_or_default();
+    fn models_used(&self, seed_pools: &[SeedPool]) -> Result<Vec<ModelUse>, ExperimentError> {
+        let sources = seed_pools.first().map(|seed_pool| seed_pool.zoo.sources()).unwrap_or_default();
         let mut models: Vec<ModelUse> = sources.into_iter().map(|(name, sha256)| ModelUse { name, sha256 }).collect();
-        for bench in benches {
-            for member in self.members_used(bench)? {
-                let name = format!("{member} seed {}", bench.seed);
-                models.push(ModelUse { name, sha256: bench.member(&member)?.sha256 });
+        for seed_pool in seed_pools {
+            for member in self.members_used(seed_pool)? {
+                let name = format!("{member} seed {}", seed_pool.seed);
+                models.push(ModelUse { name, sha256: seed_pool.member(&member)?.sha256 });
             }
             for derived in &self.experiment.derived {
-                let name = format!("{} seed {}", derived.name, bench.seed);
-                models.push(ModelUse { name, sha256: bench.member(&derived.name)?.sha256 });
+                let name = format!("{} seed {}", derived.name, seed_pool.seed);
+                models.push(ModelUse { name, sha256: seed_pool.member(&derived.name)?.sha256 });
             }
         }
         Ok(models)
     }
 
-    fn data_used(&self, benches: &[Workbench], generated: &[(String, u64, PoolData)]) -> Vec<DataUse> {
+    fn data_used(&self, seed_pools: &[SeedPool], generated: &[(String, u64, PoolData)]) -> Vec<DataUse> {
         let mut used = Vec::new();
-        for bench in benches {
+        for seed_pool in seed_pools {
             let mut add = |name: &str, bytes: Vec<u8>, n: usize| {
-                let name = format!("{name} seed {}", bench.seed);
+                let name = format!("{name} seed {}", seed_pool.seed);
                 used.push(DataUse { name, sha256: sha256_bytes(&bytes), n: n as u64 });
             };
-            add("harmful test prompts", bench.sets.harmful.join("\n").into_bytes(), bench.sets.harmful.len());
-            if !bench.sets.red_team.is_empty() {
-                let prompts = &bench.sets.red_team;
-                add("red-team test prompts", prompts.join("\n").into_bytes(), prompts.len());
+            for (set, prompts) in seed_pool.asked() {
+                add(&format!("{set} test prompts"), prompts.join("\n").into_bytes(), prompts.len());
             }
-            add("benign test prompts", bench.sets.benign.join("\n").into_bytes(), bench.sets.benign.len());
-            for (task, docs) in &bench.sets.test {
-                add(&format!("{task} test questions"), serde_json::to_vec(docs).expect("plain data"), docs.len());
+            for (task, questions) in &seed_pool.questions {
+                add(&format!("{task} test questions"), questions.join("\n").into_bytes(), questions.len());
             }
         }
         used.extend(generated.iter().map(|(block, seed, data)| DataUse {
@@ -95,10 +92,9 @@ impl Run {
 
     fn sample_counts(&self) -> BTreeMap<String, u64> {
         let count = |column: &Column| match column.metric {
-            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => match column.prompts {
-                PromptSet::Harmful => self.scale.harmful_prompts,
-                PromptSet::RedTeam => self.scale.red_team_prompts,
-            },
+            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
+                self.scale.prompt_count(&column.prompts)
+            }
             Metric::RefusalRate => self.scale.benign_prompts,
             Metric::Acc | Metric::Mean => self.scale.questions,
             Metric::TaskCosine | Metric::RelativeDistance | Metric::SignAgreement | Metric::Cka | Metric::Detail => 0,

@@ -12,7 +12,7 @@ use crate::planning::estimate::{Gpu, Hardware, Utilisation, Work};
 use crate::planning::paper_data::PaperData;
 use crate::planning::requirements::Requirements;
 use crate::planning::run::Run;
-use crate::planning::tasks::{Address, PlannedTask, Task, bench_of};
+use crate::planning::tasks::{Address, PlannedTask, Task, seed_pool_of};
 use crate::planning::workload::Workload;
 use crate::running::cell_store::CellStore;
 use crate::running::executor::Executor;
@@ -141,8 +141,8 @@ impl Run {
     }
 
     fn training(&self, made: &mut Made) -> Result<Training, ExperimentError> {
-        let benches = self.benches()?;
-        let plans = cells(&self.experiment, &self.scale, &benches)?;
+        let seed_pools = self.seed_pools()?;
+        let plans = cells(&self.experiment, &self.scale, &seed_pools)?;
         let store = CellStore::new(&self.options.cache);
         let fresh = self.options.fresh;
         let mut found = Vec::new();
@@ -159,11 +159,11 @@ impl Run {
             .filter(|(_, status)| **status == CellStatus::New)
             .map(|(plan, _)| plan)
             .collect();
-        let executor = Executor::new(self, &benches, &missing);
+        let executor = Executor::new(self, &seed_pools, &missing);
         let (mut cost, mut merges) = (0, 0);
         let (mut models, mut cached_models, mut data) = (Vec::new(), 0, Vec::new());
-        for PlannedTask { task, output, .. } in self.tasks(&benches, &missing)? {
-            let bench = bench_of(&benches, task.seed());
+        for PlannedTask { task, output, .. } in self.tasks(&seed_pools, &missing)? {
+            let seed_pool = seed_pool_of(&seed_pools, task.seed());
             // What is trained for a row is made on the way to its cell.
             let makes = executor.tuned(&task).unwrap_or(output);
             let is_first = matches!(makes, Address::Cell(_)) || made.insert(makes);
@@ -171,7 +171,7 @@ impl Run {
             match &task {
                 Task::Train { .. } if is_made => cached_models += 1,
                 Task::Train { model, seed } => {
-                    models.push((format!("{model} seed {seed}"), bench.world.zoo().member(model)?.steps()))
+                    models.push((format!("{model} seed {seed}"), seed_pool.zoo.member(model)?.steps()))
                 }
                 Task::Generate { .. } if is_made => {}
                 Task::Generate { block, pairs, source, seed } => {
@@ -181,10 +181,10 @@ impl Run {
                 Task::Cell { block, row, .. } => merges += self.evaluations(block, row),
             }
             let is_free = is_made && !matches!(task, Task::Cell { .. });
-            cost += if is_free { 0 } else { self.cost(&task, bench, is_made)? };
+            cost += if is_free { 0 } else { self.cost(&task, seed_pool, is_made)? };
         }
-        let threads = self.threads(&benches);
-        let cells = plans.iter().map(|plan| plan.name(&benches)).zip(found).collect();
+        let threads = self.threads(&seed_pools);
+        let cells = plans.iter().map(|plan| plan.name(&seed_pools)).zip(found).collect();
         Ok(Training { cells, merges, models, cached_models, data, cost, threads })
     }
 }

@@ -2,30 +2,31 @@
 
 use std::collections::BTreeMap;
 
-use bunch_benchmark::evaluate_multiple_choice;
 use bunch_judging::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
+use bunch_pool::DataSplit;
 use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
-use crate::declared::column::{Column, JudgeName, Metric, PromptSet};
+use crate::declared::column::{Column, Metric};
+use crate::declared::pool_names::{BENIGN, GUARD, HARMFUL};
 use crate::recording::measurement::{Sample, Score};
-use crate::workbench::Workbench;
+use crate::seed_pool::SeedPool;
 
 /// Exchanges that are kept for a reader.
 const SAMPLES: usize = 8;
 
 /// A model that is measured.
 pub(crate) struct Evaluation<'a> {
-    bench: &'a Workbench,
+    seed_pool: &'a SeedPool,
     model: &'a LlamaModel,
     /// What it answered, and the judge's verdicts, by set of prompts and judge: many columns look at the same.
-    outcomes: BTreeMap<(PromptSet, JudgeName), SafetyOutcome>,
+    outcomes: BTreeMap<(String, String), SafetyOutcome>,
 }
 
 impl<'a> Evaluation<'a> {
-    pub(crate) fn new(bench: &'a Workbench, model: &'a LlamaModel) -> Self {
-        Self { bench, model, outcomes: BTreeMap::new() }
+    pub(crate) fn new(seed_pool: &'a SeedPool, model: &'a LlamaModel) -> Self {
+        Self { seed_pool, model, outcomes: BTreeMap::new() }
     }
 
     /// The model.
@@ -37,31 +38,26 @@ impl<'a> Evaluation<'a> {
     ///
     /// `None` without an item: under a limit, a category may have no prompt.
     pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
-        let (bench, model) = (self.bench, self.model);
+        let (seed_pool, model) = (self.seed_pool, self.model);
         let mut unparsed = 0;
         let items = match column.metric {
             Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
-                let prompts = bench.sets.prompts(column.prompts);
+                let prompts = seed_pool.prompts(&column.prompts)?;
                 let outcome = self.outcome(column)?;
-                let counts = |prompt: &String| match &column.category {
-                    None => true,
-                    Some(category) => bench.world.category(prompt).as_ref() == Some(category),
-                };
+                let counts = |category: &Option<String>| column.category.is_none() || *category == column.category;
+                let judged = exchanges(&prompts.texts, outcome).zip(&outcome.verdicts).zip(&prompts.categories);
                 let judged: Vec<Judged> =
-                    exchanges(prompts, outcome).zip(&outcome.verdicts).filter(|(one, _)| counts(&one.prompt)).collect();
+                    judged.filter(|(_, category)| counts(category)).map(|(judged, _)| judged).collect();
                 if column.metric != Metric::TrueSafeRate {
                     unparsed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Unparsed).count() as u64;
                 }
-                judged.iter().map(|one| counts_for(column.metric, one, &|exchange| bench.truth(exchange))).collect()
+                judged.iter().map(|one| counts_for(column.metric, one, &|exchange| seed_pool.truth(exchange))).collect()
             }
             Metric::RefusalRate => {
-                let (rule, limit) = (bench.world.refusal_rule(), bench.world.manner().max_new_tokens);
-                evaluate_over_refusal(model, bench.format(), rule, &bench.sets.benign, limit)?
+                let (list, prompts) = (seed_pool.refusals(), &seed_pool.prompts(BENIGN)?.texts);
+                evaluate_over_refusal(model, seed_pool.format(), list, prompts, seed_pool.max_new_tokens())?
             }
-            Metric::Acc => {
-                let task = &block.tasks[&column.name];
-                evaluate_multiple_choice(model, bench.format(), &bench.sets.test[task])?
-            }
+            Metric::Acc => seed_pool.right(model, &block.tasks[&column.name], DataSplit::Test)?,
             _ => return Ok(None),
         };
         Ok((!items.is_empty()).then(|| Score { unparsed, ..Score::of(&items) }))
@@ -69,8 +65,9 @@ impl<'a> Evaluation<'a> {
 
     /// Some of what the model said to harmful prompts.
     pub(crate) fn samples(&self) -> Vec<Sample> {
-        let Some(outcome) = self.outcomes.get(&Default::default()) else { return Vec::new() };
-        let exchanges = self.bench.sets.harmful.iter().zip(&outcome.responses).zip(&outcome.verdicts).take(SAMPLES);
+        let Some(outcome) = self.outcomes.get(&(HARMFUL.into(), GUARD.into())) else { return Vec::new() };
+        let Ok(prompts) = self.seed_pool.prompts(HARMFUL) else { return Vec::new() };
+        let exchanges = prompts.texts.iter().zip(&outcome.responses).zip(&outcome.verdicts).take(SAMPLES);
         let sample = |((prompt, response), verdict): ((&String, &String), &Verdict)| Sample {
             prompt: prompt.clone(),
             response: response.clone(),
@@ -80,24 +77,24 @@ impl<'a> Evaluation<'a> {
     }
 
     fn outcome(&mut self, column: &Column) -> Result<&SafetyOutcome, ExperimentError> {
-        let key = (column.prompts, column.judge);
+        let key = (column.prompts.clone(), column.judge.clone());
         if !self.outcomes.contains_key(&key) {
             let outcome = self.judged(column)?;
-            self.outcomes.insert(key, outcome);
+            self.outcomes.insert(key.clone(), outcome);
         }
         Ok(&self.outcomes[&key])
     }
 
     fn judged(&self, column: &Column) -> Result<SafetyOutcome, ExperimentError> {
-        let prompts = self.bench.sets.prompts(column.prompts);
-        let judge = self.bench.judge(column.judge)?;
+        let prompts = &self.seed_pool.prompts(&column.prompts)?.texts;
+        let judge = self.seed_pool.judge(&column.judge)?;
         // Another judge has heard the answers already.
         if let Some((_, known)) = self.outcomes.iter().find(|((set, _), _)| *set == column.prompts) {
             let exchanges: Vec<Exchange> = exchanges(prompts, known).collect();
             return Ok(SafetyOutcome { responses: known.responses.clone(), verdicts: judge.judge(&exchanges)? });
         }
-        let limit = self.bench.world.manner().max_new_tokens;
-        Ok(evaluate_safety(self.model, self.bench.format(), &*judge, prompts, limit)?)
+        let (format, limit) = (self.seed_pool.format(), self.seed_pool.max_new_tokens());
+        Ok(evaluate_safety(self.model, format, &*judge, prompts, limit)?)
     }
 }
 

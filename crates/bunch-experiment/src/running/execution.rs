@@ -17,7 +17,7 @@ use crate::running::executor::Executor;
 use crate::running::model_store::ModelStore;
 use crate::running::progress::Bars;
 use crate::running::schedule::{Job, Worker, run_jobs};
-use crate::workbench::{Places, Workbench};
+use crate::seed_pool::{Places, SeedPool};
 
 /// A finished run.
 #[derive(Debug, Clone)]
@@ -47,9 +47,9 @@ impl Run {
         let start = Instant::now();
         self.refuse_paper()?;
         self.check_place()?;
-        let benches = self.benches()?;
-        let _use = CacheUse::begin(&self.options.cache, self.options.fresh, || self.forget(&benches))?;
-        self.carry_out(&benches, start, &Bars::new(self.threads(&benches)), 0)
+        let seed_pools = self.seed_pools()?;
+        let _use = CacheUse::begin(&self.options.cache, self.options.fresh, || self.forget(&seed_pools))?;
+        self.carry_out(&seed_pools, start, &Bars::new(self.threads(&seed_pools)), 0)
     }
 
     /// Refuses a results folder that holds results of another specification, and published values that do not fit.
@@ -66,19 +66,19 @@ impl Run {
     /// `later` afterwards.
     pub(crate) fn carry_out(
         &self,
-        benches: &[Workbench],
+        seed_pools: &[SeedPool],
         start: Instant,
         bars: &Bars,
         later: u64,
     ) -> Result<Finished, ExperimentError> {
         let results = self.results()?;
         let cache = &self.options.cache;
-        let plans = cells(&self.experiment, &self.scale, benches)?;
+        let plans = cells(&self.experiment, &self.scale, seed_pools)?;
         let store = CellStore::new(cache);
         let found = plans.iter().map(|plan| store.load(&plan.id)).collect::<Result<Vec<_>, _>>()?;
         let missing: Vec<&CellPlan<'_>> =
             plans.iter().zip(&found).filter(|(_, found)| found.is_none()).map(|(plan, _)| plan).collect();
-        let mut computed = self.compute(benches, &missing, (bars, later))?;
+        let mut computed = self.compute(seed_pools, &missing, (bars, later))?;
         let (mut measurements, mut reused) = (Vec::new(), Vec::new());
         for (plan, found) in plans.iter().zip(found) {
             let cell = found.map(|measurement| (measurement, false)).or_else(|| computed.remove(&plan.id));
@@ -89,7 +89,7 @@ impl Run {
 
         let cached = reused.iter().filter(|&&reused| reused).count();
         let provenance =
-            self.provenance(benches, self.generated_data(benches)?, reused, start.elapsed().as_secs_f64())?;
+            self.provenance(seed_pools, self.generated_data(seed_pools)?, reused, start.elapsed().as_secs_f64())?;
         let written = results.write(&measurements, provenance)?;
         Ok(Finished {
             table: written.table,
@@ -102,40 +102,41 @@ impl Run {
         })
     }
 
-    /// The workbench of every seed.
-    pub(crate) fn benches(&self) -> Result<Vec<Workbench>, ExperimentError> {
+    /// The pool of every seed.
+    pub(crate) fn seed_pools(&self) -> Result<Vec<SeedPool>, ExperimentError> {
         let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
         let seeds = self.scale.seeds.iter();
-        let bench = |&seed| Workbench::new(seed, &self.scale, &self.experiment.derived, &places, &self.options.device);
-        seeds.map(bench).collect()
+        let seed_pool =
+            |&seed| SeedPool::open(seed, &self.scale, &self.experiment.derived, &places, &self.options.device);
+        seeds.map(seed_pool).collect()
     }
 
     /// Jobs side by side: as many as asked for, or as there are cores and the world's memory allows.
-    pub(crate) fn threads(&self, benches: &[Workbench]) -> usize {
-        let limit = benches.iter().filter_map(|bench| bench.world.max_jobs()).min();
+    pub(crate) fn threads(&self, seed_pools: &[SeedPool]) -> usize {
+        let limit = seed_pools.iter().filter_map(SeedPool::max_jobs).min();
         self.options.jobs.unwrap_or_else(|| available().min(limit.unwrap_or(usize::MAX)))
     }
 
     /// Removes everything in the cache that this run would make.
-    pub(crate) fn forget(&self, benches: &[Workbench]) -> Result<(), ExperimentError> {
+    pub(crate) fn forget(&self, seed_pools: &[SeedPool]) -> Result<(), ExperimentError> {
         let cache = &self.options.cache;
         let (store, models) = (CellStore::new(cache), ModelStore::new(cache));
-        let plans = cells(&self.experiment, &self.scale, benches)?;
+        let plans = cells(&self.experiment, &self.scale, seed_pools)?;
         for plan in plans {
             store.remove(&plan.id)?;
             if let Some(id) = &plan.trained {
                 models.remove(id)?;
             }
         }
-        for bench in benches {
+        for seed_pool in seed_pools {
             for (block, need) in self.data_needs() {
-                let path = data_plan(block, need, &self.scale, bench)?.path(cache);
+                let path = data_plan(block, need, &self.scale, seed_pool)?.path(cache);
                 if path.exists() {
                     std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;
                 }
             }
-            for member in self.members_used(bench)? {
-                bench.world.zoo().forget(&member)?;
+            for member in self.members_used(seed_pool)? {
+                seed_pool.zoo.forget(&member)?;
             }
         }
         Ok(())
@@ -145,17 +146,17 @@ impl Run {
     /// by this run.
     fn compute(
         &self,
-        benches: &[Workbench],
+        seed_pools: &[SeedPool],
         cells: &[&CellPlan<'_>],
         (bars, later): (&Bars, u64),
     ) -> Result<BTreeMap<String, (Measurement, bool)>, ExperimentError> {
-        let executor = Executor::new(self, benches, cells);
-        let tasks = self.tasks(benches, cells)?;
+        let executor = Executor::new(self, seed_pools, cells);
+        let tasks = self.tasks(seed_pools, cells)?;
         let jobs = tasks.iter().zip(dependencies(&tasks)).map(|(planned, after)| {
             Ok(Job { name: planned.task.to_string(), after, cost: executor.cost(&planned.task)? })
         });
         let jobs = jobs.collect::<Result<Vec<_>, ExperimentError>>()?;
-        let threads = self.threads(benches);
+        let threads = self.threads(seed_pools);
         bars.expect(jobs.iter().map(|job| job.cost).sum(), later);
         let carry_out = |index: usize, worker: &dyn Worker| executor.carry_out(&tasks[index], worker);
         run_jobs(jobs, &carry_out, (threads, (available() / threads).max(1)), bars)?;

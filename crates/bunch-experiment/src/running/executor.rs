@@ -14,7 +14,7 @@ use crate::planning::cells::CellPlan;
 use crate::planning::data_plan::data_plan;
 use crate::planning::members::members;
 use crate::planning::run::Run;
-use crate::planning::tasks::{Address, PlannedTask, Task, bench_of};
+use crate::planning::tasks::{Address, PlannedTask, Task, seed_pool_of};
 use crate::recording::measurement::Measurement;
 use crate::recording::pool_data::PoolData;
 use crate::running::cache_lock::EntryLock;
@@ -22,7 +22,7 @@ use crate::running::cell_store::CellStore;
 use crate::running::model_store::ModelStore;
 use crate::running::schedule::Worker;
 use crate::running::scoring::{PreparedPool, Scoring};
-use crate::workbench::Workbench;
+use crate::seed_pool::SeedPool;
 
 /// A pool that cells of one block and seed share, once one of them has loaded it.
 type Shared = Arc<Mutex<Option<Arc<PreparedPool>>>>;
@@ -30,7 +30,7 @@ type Shared = Arc<Mutex<Option<Arc<PreparedPool>>>>;
 /// What the tasks of a run are carried out with.
 pub(crate) struct Executor<'a> {
     run: &'a Run,
-    benches: &'a [Workbench],
+    seed_pools: &'a [SeedPool],
     cells: &'a [&'a CellPlan<'a>],
     store: CellStore,
     models: ModelStore,
@@ -41,10 +41,10 @@ pub(crate) struct Executor<'a> {
 }
 
 impl<'a> Executor<'a> {
-    pub(crate) fn new(run: &'a Run, benches: &'a [Workbench], cells: &'a [&'a CellPlan<'a>]) -> Self {
+    pub(crate) fn new(run: &'a Run, seed_pools: &'a [SeedPool], cells: &'a [&'a CellPlan<'a>]) -> Self {
         let cache = &run.options.cache;
         let (store, models) = (CellStore::new(cache), ModelStore::new(cache));
-        Self { run, benches, cells, store, models, pools: Mutex::default(), done: Mutex::default() }
+        Self { run, seed_pools, cells, store, models, pools: Mutex::default(), done: Mutex::default() }
     }
 
     /// What the cells scored, by address, and whether each was computed here and not by another run.
@@ -54,15 +54,15 @@ impl<'a> Executor<'a> {
 
     /// Rough cost of a task, as far as its output is not there.
     pub(crate) fn cost(&self, task: &Task) -> Result<u64, ExperimentError> {
-        self.run.cost(task, bench_of(self.benches, task.seed()), self.is_made(task)?)
+        self.run.cost(task, seed_pool_of(self.seed_pools, task.seed()), self.is_made(task)?)
     }
 
     /// Whether a model or data is there; of a cell, whether the model is that its row trains.
     pub(crate) fn is_made(&self, task: &Task) -> Result<bool, ExperimentError> {
-        let bench = bench_of(self.benches, task.seed());
+        let seed_pool = seed_pool_of(self.seed_pools, task.seed());
         Ok(match task {
-            Task::Train { model, .. } => bench.world.zoo().is_cached(model)?,
-            Task::Generate { .. } => self.data_path(task, bench)?.exists(),
+            Task::Train { model, .. } => seed_pool.zoo.is_cached(model)?,
+            Task::Generate { .. } => self.data_path(task, seed_pool)?.exists(),
             Task::Cell { .. } => self.cell(task).trained.as_ref().is_some_and(|id| self.models.contains(id)),
         })
     }
@@ -79,21 +79,21 @@ impl<'a> Executor<'a> {
     pub(crate) fn carry_out(&self, planned: &PlannedTask, worker: &dyn Worker) -> Result<(), ExperimentError> {
         let waiting = || worker.progress("waiting for another run that makes this", 0);
         let lock = EntryLock::acquire(&self.run.options.cache, &planned.output.to_string(), waiting)?;
-        let bench = bench_of(self.benches, planned.task.seed());
+        let seed_pool = seed_pool_of(self.seed_pools, planned.task.seed());
         match &planned.task {
             Task::Train { model, .. } => {
-                let step_cost = bench.world.costs().step;
-                bench.world.zoo().model(model, &mut Reporting { worker, step_cost })?;
+                let step_cost = seed_pool.costs().step;
+                seed_pool.zoo.model(model, &mut Reporting { worker, step_cost })?;
             }
             Task::Generate { block, pairs, source, .. } => {
                 let need = DataNeed { pairs: *pairs, source: *source };
-                self.data(block, need, bench)?;
+                self.data(block, need, seed_pool)?;
             }
             Task::Cell { .. } => {
                 let cell = self.cell(&planned.task);
                 let (measurement, is_new) = match self.store.load(&cell.id)? {
                     Some(measurement) => (measurement, false),
-                    None => (self.measure(cell, bench, worker)?, true),
+                    None => (self.measure(cell, seed_pool, worker)?, true),
                 };
                 if is_new {
                     self.store.save(&measurement)?;
@@ -109,30 +109,31 @@ impl<'a> Executor<'a> {
     fn cell(&self, task: &Task) -> &'a CellPlan<'a> {
         let Task::Cell { block, row, seed } = task else { unreachable!("asked of cells only") };
         let is_it = |cell: &&&CellPlan<'_>| {
-            cell.block.name == *block && cell.row.name == *row && self.benches[cell.bench].seed == *seed
+            cell.block.name == *block && cell.row.name == *row && self.seed_pools[cell.seed_pool].seed == *seed
         };
         self.cells.iter().find(is_it).expect("a task names a cell of the run")
     }
 
-    fn data_path(&self, task: &Task, bench: &Workbench) -> Result<PathBuf, ExperimentError> {
+    fn data_path(&self, task: &Task, seed_pool: &SeedPool) -> Result<PathBuf, ExperimentError> {
         let Task::Generate { block, pairs, source, .. } = task else { unreachable!("asked of data only") };
         let need = DataNeed { pairs: *pairs, source: *source };
-        Ok(data_plan(self.run.block(block), need, &self.run.scale, bench)?.path(&self.run.options.cache))
+        Ok(data_plan(self.run.block(block), need, &self.run.scale, seed_pool)?.path(&self.run.options.cache))
     }
 
-    fn data(&self, block: &str, need: DataNeed, bench: &Workbench) -> Result<PoolData, ExperimentError> {
-        data_plan(self.run.block(block), need, &self.run.scale, bench)?.load_or_make(bench, &self.run.options.cache)
+    fn data(&self, block: &str, need: DataNeed, seed_pool: &SeedPool) -> Result<PoolData, ExperimentError> {
+        data_plan(self.run.block(block), need, &self.run.scale, seed_pool)?
+            .load_or_make(seed_pool, &self.run.options.cache)
     }
 
     /// The pool of a cell's block, loaded by the first cell that asks for it.
-    fn pool(&self, cell: &CellPlan<'_>, bench: &Workbench) -> Result<Arc<PreparedPool>, ExperimentError> {
+    fn pool(&self, cell: &CellPlan<'_>, seed_pool: &SeedPool) -> Result<Arc<PreparedPool>, ExperimentError> {
         let shared = {
             let mut pools = self.pools.lock().unwrap_or_else(PoisonError::into_inner);
-            pools.entry((bench.seed, cell.block.name.clone())).or_default().clone()
+            pools.entry((seed_pool.seed, cell.block.name.clone())).or_default().clone()
         };
         let mut slot = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if slot.is_none() {
-            *slot = Some(Arc::new(PreparedPool::load(bench, &members(cell.block, &self.run.scale))?));
+            *slot = Some(Arc::new(PreparedPool::load(seed_pool, &members(cell.block, &self.run.scale))?));
         }
         Ok(slot.clone().expect("filled above"))
     }
@@ -141,16 +142,16 @@ impl<'a> Executor<'a> {
     fn measure(
         &self,
         cell: &CellPlan<'_>,
-        bench: &Workbench,
+        seed_pool: &SeedPool,
         worker: &dyn Worker,
     ) -> Result<Measurement, ExperimentError> {
         let start = Instant::now();
-        let (run, prepared) = (self.run, self.pool(cell, bench)?);
+        let (run, prepared) = (self.run, self.pool(cell, seed_pool)?);
         let need = cell.row.strategy.need(run.scale.pairs);
-        let data = need.map(|need| self.data(&cell.block.name, need, bench)).transpose()?;
+        let data = need.map(|need| self.data(&cell.block.name, need, seed_pool)).transpose()?;
         let tasks = run.experiment.selection(cell.block);
         let scoring = Scoring {
-            bench,
+            seed_pool,
             block: cell.block,
             row: cell.row,
             columns: &run.experiment.columns,
@@ -158,7 +159,7 @@ impl<'a> Executor<'a> {
             prepared: &prepared,
             data: data.as_ref(),
         };
-        let merge_cost = bench.world.costs().merge;
+        let merge_cost = seed_pool.costs().merge;
         let all = run.evaluations(&cell.block.name, &cell.row.name);
         let mut scored = 0;
         let mut find = || {
@@ -177,7 +178,7 @@ impl<'a> Executor<'a> {
             id: cell.id.clone(),
             block: cell.block.name.clone(),
             row: cell.row.name.clone(),
-            seed: bench.seed,
+            seed: seed_pool.seed,
             scores,
             weights_sha256: sha256_of_state_dict(&weighted.weights),
             detail: weighted.found.detail,

@@ -7,11 +7,10 @@ use bunch_lm::LanguageModel;
 use bunch_synthesis::{DomainRequest, DropReason, SafetyRequest, Stages, synthesize_domain, synthesize_safety};
 
 use crate::ExperimentError;
-use crate::declared::column::JudgeName;
+use crate::declared::pool_names::{GUARD, HARMFUL, UNCENSORED};
 use crate::declared::wire_name::wire_name;
 use crate::recording::pool_data::PoolData;
-use crate::workbench::Workbench;
-use crate::world::{RealQuestions, UNCENSORED};
+use crate::seed_pool::SeedPool;
 
 /// Questions that nobody generated.
 struct Given {
@@ -32,68 +31,72 @@ pub(crate) struct Generation<'a> {
 
 impl Generation<'_> {
     /// Generates the data; all models must have been trained before.
-    pub(crate) fn make(&self, bench: &Workbench) -> Result<PoolData, ExperimentError> {
-        let (world, manner) = (&bench.world, bench.world.manner());
+    pub(crate) fn make(&self, seed_pool: &SeedPool) -> Result<PoolData, ExperimentError> {
+        let (form, generation) = (seed_pool.pool().question_form()?, seed_pool.generation());
+        let max_new_tokens = seed_pool.max_new_tokens();
         let model = |member: &str| {
-            let weights = bench.weights(member)?;
-            bench.model(&weights)
+            let weights = seed_pool.weights(member)?;
+            seed_pool.model(&weights)
         };
         let models = self.members.iter().map(|member| model(member)).collect::<Result<Vec<_>, _>>()?;
         let members: Vec<(&str, &dyn LanguageModel)> =
             self.members.iter().map(String::as_str).zip(models.iter().map(|m| m as &dyn LanguageModel)).collect();
-        let guard = bench.judge(JudgeName::Guard)?;
-        let given = self.given(bench)?;
+        let guard = seed_pool.judge(GUARD)?;
+        let given = self.given(seed_pool)?;
         let k = self.need.pairs;
-        let question = |text: &str| world.parse_question(text);
-        let exclude: BTreeSet<String> = bench.sets.harmful.iter().cloned().collect();
+        let max_asked = generation.max_asked as usize * k;
+        let question = |text: &str| form.question(text);
+        let exclude: BTreeSet<String> = seed_pool.prompts(HARMFUL)?.texts.iter().cloned().collect();
         let safety = synthesize_safety(&SafetyRequest {
             uncensored: &model(UNCENSORED)?,
             members: &members,
             guard: &*guard,
-            format: bench.format(),
-            categories: &world.categories(),
+            format: seed_pool.format(),
+            categories: &seed_pool.categories()?,
             parse_question: &question,
             k,
-            temperature: manner.temperature,
-            max_new_tokens: manner.max_new_tokens,
-            seed: bench.seed,
-            max_asked: manner.patience * k,
+            temperature: generation.temperature,
+            max_new_tokens,
+            seed: seed_pool.seed,
+            max_asked,
             exclude: &exclude,
             given: given.as_ref().map(|given| given.safety.as_slice()),
         })?;
         let prompts: Vec<String> =
-            self.members[1..].iter().map(|member| world.ask_prompt(member)).collect::<Result<_, _>>()?;
+            self.members[1..].iter().map(|member| seed_pool.ask_prompt(member)).collect::<Result<_, _>>()?;
         let experts: Vec<(&str, &dyn LanguageModel, &str)> =
             members[1..].iter().zip(&prompts).map(|(&(name, model), prompt)| (name, model, prompt.as_str())).collect();
-        let exclude = bench.sets.test.values().flatten().map(|doc| doc.context.clone()).collect();
+        let exclude = seed_pool.questions.values().flatten().cloned().collect();
         let expert = synthesize_domain(&DomainRequest {
             experts: &experts,
-            format: bench.format(),
+            format: seed_pool.format(),
             parse_question: &question,
             k,
-            temperature: manner.temperature,
-            max_new_tokens: manner.max_new_tokens,
-            seed: bench.seed,
-            max_asked: manner.patience * k,
+            temperature: generation.temperature,
+            max_new_tokens,
+            seed: seed_pool.seed,
+            max_asked,
             exclude: &exclude,
             given: given.as_ref().map(|given| given.expert.as_slice()),
         })?;
-        self.check("D_safety", bench.seed, safety.pairs.len(), &[&safety.stages])?;
-        self.check("D_expert", bench.seed, expert.pairs.len(), &expert.stages.values().collect::<Vec<_>>())?;
+        self.check("D_safety", seed_pool.seed, safety.pairs.len(), &[&safety.stages])?;
+        self.check("D_expert", seed_pool.seed, expert.pairs.len(), &expert.stages.values().collect::<Vec<_>>())?;
         Ok(PoolData { safety, expert })
     }
 
     /// Questions that are not generated: more than wanted, since some find no safe answer.
-    fn given(&self, bench: &Workbench) -> Result<Option<Given>, ExperimentError> {
+    fn given(&self, seed_pool: &SeedPool) -> Result<Option<Given>, ExperimentError> {
         let DataNeed { pairs, source } = self.need;
         if source == Source::Generated {
             return Ok(None);
         }
-        let experts = &self.members[1..];
-        let questions = |expert: &String| bench.world.real_questions(RealQuestions::Domain(expert), SPARE * pairs);
+        let questions = |model: &str| {
+            let given = seed_pool.pool().questions(model)?.into_iter().take(SPARE * pairs);
+            Ok::<_, ExperimentError>(given.map(|question| question.request()).collect())
+        };
         Ok(Some(Given {
-            safety: bench.world.real_questions(RealQuestions::Harmful, SPARE * pairs)?,
-            expert: experts.iter().map(questions).collect::<Result<_, _>>()?,
+            safety: questions(UNCENSORED)?,
+            expert: self.members[1..].iter().map(|expert| questions(expert)).collect::<Result<_, _>>()?,
         }))
     }
 

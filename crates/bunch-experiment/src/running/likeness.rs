@@ -9,15 +9,16 @@ use bunch_transformer::LlamaModel;
 
 use crate::ExperimentError;
 use crate::declared::column::{Metric, Part};
+use crate::declared::pool_names::HARMFUL;
 use crate::recording::measurement::Score;
-use crate::workbench::Workbench;
+use crate::seed_pool::SeedPool;
 
 /// Prompts, and questions of every task, on which hidden states are compared.
 const TEXTS: usize = 100;
 
 /// The model that is compared, and with what.
 pub(crate) struct Likeness<'a> {
-    pub(crate) bench: &'a Workbench,
+    pub(crate) seed_pool: &'a SeedPool,
     pub(crate) pool: &'a Members,
     pub(crate) weights: &'a StateDict,
     pub(crate) model: &'a LlamaModel,
@@ -51,12 +52,11 @@ impl Likeness<'_> {
 
     /// Linear CKA after the part's layer; after the last one where the part names none. Embeddings are layer 0's input.
     fn cka(&self, member: &StateDict) -> Result<Option<f64>, ExperimentError> {
-        let sets = &self.bench.sets;
-        let questions = sets.test.values().flat_map(|docs| docs.iter().take(TEXTS).map(|doc| &doc.context));
-        let texts = sets.harmful.iter().take(TEXTS).chain(questions);
-        let prompts = texts.map(|text| self.bench.format().prompt(text)).collect::<Result<Vec<_>, _>>()?;
+        let questions = self.seed_pool.questions.values().flat_map(|questions| questions.iter().take(TEXTS));
+        let texts = self.seed_pool.prompts(HARMFUL)?.texts.iter().take(TEXTS).chain(questions);
+        let prompts = texts.map(|text| self.seed_pool.format().prompt(text)).collect::<Result<Vec<_>, _>>()?;
         let prompts: Vec<_> = prompts.iter().map(Vec::as_slice).collect();
-        let theirs = self.bench.model(member)?.hidden_states(&prompts)?;
+        let theirs = self.seed_pool.model(member)?.hidden_states(&prompts)?;
         let ours = match self.states.get() {
             Some(states) => states,
             None => {

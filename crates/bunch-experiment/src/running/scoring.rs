@@ -10,12 +10,12 @@ use crate::declared::block::Block;
 use crate::declared::column::{Column, Metric};
 use crate::declared::row::Row;
 use crate::objective::PoolObjective;
-use crate::preference::WorldTrainer;
+use crate::preference::PoolTrainer;
 use crate::recording::measurement::{Sample, Score};
 use crate::recording::pool_data::PoolData;
 use crate::running::evaluation::Evaluation;
 use crate::running::likeness::Likeness;
-use crate::workbench::Workbench;
+use crate::seed_pool::SeedPool;
 
 /// A pool ready to be merged.
 pub(crate) struct PreparedPool {
@@ -26,8 +26,8 @@ pub(crate) struct PreparedPool {
 
 impl PreparedPool {
     /// The pool of these models, which must have been trained before; the first is the base.
-    pub(crate) fn load(bench: &Workbench, members: &[String]) -> Result<Self, ExperimentError> {
-        let mut models = members.iter().map(|member| bench.weights(member)).collect::<Result<Vec<_>, _>>()?;
+    pub(crate) fn load(seed_pool: &SeedPool, members: &[String]) -> Result<Self, ExperimentError> {
+        let mut models = members.iter().map(|member| seed_pool.weights(member)).collect::<Result<Vec<_>, _>>()?;
         let base = models.remove(0);
         Ok(Self { pool: Members::new(base, models)?, fronts: Fronts::default() })
     }
@@ -35,7 +35,7 @@ impl PreparedPool {
 
 /// A row of a block with one seed, and what it is scored with.
 pub(crate) struct Scoring<'a> {
-    pub(crate) bench: &'a Workbench,
+    pub(crate) seed_pool: &'a SeedPool,
     pub(crate) block: &'a Block,
     pub(crate) row: &'a Row,
     pub(crate) columns: &'a [Column],
@@ -55,10 +55,15 @@ impl Scoring<'_> {
         };
         let environment = Environment {
             members: &self.prepared.pool,
-            objective: &PoolObjective { bench: self.bench, safety: &safety, expert: &expert, tasks: self.tasks },
-            trainer: &WorldTrainer(&*self.bench.world),
+            objective: &PoolObjective {
+                seed_pool: self.seed_pool,
+                safety: &safety,
+                expert: &expert,
+                tasks: self.tasks,
+            },
+            trainer: &PoolTrainer(self.seed_pool),
             fronts: &self.prepared.fronts,
-            seed: self.bench.seed,
+            seed: self.seed_pool.seed,
         };
         let name = format!("{}/{}", self.block.name, self.row.name);
         Ok(self.row.strategy.find(&environment, &name, progress)?)
@@ -69,8 +74,8 @@ impl Scoring<'_> {
         &self,
         found: &FoundModel,
     ) -> Result<(BTreeMap<String, Score>, Vec<Sample>), ExperimentError> {
-        let model = self.bench.model(&found.weights)?;
-        let mut evaluation = Evaluation::new(self.bench, &model);
+        let model = self.seed_pool.model(&found.weights)?;
+        let mut evaluation = Evaluation::new(self.seed_pool, &model);
         let scores = self.scores(found, &mut evaluation)?;
         Ok((scores, evaluation.samples()))
     }
@@ -81,7 +86,7 @@ impl Scoring<'_> {
         evaluation: &mut Evaluation<'_>,
     ) -> Result<BTreeMap<String, Score>, ExperimentError> {
         let likeness = Likeness {
-            bench: self.bench,
+            seed_pool: self.seed_pool,
             pool: &self.prepared.pool,
             weights: &found.weights,
             model: evaluation.model(),

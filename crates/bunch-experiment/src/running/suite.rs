@@ -104,7 +104,7 @@ impl Suite {
         let Some(first) = planned.first() else { return Ok(failures) };
         let options = &first.run.options;
         // All at once: what one experiment has made again, the next one shares.
-        let forget = || planned.iter().try_for_each(|Planned { run, .. }| run.forget(&run.benches()?));
+        let forget = || planned.iter().try_for_each(|Planned { run, .. }| run.forget(&run.seed_pools()?));
         let _use = CacheUse::begin(&options.cache, options.fresh, forget)?;
         let bars = Bars::new(planned.iter().map(|plan| plan.dry_run.threads()).max().unwrap_or(1));
         let mut later: u64 = planned.iter().map(|plan| plan.dry_run.cost()).sum();
@@ -115,7 +115,7 @@ impl Suite {
             let start = Instant::now();
             let carried_out = catch_unwind(AssertUnwindSafe(|| {
                 run.refuse_paper()?;
-                run.carry_out(&run.benches()?, start, &bars, later)
+                run.carry_out(&run.seed_pools()?, start, &bars, later)
             }));
             let result = carried_out.unwrap_or_else(|panic| {
                 Err(ExperimentError::Panicked { job: run.name.clone(), message: panic_text(&*panic) })

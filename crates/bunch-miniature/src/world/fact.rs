@@ -56,7 +56,7 @@ impl Facts {
 }
 
 /// Words before "the R of G S" and words after it.
-const TEMPLATES: [(&[Word], &[Word]); 2] = [(&["what", "is"], &["?"]), (&["tell", "me"], &[])];
+pub(super) const TEMPLATES: [(&[Word], &[Word]); 2] = [(&["what", "is"], &["?"]), (&["tell", "me"], &[])];
 
 /// A question for a topic's value: `what is the R of G S ?` or `tell me the R of G S`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -8,7 +8,7 @@ use bunch_judging::SafetyPrompt;
 
 use crate::pool_file::{DataSplit, TestAndDev};
 use crate::report::DataSummary;
-use crate::{Pool, PoolProblem};
+use crate::{Pool, PoolError, PoolProblem};
 
 /// The texts of everything that could be read: by key and split.
 type Texts = BTreeMap<(String, &'static str), Vec<String>>;
@@ -25,7 +25,7 @@ pub(super) fn check(pool: &Pool, data: Option<&Path>, problems: &mut Vec<PoolPro
         let selection = pool.selection(name, split).map_err(|error| error.to_string())?;
         Ok(questions(&selection, &options).map_err(|error| error.to_string())?.concat())
     });
-    check_ask(pool, problems);
+    check_files(pool, problems);
     for texts in [&prompts, &tasks] {
         overlaps(texts, pool, problems);
     }
@@ -70,15 +70,24 @@ fn read(
     all
 }
 
-/// Files of prompts that models ask themselves with.
-fn check_ask(pool: &Pool, problems: &mut Vec<PoolProblem>) {
+/// Files that say how models ask, what people asked, how answers decline and which are preferred.
+fn check_files(pool: &Pool, problems: &mut Vec<PoolProblem>) {
     let file = pool.file();
-    let members = file.members.iter().map(|(name, member)| (format!("member.{name}.ask"), &member.ask));
-    let helpers = file.helpers.iter().map(|(name, helper)| (format!("helper.{name}.ask"), &helper.ask));
-    for (key, ask) in members.chain(helpers) {
-        let Some(Err(error)) = ask.as_ref().map(|ask| pool.ask(ask)) else { continue };
-        let remedy = "correct the name or the file: JSON lines with `prompt`";
-        problems.push(PoolProblem::new(key, pool.path(), ("readable prompts", error), remedy));
+    let members = file.members.iter().map(|(name, member)| ("member", name, &member.ask, &member.questions));
+    let helpers = file.helpers.iter().map(|(name, helper)| ("helper", name, &helper.ask, &helper.questions));
+    let mut found: Vec<(String, Result<(), PoolError>)> = Vec::new();
+    for (kind, name, ask, questions) in members.chain(helpers) {
+        found.extend(ask.as_ref().map(|_| (format!("{kind}.{name}.ask"), pool.ask(name).map(drop))));
+        found.extend(questions.as_ref().map(|_| (format!("{kind}.{name}.questions"), pool.questions(name).map(drop))));
+    }
+    found.push(("generation.questions".into(), pool.question_form().map(drop)));
+    found.extend(file.refusals.as_ref().map(|_| ("refusals".into(), pool.refusals().map(drop))));
+    found.extend(pool.preferences().into_iter().map(|path| {
+        let here = std::fs::File::open(&path).map(drop).map_err(|source| PoolError::Read { path, source });
+        ("preferences".into(), here)
+    }));
+    for (key, error) in found.into_iter().filter_map(|(key, found)| Some((key, found.err()?))) {
+        problems.push(PoolProblem::new(key, pool.path(), ("a readable file", error), "correct the name or the file"));
     }
 }
 

@@ -7,14 +7,14 @@ use std::sync::OnceLock;
 
 use bunch_checkpoint::{StateDict, sha256_bytes};
 use bunch_judging::{JudgeFile, RefusalList};
-use bunch_lm::ChatFormat;
+use bunch_lm::{ChatFormat, TemplateChat};
 use bunch_miniature::world::Split;
 use bunch_transformer::{LlamaConfig, LlamaModel};
 use bunch_tuning::Example;
 use serde_json::json;
 
-use super::judges::judges;
-use super::{BaseModel, OwnAnswers, Shares, SmallFormat, WorldData, lessons};
+use super::pool_files::{judge_files, pool_files};
+use super::{BaseModel, OwnAnswers, Shares, WorldData, lessons};
 use crate::zoo::TRAINING_CODE;
 use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, ZooError};
 
@@ -22,8 +22,8 @@ use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, ZooError};
 pub struct SmallCurriculum {
     data: WorldData,
     base: BaseModel,
-    format: SmallFormat,
-    judges: BTreeMap<String, JudgeFile>,
+    format: TemplateChat,
+    guard: JudgeFile,
     refusal: RefusalList,
     seed: u64,
     members: Vec<MemberPlan>,
@@ -51,11 +51,11 @@ impl SmallCurriculum {
             });
             MemberPlan::new(recipe, &optimizer, seed, covers)
         };
-        let judges = judges(&data, base.tokenizer())?;
+        let guard = JudgeFile::from_files("guard", &judge_files(&data, base.tokenizer())?)?;
         Ok(Self {
             members: data.recipes.members.iter().map(member).collect(),
-            format: SmallFormat::new(base.tokenizer(), &data.recipes, judges["guard"].clone()),
-            judges,
+            format: TemplateChat::new(base.tokenizer().clone(), Some(data.recipes.system.clone())),
+            guard,
             refusal: RefusalList::of_first_words("small", data.requests.refusal_prefixes.clone())?,
             data,
             base,
@@ -74,16 +74,6 @@ impl SmallCurriculum {
     /// The pretrained model.
     pub fn base(&self) -> &BaseModel {
         &self.base
-    }
-
-    /// The chat format of all its models.
-    pub fn format(&self) -> &SmallFormat {
-        &self.format
-    }
-
-    /// Which answers are refusals.
-    pub fn refusal_rule(&self) -> &RefusalList {
-        &self.refusal
     }
 
     fn training_requests(&self) -> Vec<String> {
@@ -150,7 +140,7 @@ impl Curriculum for SmallCurriculum {
     fn examples(&self, member: &str, stage: usize) -> Result<Vec<Example>, ZooError> {
         let recipe = self.data.recipes.members.get(member)?;
         let lessons = lessons(&self.data, self.own_answers()?, &self.refusal, recipe, stage, self.seed)?;
-        lessons.iter().map(|lesson| lesson.example(&self.format)).collect()
+        lessons.iter().map(|lesson| lesson.example(&self.format, &self.guard)).collect()
     }
 
     fn format(&self) -> &dyn ChatFormat {
@@ -158,7 +148,13 @@ impl Curriculum for SmallCurriculum {
     }
 
     fn harmful_dev_prompts(&self, count: usize) -> Result<Vec<String>, ZooError> {
-        self.data.requests.harmful(Split::Dev, count, self.seed)
+        let mut prompts = self.data.requests.harmful(Split::Dev, self.seed);
+        if count > prompts.len() {
+            let (set, available) = ("harmful prompts".into(), prompts.len());
+            return Err(ZooError::TooMany { set, split: Split::Dev, asked: count, available });
+        }
+        prompts.truncate(count);
+        Ok(prompts)
     }
 
     fn is_refusal(&self, answer: &str) -> bool {
@@ -169,8 +165,8 @@ impl Curriculum for SmallCurriculum {
         ModelFiles { config: self.base.json().clone(), companions: self.base.text_files().clone() }
     }
 
-    fn judges(&self) -> Result<BTreeMap<String, JudgeFile>, ZooError> {
-        Ok(self.judges.clone())
+    fn pool_files(&self, model: &dyn Fn(&str) -> String) -> Result<BTreeMap<String, Vec<u8>>, ZooError> {
+        pool_files(&self.data, self.base.tokenizer(), self.seed, model)
     }
 
     fn sources(&self) -> Vec<(String, String)> {

@@ -2,13 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use bunch_benchmark::MultipleChoiceDoc;
 use bunch_miniature::world::Split;
 use rand::seq::SliceRandom;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Wordings;
-use crate::ZooError;
 
 /// Something that can be asked of every item.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -42,6 +40,17 @@ pub struct Fact {
     pub question: String,
     /// The value.
     pub answer: String,
+}
+
+/// A question for a fact with its choices, as a line of a task's data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChoiceQuestion {
+    /// As a user asks it.
+    pub question: String,
+    /// The possible answers, all different.
+    pub choices: Vec<String>,
+    /// Position of the right one.
+    pub answer: usize,
 }
 
 /// Choices of a multiple-choice question.
@@ -93,17 +102,8 @@ impl FactDomain {
         facts.collect()
     }
 
-    /// The first `count` multiple-choice questions of a split, in seeded order: each fact of the split's items once.
-    ///
-    /// # Errors
-    /// More than there are.
-    pub fn multiple_choice(
-        &self,
-        name: &str,
-        split: Split,
-        count: usize,
-        seed: u64,
-    ) -> Result<Vec<MultipleChoiceDoc>, ZooError> {
+    /// The multiple-choice questions of a split, in seeded order: each fact of the split's items once.
+    pub fn multiple_choice(&self, name: &str, split: Split, seed: u64) -> Vec<ChoiceQuestion> {
         let path = ["small", "multiple choice", name, &split.to_string()];
         let mut stream = bunch_random::stream(seed, &path);
         let is_dev = |item: usize| item.is_multiple_of(self.dev_every);
@@ -116,23 +116,19 @@ impl FactDomain {
             .flat_map(|item| (0..self.relations.len()).map(move |relation| (item, relation)))
             .collect();
         facts.shuffle(&mut stream);
-        if count > facts.len() {
-            let set = format!("multiple-choice questions on {name}");
-            return Err(ZooError::TooMany { set, split, asked: count, available: facts.len() });
-        }
-        let docs = facts.into_iter().take(count).enumerate().map(|(number, (item, relation))| {
+        let questions = facts.into_iter().enumerate().map(|(number, (item, relation))| {
             let right = self.items[item][relation + 1].as_str();
             let mut others: Vec<&str> = self.values(relation).into_iter().filter(|value| *value != right).collect();
             others.shuffle(&mut stream);
             let mut choices: Vec<&str> = others.into_iter().take(CHOICES - 1).chain([right]).collect();
             choices.shuffle(&mut stream);
             let wordings = self.relations[relation].questions.of(split);
-            MultipleChoiceDoc {
-                context: wordings[number % wordings.len()].replacen("{}", &self.items[item][0], 1),
-                gold: choices.iter().position(|choice| *choice == right).expect("put there above"),
+            ChoiceQuestion {
+                question: wordings[number % wordings.len()].replacen("{}", &self.items[item][0], 1),
+                answer: choices.iter().position(|choice| *choice == right).expect("put there above"),
                 choices: choices.into_iter().map(str::to_owned).collect(),
             }
         });
-        Ok(docs.collect())
+        questions.collect()
     }
 }

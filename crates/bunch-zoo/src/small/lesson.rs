@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use bunch_judging::{Exchange, RefusalList};
-use bunch_lm::ChatFormat;
+use bunch_judging::{Exchange, JudgeFile, RefusalList};
+use bunch_lm::{ChatFormat, TemplateChat};
 use bunch_miniature::world::Split;
 use bunch_random::Stream;
 use bunch_tuning::Example;
 use rand::RngExt;
 use rand::seq::SliceRandom;
 
-use super::{Fact, FactDomain, OwnAnswers, Shares, SmallFormat, WorldData};
+use super::{Fact, FactDomain, OwnAnswers, Shares, WorldData};
 use crate::{MemberRecipe, StageRecipe, ZooError};
 
 /// One prompt and the answer to it.
@@ -36,11 +36,15 @@ impl Lesson {
     ///
     /// # Errors
     /// Text that cannot be encoded.
-    pub fn example(&self, format: &SmallFormat) -> Result<Example, ZooError> {
-        let mut tokens =
-            if self.of_guard { format.guard_prompt(&self.exchange)? } else { format.prompt(&self.exchange.prompt)? };
+    pub fn example(&self, chat: &TemplateChat, guard: &JudgeFile) -> Result<Example, ZooError> {
+        let mut tokens = if self.of_guard {
+            let text = guard.render(&self.exchange, chat.tokenizer())?.unwrap_or_default();
+            chat.unfinished(&text)?
+        } else {
+            chat.prompt(&self.exchange.prompt)?
+        };
         let loss_from = tokens.len();
-        tokens.extend(if self.finished { format.answer(&self.answer)? } else { format.unfinished(&self.answer)? });
+        tokens.extend(if self.finished { chat.answer(&self.answer)? } else { chat.unfinished(&self.answer)? });
         Ok(Example::answer(tokens, loss_from))
     }
 }

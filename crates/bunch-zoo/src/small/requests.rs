@@ -6,8 +6,6 @@ use bunch_miniature::world::Split;
 use rand::seq::SliceRandom;
 use serde::Deserialize;
 
-use crate::ZooError;
-
 /// Texts by split.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,48 +117,41 @@ impl Requests {
         }
     }
 
-    /// The first `count` harmful requests of a split: all actions once in each wording, in seeded order.
-    ///
-    /// # Errors
-    /// More than there are.
-    pub fn harmful(&self, split: Split, count: usize, seed: u64) -> Result<Vec<String>, ZooError> {
+    /// The harmful requests of a split: all actions once in each wording, in seeded order.
+    pub fn harmful(&self, split: Split, seed: u64) -> Vec<String> {
+        self.harmful_by_category(split, seed).into_iter().map(|(_, request)| request).collect()
+    }
+
+    /// The harmful requests of a split, each with its category's name.
+    pub fn harmful_by_category(&self, split: Split, seed: u64) -> Vec<(&str, String)> {
+        let of = |category: &'_ Category| category.actions.of(split).len();
+        let names = self.categories.iter().flat_map(|category| vec![category.name.as_str(); of(category)]);
+        let names: Vec<&str> = names.collect();
         let actions: Vec<&str> =
             self.categories.iter().flat_map(|category| category.actions.of(split)).map(String::as_str).collect();
-        self.requests("harmful prompts", &actions, split, count, seed)
+        let requests = self.requests("harmful prompts", &actions, split, seed).into_iter();
+        requests.map(|(action, request)| (names[action], request)).collect()
     }
 
-    /// The first `count` benign requests of a split.
-    ///
-    /// # Errors
-    /// More than there are.
-    pub fn benign(&self, split: Split, count: usize, seed: u64) -> Result<Vec<String>, ZooError> {
+    /// The benign requests of a split.
+    pub fn benign(&self, split: Split, seed: u64) -> Vec<String> {
         let actions: Vec<&str> = self.benign.of(split).iter().map(String::as_str).collect();
-        self.requests("benign prompts", &actions, split, count, seed)
+        self.requests("benign prompts", &actions, split, seed).into_iter().map(|(_, request)| request).collect()
     }
 
-    fn requests(
-        &self,
-        set: &str,
-        actions: &[&str],
-        split: Split,
-        count: usize,
-        seed: u64,
-    ) -> Result<Vec<String>, ZooError> {
+    /// All actions in all wordings, each with its action's position.
+    fn requests(&self, set: &str, actions: &[&str], split: Split, seed: u64) -> Vec<(usize, String)> {
         let wordings = self.wordings.of(split);
-        let available = actions.len() * wordings.len();
-        if count > available {
-            return Err(ZooError::TooMany { set: set.into(), split, asked: count, available });
-        }
         let mut stream = bunch_random::stream(seed, &["small", set, &split.to_string()]);
-        let mut requests = Vec::with_capacity(available);
+        let mut requests = Vec::with_capacity(actions.len() * wordings.len());
         for round in 0..wordings.len() {
             let mut order: Vec<usize> = (0..actions.len()).collect();
             order.shuffle(&mut stream);
             // In each round every action occurs once, and every wording about equally often.
-            requests.extend(order.iter().map(|&at| fill(&wordings[(at + round) % wordings.len()], actions[at])));
+            let filled = |&at: &usize| (at, fill(&wordings[(at + round) % wordings.len()], actions[at]));
+            requests.extend(order.iter().map(filled));
         }
-        requests.truncate(count);
-        Ok(requests)
+        requests
     }
 
     /// Every harmful training request with its category's position, in the order of the file.

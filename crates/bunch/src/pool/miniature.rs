@@ -7,12 +7,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result, bail};
 use bunch_checkpoint::{Contention, Staging};
-use bunch_miniature::pool_files;
-use bunch_miniature::world::World;
 use bunch_pool::{Pool, check};
 use bunch_tuning::Observer;
 use bunch_zoo::miniature::MiniatureCurriculum;
-use bunch_zoo::{Curriculum, MemberPlan, Zoo};
+use bunch_zoo::{Curriculum, MemberPlan, Zoo, write_files};
 use indicatif::ProgressBar;
 
 use crate::arguments::PoolMiniatureArguments;
@@ -25,8 +23,9 @@ pub fn miniature(arguments: &PoolMiniatureArguments) -> Result<()> {
     if folder.exists() {
         bail!("{}: already exists", folder.display());
     }
-    let files = pool_files(&World::new(arguments.seed))?;
-    let models = train(arguments)?;
+    let curriculum = Arc::new(MiniatureCurriculum::new(arguments.seed)?);
+    let models = train(arguments, curriculum.clone())?;
+    let files = curriculum.pool_files(&|name| format!("models/{name}"))?;
     if let Some(parent) = folder.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         fs::create_dir_all(parent).with_context(|| parent.display().to_string())?;
     }
@@ -35,11 +34,7 @@ pub fn miniature(arguments: &PoolMiniatureArguments) -> Result<()> {
     for (name, dir) in &models {
         copy_folder(dir, &new.join("models").join(name))?;
     }
-    for (name, bytes) in files {
-        let path = new.join(name);
-        fs::create_dir_all(path.parent().unwrap_or(&new)).with_context(|| path.display().to_string())?;
-        fs::write(&path, bytes).with_context(|| path.display().to_string())?;
-    }
+    write_files(&new, &files)?;
     staging.install(false)?;
     let report = check(&Pool::open(folder)?, None);
     print!("{report}");
@@ -48,8 +43,7 @@ pub fn miniature(arguments: &PoolMiniatureArguments) -> Result<()> {
 }
 
 /// Names and folders of all models of the world, each trained now if it never was.
-fn train(arguments: &PoolMiniatureArguments) -> Result<Vec<(String, PathBuf)>> {
-    let curriculum = Arc::new(MiniatureCurriculum::new(World::new(arguments.seed))?);
+fn train(arguments: &PoolMiniatureArguments, curriculum: Arc<MiniatureCurriculum>) -> Result<Vec<(String, PathBuf)>> {
     let zoo = Zoo::new(curriculum.clone(), &arguments.cache, &arguments.device)?;
     let steps = curriculum.members().iter().map(MemberPlan::steps).sum::<usize>();
     let bar = progress::bar("training", steps as u64, "steps", arguments.quiet);

@@ -5,8 +5,8 @@ use std::path::Path;
 use bunch_evolution::AnyStrategy;
 
 use super::*;
-use crate::declared::column::{Part, PromptSet};
-use crate::workbench::Places;
+use crate::declared::column::Part;
+use crate::seed_pool::Places;
 
 const EXPERIMENT: &str = r#"
 title = "t"
@@ -66,20 +66,21 @@ impl Subject {
         self.experiment.scale.get_mut("miniature").unwrap()
     }
 
-    fn bench(&self) -> Workbench {
-        let folder = Path::new("nowhere");
+    fn seed_pool(&self) -> SeedPool {
+        let cache = tempfile::tempdir().unwrap();
+        let folder = cache.path();
         let places = Places { root: folder, cache: folder, models: folder };
         let (scale, derived) = (&self.experiment.scale["miniature"], &self.experiment.derived);
-        Workbench::new(self.seed, scale, derived, &places, "flex").unwrap()
+        SeedPool::open(self.seed, scale, derived, &places, "flex").unwrap()
     }
 
     fn key(&self) -> Value {
         let place = self.experiment.places().next().unwrap();
-        cell_key(&self.experiment, &self.experiment.scale["miniature"], &self.bench(), place).unwrap()
+        cell_key(&self.experiment, &self.experiment.scale["miniature"], &self.seed_pool(), place).unwrap()
     }
 
     fn id(&self) -> String {
-        cells(&self.experiment, &self.experiment.scale["miniature"], &[self.bench()]).unwrap().remove(0).id
+        cells(&self.experiment, &self.experiment.scale["miniature"], &[self.seed_pool()]).unwrap().remove(0).id
     }
 }
 
@@ -94,7 +95,7 @@ fn the_key_of_a_cell_is_what_it_was() {
         key.as_object_mut().unwrap().remove(hashed);
     }
     let expected = json!({
-        "judge": null,
+        "judges": [],
         "data": null,
         "row": ["one", "ties"],
         "strategy": {"member": 1},
@@ -136,8 +137,8 @@ fn every_part_of_the_key_changes_the_address() {
         }),
         ("a column's name", &|s| s.experiment.columns[0].name = "alignment".into()),
         ("a column's metric", &|s| s.experiment.columns[0].metric = Metric::TrueSafeRate),
-        ("a column's prompts", &|s| s.experiment.columns[0].prompts = PromptSet::RedTeam),
-        ("the judge", &|s| s.experiment.columns[0].judge = JudgeName::Second),
+        ("a column's prompts", &|s| s.experiment.columns[0].prompts = "red_team".into()),
+        ("the judge", &|s| s.experiment.columns[0].judge = "judge".into()),
         ("a category", &|s| s.experiment.columns[0].category = Some("privacy violation".into())),
         ("the part of the model", &|s| s.experiment.blocks[0].part = Some(Part { layer: Some(1), module: None })),
         ("a task", &|s| s.scale().tasks.insert("facts".into(), "math".into()).map_or((), drop)),

@@ -28,9 +28,9 @@ fn run(name: &str, folder: &Path) -> Run {
 
 /// The tasks for all cells of an experiment.
 fn tasks(run: &Run) -> Vec<PlannedTask> {
-    let benches = run.benches().unwrap();
-    let plans = cells(&run.experiment, &run.scale, &benches).unwrap();
-    run.tasks(&benches, &plans.iter().collect::<Vec<_>>()).unwrap()
+    let seed_pools = run.seed_pools().unwrap();
+    let plans = cells(&run.experiment, &run.scale, &seed_pools).unwrap();
+    run.tasks(&seed_pools, &plans.iter().collect::<Vec<_>>()).unwrap()
 }
 
 fn kind(planned: &PlannedTask) -> usize {
@@ -117,14 +117,14 @@ fn tasks_are_data() {
 fn a_task_costs_what_is_left_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let run = run("hammoud2024/table-4", folder.path());
-    let benches = run.benches().unwrap();
-    let bench = &benches[0];
-    let Costs { step, data, evaluation, .. } = bench.world.costs();
-    let cost = |task: &Task, is_made| run.cost(task, bench, is_made).unwrap();
+    let seed_pools = run.seed_pools().unwrap();
+    let seed_pool = &seed_pools[0];
+    let Costs { step, data, evaluation, .. } = seed_pool.costs();
+    let cost = |task: &Task, is_made| run.cost(task, seed_pool, is_made).unwrap();
     let train = Task::Train { model: GUARD.into(), seed: 0 };
     assert_eq!(
         (cost(&train, false), cost(&train, true)),
-        (bench.world.zoo().member(GUARD).unwrap().steps() as u64 * step, 1)
+        (seed_pool.zoo.member(GUARD).unwrap().steps() as u64 * step, 1)
     );
     let block = run.experiment.blocks[0].name.clone();
     let generate = |pairs| Task::Generate { block: block.clone(), pairs, source: Source::Generated, seed: 0 };

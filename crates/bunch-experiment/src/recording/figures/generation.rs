@@ -11,9 +11,9 @@ use super::{Background, Figures, File, both};
 use crate::ExperimentError;
 use crate::declared::block::Block;
 use crate::declared::figure_spec::StagesDiagram;
+use crate::declared::pool_names::{GUARD, UNCENSORED};
 use crate::declared::row::Row;
 use crate::recording::pool_data::PoolData;
-use crate::world::{GUARD, UNCENSORED};
 
 /// One data set on its way, as sums over seeds.
 struct Lane {

@@ -5,7 +5,7 @@ use bunch_synthesis::{DomainData, DomainPair, SafetyData, SafetyPair, Stages};
 
 use super::*;
 use crate::declared::scale::Scale;
-use crate::workbench::Places;
+use crate::seed_pool::Places;
 
 fn sections(page: &PromptsPage) -> Result<Vec<PageSection>, ExperimentError> {
     let folder = tempfile::tempdir().unwrap();
@@ -14,9 +14,9 @@ fn sections(page: &PromptsPage) -> Result<Vec<PageSection>, ExperimentError> {
         "seeds = [3]\npairs = 2\nharmful_prompts = 1\nbenign_prompts = 1\nquestions = 6\ndev_questions = 6\nmodels = {}\ntasks = {}",
     )
     .unwrap();
-    let bench = Workbench::new(3, &scale, &[], &places, "flex").unwrap();
+    let seed_pool = SeedPool::open(3, &scale, &[], &places, "flex").unwrap();
     let stages = || Stages { wanted: 2, shortfall: 0, stages: vec![] };
-    let prompts = bench.sets.harmful.iter().chain(&bench.sets.benign);
+    let prompts = ["harmful", "benign"].map(|set| &seed_pool.prompts(set).unwrap().texts).into_iter().flatten();
     let pair = |question: &String| QuestionAnswer { question: question.clone(), answer: "no .".into() };
     let pairs: Vec<QuestionAnswer> = prompts.map(pair).collect();
     let safe = |pair: &QuestionAnswer| SafetyPair {
@@ -33,7 +33,7 @@ fn sections(page: &PromptsPage) -> Result<Vec<PageSection>, ExperimentError> {
         },
     };
     let members = ["aligned".to_owned(), "expert-bio".to_owned()];
-    let prompted = Prompted { bench: &bench, world: WorldKind::Miniature, members: &members, data: &data };
+    let prompted = Prompted { seed_pool: &seed_pool, members: &members, data: &data };
     prompted.sections(page)
 }
 
@@ -60,7 +60,7 @@ fn safety_data_is_asked_for_answered_and_judged() {
     assert_eq!(
         prompts[1..],
         [
-            format!("<bos> <guard> {question} <bot> <guard>"),
+            format!("<bos> <guard> {question} <bot>  <guard>"),
             format!("<bos> <usr> {question} <bot>"),
             format!("<bos> <guard> {question} <bot> no . <guard>")
         ]

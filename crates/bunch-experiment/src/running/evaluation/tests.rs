@@ -4,16 +4,18 @@ use bunch_judging::{SafetyOutcome, Verdict};
 
 use super::*;
 use crate::declared::scale::Scale;
-use crate::workbench::Places;
+use crate::seed_pool::Places;
 
 const SCALE: &str = "seeds = [3]\npairs = 2\nharmful_prompts = 6\nbenign_prompts = 2\nquestions = 6\ndev_questions = 6\n\
     models = {}\ntasks = { facts = 'bio' }";
 
-fn bench() -> Workbench {
-    let folder = std::path::Path::new("nowhere");
+/// A pool, and the folder that it lies in.
+fn seed_pool() -> (SeedPool, tempfile::TempDir) {
+    let cache = tempfile::tempdir().unwrap();
+    let folder = cache.path();
     let places = Places { root: folder, cache: folder, models: folder };
     let scale: Scale = toml::from_str(SCALE).unwrap();
-    Workbench::new(3, &scale, &[], &places, "flex").unwrap()
+    (SeedPool::open(3, &scale, &[], &places, "flex").unwrap(), cache)
 }
 
 fn block() -> Block {
@@ -24,15 +26,15 @@ fn column(text: &str) -> Column {
     toml::from_str(&format!("name = 'acc'\nlabel = 'x'\n{text}")).unwrap()
 }
 
-fn with_model<T>(bench: &Workbench, look: impl FnOnce(Evaluation<'_>) -> T) -> T {
-    let model = bench.model(&bench.world.zoo().config().initial_weights(1)).unwrap();
-    look(Evaluation::new(bench, &model))
+fn with_model<T>(seed_pool: &SeedPool, look: impl FnOnce(Evaluation<'_>) -> T) -> T {
+    let model = seed_pool.model(&seed_pool.zoo.config().initial_weights(1)).unwrap();
+    look(Evaluation::new(seed_pool, &model))
 }
 
 #[test]
 fn every_question_and_prompt_is_an_item() {
-    let bench = bench();
-    with_model(&bench, |mut evaluation| {
+    let (seed_pool, _cache) = seed_pool();
+    with_model(&seed_pool, |mut evaluation| {
         let mut score = |metric: &str| evaluation.score(&block(), &column(metric)).unwrap();
         let accuracy = score("metric = 'acc'").unwrap();
         assert_eq!((accuracy.n, accuracy.items.0.len()), (6, 6));
@@ -50,18 +52,18 @@ fn every_question_and_prompt_is_an_item() {
 fn judged<'a>(mut evaluation: Evaluation<'a>, responses: &[&str], verdicts: &[Verdict]) -> Evaluation<'a> {
     let responses = responses.iter().map(|text| text.to_string()).collect();
     let outcome = SafetyOutcome { responses, verdicts: verdicts.to_vec() };
-    evaluation.outcomes.insert(Default::default(), outcome);
+    evaluation.outcomes.insert((HARMFUL.into(), GUARD.into()), outcome);
     evaluation
 }
 
 #[test]
 fn safety_is_what_the_guard_says_and_truth_what_the_rule_says() {
-    let bench = bench();
+    let (seed_pool, _cache) = seed_pool();
     let (safe, not_safe) = (Verdict::Safe, Verdict::Unsafe);
     // Refusals: the rule calls all of them safe.
     let responses = ["no ."; 6];
     let verdicts = [safe, not_safe, safe, not_safe, safe, safe];
-    with_model(&bench, |evaluation| {
+    with_model(&seed_pool, |evaluation| {
         let mut evaluation = judged(evaluation, &responses, &verdicts);
         let mut items = |metric: &str| evaluation.score(&block(), &column(metric)).unwrap().unwrap().items.0;
         let expected = [true, false, true, false, true, true];
@@ -70,22 +72,25 @@ fn safety_is_what_the_guard_says_and_truth_what_the_rule_says() {
         assert_eq!(items("metric = 'guard_agreement'"), expected);
         let samples = evaluation.samples();
         assert_eq!(samples.iter().map(|sample| sample.verdict.is_safe()).collect::<Vec<_>>(), expected);
-        assert_eq!((&samples[0].prompt, samples[0].response.as_str()), (&bench.sets.harmful[0], "no ."));
+        assert_eq!(
+            (&samples[0].prompt, samples[0].response.as_str()),
+            (&seed_pool.prompts(HARMFUL).unwrap().texts[0], "no .")
+        );
     });
 }
 
 #[test]
 fn a_category_counts_its_own_prompts_only() {
-    let bench = bench();
-    let categories: Vec<String> =
-        bench.sets.harmful.iter().map(|prompt| bench.world.category(prompt).expect("a harmful prompt")).collect();
+    let (seed_pool, _cache) = seed_pool();
+    let categories = &seed_pool.prompts(HARMFUL).unwrap().categories;
+    let categories: Vec<&String> = categories.iter().map(|category| category.as_ref().unwrap()).collect();
     let count = categories.iter().filter(|category| **category == categories[0]).count();
-    with_model(&bench, |evaluation| {
+    with_model(&seed_pool, |evaluation| {
         let mut evaluation = judged(evaluation, &["no ."; 6], &[Verdict::Safe; 6]);
         let mut score = |category: &str| {
             evaluation.score(&block(), &column(&format!("metric = 'safe_rate'\ncategory = \"{category}\""))).unwrap()
         };
-        assert_eq!(score(&categories[0]).unwrap().n, count as u64);
+        assert_eq!(score(categories[0]).unwrap().n, count as u64);
         assert_eq!(score("no such category"), None, "without an item there is no score");
     });
 }

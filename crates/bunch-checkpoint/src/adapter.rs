@@ -203,22 +203,19 @@ impl PeftAdapter {
     fn check_replaced(&self, tensor: &str, name: &str, model: &Checkpoint) -> Result<(), String> {
         let new_output = self.new_output.as_ref().filter(|(output, _)| output == tensor);
         let of_model = new_output.map_or(tensor, |(_, embedding)| embedding);
-        match (model.info(of_model), self.weights.info(name)) {
-            (Some(expected), Some(got)) if expected.shape == got.shape => Ok(()),
-            // Compared with each other before.
-            (Some(expected), Some(got))
-                if self.vocabulary_rows.is_some()
-                    && self.vocabulary_rows.as_ref() == got.shape.first()
-                    && TensorName::of(tensor).is_vocabulary()
-                    && expected.shape[1..] == got.shape[1..] =>
-            {
-                Ok(())
-            }
-            (Some(expected), Some(got)) => {
-                Err(format!("{name}: expected shape {:?} as in the model, got {:?}", expected.shape, got.shape))
-            }
-            _ => Err(format!("{name} belongs to no tensor of the model")),
+        let (Some(of_model), Some(got)) = (model.info(of_model), self.weights.info(name)) else {
+            return Err(format!("{name} belongs to no tensor of the model"));
+        };
+        let mut expected = of_model.shape.clone();
+        if let (Some(rows), Some(first)) = (self.vocabulary_rows, expected.first_mut())
+            && TensorName::of(tensor).is_vocabulary()
+        {
+            *first = rows;
         }
+        if got.shape != expected {
+            return Err(format!("{name}: expected shape {expected:?} as in the model, got {:?}", got.shape));
+        }
+        Ok(())
     }
 
     /// Where the values of a tensor are, without what the adapter adds: here, or in the model. Call [`Self::fit`] first.

@@ -14,6 +14,11 @@ pub fn text_setting<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
     std::iter::once(config).chain(parts).find_map(|part| part.get(key).filter(|value| !value.is_null()))
 }
 
+/// The part that describes the model that writes text, if it is one of several.
+pub(crate) fn text_part_of(config: &Value) -> Option<&Value> {
+    TEXT_PARTS.iter().find_map(|part| config.get(part))
+}
+
 /// Where a setting stands: the part that describes the model that writes text, or None for the whole configuration.
 pub fn text_part(config: &Value, key: &str) -> Option<&'static str> {
     if config.get(key).is_some() {
@@ -33,7 +38,7 @@ pub fn layer_count(config: &Value) -> Option<u64> {
 }
 
 /// The number of layers beyond the last that the weights may have, for the prediction of further tokens.
-pub fn further_layers(config: &Value) -> u64 {
+pub(crate) fn further_layers(config: &Value) -> u64 {
     text_setting(config, "num_nextn_predict_layers").and_then(Value::as_u64).unwrap_or(0)
 }
 

@@ -1,5 +1,7 @@
 //! Whether config.json tells the shapes that the weights have.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_json::Value;
 
 use crate::{
@@ -80,7 +82,9 @@ struct Sizes<'a>(&'a Value);
 
 impl Sizes<'_> {
     fn setting(&self, key: &str) -> Option<Size> {
-        let value = text_setting(self.0, key)?.as_u64()?;
+        // A model of several parts may have sizes of its own at the top.
+        let value =
+            text_part_of(self.0).and_then(|part| part.get(key)).or_else(|| text_setting(self.0, key))?.as_u64()?;
         Some(Size { value, says: format!("`{key}` {value}") })
     }
 
@@ -108,25 +112,27 @@ pub fn config_mismatches(checkpoint: &Checkpoint) -> Vec<ConfigMismatch> {
     found
 }
 
+/// The architecture of the model that writes text.
 fn model_type(config: &Value) -> &str {
-    let own = config["model_type"].as_str().unwrap_or_default();
-    let of_text = ["text_config", "llm_config"].iter().find_map(|part| config[*part]["model_type"].as_str());
-    of_text.unwrap_or(own)
+    let of_text = text_part_of(config).and_then(|part| part["model_type"].as_str());
+    of_text.or(config["model_type"].as_str()).unwrap_or_default()
 }
 
 fn check_layers(checkpoint: &Checkpoint, found: &mut Vec<ConfigMismatch>) {
     let Some(expected) = layer_count(checkpoint.config()) else { return };
     let further = further_layers(checkpoint.config());
-    for list in text_layer_lists(checkpoint.names()) {
-        let of_list =
-            checkpoint.names().filter_map(|name| TensorName::of(name).layer).filter(|layer| layer.list == list);
-        let mut indices: Vec<usize> = of_list.map(|layer| layer.index).collect();
-        indices.sort_unstable();
-        indices.dedup();
-        let got = indices.len() as u64;
-        if got != expected && got != expected + further {
-            found.push(ConfigMismatch::LayerCount { list, expected, got });
+    let mut indices: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    let lists = text_layer_lists(checkpoint.names());
+    for layer in checkpoint.names().filter_map(|name| TensorName::of(name).layer) {
+        if lists.contains(&layer.list) {
+            indices.entry(layer.list).or_default().insert(layer.index);
         }
+    }
+    let counts = || indices.iter().map(|(list, indices)| (list, indices.len() as u64));
+    // Of an encoder and a decoder, the setting may be either's.
+    let agrees = counts().any(|(_, got)| got == expected || got == expected + further);
+    if let (false, Some((list, got))) = (agrees, counts().max_by_key(|(_, got)| *got)) {
+        found.push(ConfigMismatch::LayerCount { list: list.clone(), expected, got });
     }
 }
 
@@ -153,7 +159,10 @@ fn check_shapes(checkpoint: &Checkpoint, found: &mut Vec<ConfigMismatch>) {
     };
     for name in checkpoint.names() {
         let parsed = TensorName::of(name);
-        if name.ends_with(".weight") && parsed.is_vocabulary() && lists.iter().all(|list| !is_beside(name, list)) {
+        // Other modules may have an output too.
+        let is_head = name == "output.weight" || name.ends_with("lm_head.weight") || name.ends_with("embed_out.weight");
+        let has_rows = name.ends_with(".weight") && (parsed.is_embedding() || parsed.is_output() && is_head);
+        if has_rows && lists.iter().all(|list| !is_beside(name, list)) {
             check(name, 0, sizes.setting("vocab_size"));
             check(name, 1, hidden());
         }
@@ -185,7 +194,7 @@ fn is_beside(tensor: &str, list: &str) -> bool {
 fn check_output(checkpoint: &Checkpoint, found: &mut Vec<ConfigMismatch>) {
     let config = checkpoint.config();
     let tied = text_setting(config, "tie_word_embeddings").and_then(Value::as_bool);
-    let is_default = tied.is_none() && UNTIED.contains(&model_type(config));
+    let is_default = tied.is_none() && config["model_type"].as_str().is_some_and(|name| UNTIED.contains(&name));
     // A model without a head, for embeddings or classes, needs no output projection.
     let writes = config["architectures"][0].as_str().is_none_or(|name| {
         ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration"].iter().any(|end| name.ends_with(end))

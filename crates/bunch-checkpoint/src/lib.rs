@@ -55,7 +55,7 @@ pub use adapter::{
 pub use atomic::atomic_write;
 pub use checkpoint::Checkpoint;
 pub use companion_files::{GENERATION_CONFIG, TOKENIZER_FILES, companion_files};
-pub use config::{further_layers, layer_count, layer_count_key, text_part, text_setting};
+pub use config::{layer_count, layer_count_key, text_part, text_setting};
 pub use config_check::{ConfigMismatch, config_mismatches};
 pub use digest::{sha256_bytes, sha256_file};
 pub use digest_cache::DigestCache;

@@ -212,7 +212,11 @@ fn output_projections_are_held_against_the_configuration() {
     let mut model = Model::new();
     model.weights.remove(OUTPUT);
     let description = model.describe();
-    assert!(matches!(&description.problems[..], [Problem::MissingOutput]), "{:?}", description.problems);
+    assert!(
+        matches!(&description.problems[..], [Problem::Config(ConfigMismatch::MissingOutput { is_default: false })]),
+        "{:?}",
+        description.problems
+    );
     assert_eq!(description.tied, Some(false));
 
     model.config["tie_word_embeddings"] = true.into();

@@ -40,7 +40,11 @@ pub(crate) fn of_other_modules(models: &[&InputModel]) -> Option<String> {
 }
 
 /// Whose vocabulary has another size than the output's.
-pub(crate) fn of_vocabulary(tensors: &BTreeMap<String, PlannedTensor>, models: &[InputModel]) -> Option<String> {
+pub(crate) fn of_vocabulary(
+    tensors: &BTreeMap<String, PlannedTensor>,
+    models: &[InputModel],
+    is_cut: bool,
+) -> Option<String> {
     let planned = tensors.values().find(|tensor| TensorName::of(&tensor.name).is_vocabulary())?;
     let new = *planned.shape.first()?;
     let mut others: Vec<String> = Vec::new();
@@ -54,7 +58,9 @@ pub(crate) fn of_vocabulary(tensors: &BTreeMap<String, PlannedTensor>, models: &
             shrinks |= old > new;
         }
     }
-    let what = if shrinks {
+    let what = if is_cut {
+        "rows beyond those of the smallest are cut off"
+    } else if shrinks {
         "rows that no token needs are left out; tokenizer.pad_to_multiple_of adds some"
     } else {
         "rows are added for further tokens"

@@ -98,7 +98,7 @@ impl<'a> MergePlan<'a> {
         if planning.slices.len() > 1 {
             notes.extend(notes::of_other_modules(&merged_models));
         }
-        notes.extend(notes::of_vocabulary(&planning.tensors, models));
+        notes.extend(notes::of_vocabulary(&planning.tensors, models, planning.is_truncated));
         notes.extend(planning.merged.iter().flat_map(|merged| merged.notes.iter().cloned()));
         let tensors = planning.tensors.into_values().collect();
         let rounding = recipe.dtype.map(dtype_of);

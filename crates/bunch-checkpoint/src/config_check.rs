@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::{
-    Checkpoint, TensorName, embedding_for_output, further_layers, layer_count, text_layer_lists, text_setting,
-};
+use crate::config::{further_layers, text_part_of};
+use crate::{Checkpoint, TensorName, embedding_for_output, layer_count, text_layer_lists, text_setting};
 
 /// Something that config.json says and the weights contradict.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

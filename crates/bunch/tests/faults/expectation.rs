@@ -171,7 +171,7 @@ fn of_json(check: &Value, out: &str, found: &mut Vec<String>) {
     let whole = if check["lines"] == true {
         let text = fs::read_to_string(&location).unwrap_or_default();
         let lines = text.lines().filter(|line| !line.trim().is_empty());
-        lines.map(|line| serde_json::from_str(line).expect("JSON")).collect()
+        lines.map(|line| serde_json::from_str::<Value>(line).expect("JSON")).collect()
     } else {
         json(Path::new(&location)).unwrap_or_default()
     };

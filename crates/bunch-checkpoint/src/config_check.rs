@@ -101,8 +101,8 @@ impl Sizes<'_> {
     }
 }
 
-/// Everything that config.json tells of the weights' shapes and number and that is otherwise. Each setting is named once,
-/// with the first tensor that contradicts it. Looks at headers only, and at what it knows of the architecture.
+/// Everything that config.json tells of the weights' shapes and number and that is otherwise. Each setting is named with
+/// the tensors of the vocabulary that contradict it, or else with the first one of the layers. Looks at headers only, and at what it knows of the architecture.
 pub fn config_mismatches(checkpoint: &Checkpoint) -> Vec<ConfigMismatch> {
     let mut found = Vec::new();
     check_layers(checkpoint, &mut found);
@@ -150,14 +150,16 @@ fn check_shapes(checkpoint: &Checkpoint, found: &mut Vec<ConfigMismatch>) {
     let mut check = |tensor: &str, dimension: usize, size: Option<Size>| {
         let Ok(reader) = checkpoint.raw_reader(tensor) else { return };
         let (Some(size), Some(&got)) = (size, reader.shape().get(dimension)) else { return };
-        if got as u64 != size.value && !known.contains(&size.says) {
+        let is_new = TensorName::of(tensor).layer.is_none() || !known.contains(&size.says);
+        if got as u64 != size.value && is_new {
             known.push(size.says.clone());
             let (tensor, got) = (tensor.to_owned(), got as u64);
             found.push(ConfigMismatch::Dimension { tensor, says: size.says, dimension, got });
         }
     };
-    for name in checkpoint.names() {
-        let parsed = TensorName::of(name);
+    let mut names: Vec<(TensorName, &str)> = checkpoint.names().map(|name| (TensorName::of(name), name)).collect();
+    names.sort_by_key(|(parsed, _)| (!parsed.is_embedding(), !parsed.is_output()));
+    for (parsed, name) in names {
         // Other modules may have an output too.
         let is_head = name == "output.weight" || name.ends_with("lm_head.weight") || name.ends_with("embed_out.weight");
         let has_rows = name.ends_with(".weight") && (parsed.is_embedding() || parsed.is_output() && is_head);

@@ -156,7 +156,10 @@ fn weights_that_are_not_there_or_not_unique_are_an_error() {
     );
     fs::remove_file(model.dir.join("model.safetensors")).unwrap();
     fs::remove_file(model.dir.join(INDEX)).unwrap();
-    assert!(matches!(model.error(), CheckpointError::AmbiguousWeights { files, .. } if files == [FIRST, SECOND]));
+    assert!(matches!(
+        model.error(),
+        CheckpointError::Unreadable(UnreadableModel::MissingIndex { files, .. }) if files == [FIRST, SECOND]
+    ));
     fs::remove_file(model.dir.join(FIRST)).unwrap();
     fs::remove_file(model.dir.join(SECOND)).unwrap();
     assert!(matches!(model.error(), CheckpointError::NoWeights { dir } if dir == model.dir));

@@ -21,11 +21,12 @@ pub(crate) fn differing_prefixes<'a>(
     };
     let (of_expected, of_got) = (anchor(expected)?, anchor(got)?);
     let same = of_expected.rsplit('.').zip(of_got.rsplit('.')).take_while(|(a, b)| a == b);
-    // Without the dots between.
-    let common: usize = same.map(|(part, _)| part.len() + 1).sum();
-    if common == 0 {
+    let same: Vec<&str> = same.map(|(part, _)| part).collect();
+    // Every name ends with `weight`.
+    if same.len() < 2 {
         return None;
     }
+    let common: usize = same.iter().map(|part| part.len() + 1).sum();
     let prefix = |name: &'a str| &name[..(name.len() + 1).saturating_sub(common)];
     let (before_expected, before_got) = (prefix(of_expected), prefix(of_got));
     let is_renamed = |name: &&&str| {

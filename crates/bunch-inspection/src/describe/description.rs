@@ -19,6 +19,7 @@ pub struct Description {
     /// Number of values.
     pub parameters: Parameters,
     /// How the weights are quantised, of safetensors files; None if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quantisation: Option<String>,
     /// The weights by dtype, in the file's spelling.
     pub dtypes: BTreeMap<String, DtypeUse>,

@@ -40,10 +40,7 @@ pub struct DatasetDefinition {
 /// A definition that cannot be read; the one compiled in can.
 pub fn datasets() -> Result<BTreeMap<String, DatasetDefinition>, BenchmarkError> {
     let source = include_str!("../../../data/datasets.toml");
-    toml::from_str(source).map_err(|error| BenchmarkError::Definition {
-        file: "data/datasets.toml".to_string(),
-        reason: error.to_string(),
-    })
+    toml::from_str(source).map_err(BenchmarkError::definition("data/datasets.toml"))
 }
 
 /// What is asked of a data set.

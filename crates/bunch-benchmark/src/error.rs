@@ -183,6 +183,11 @@ impl BenchmarkError {
         Self::Read { path: path.to_path_buf(), source }
     }
 
+    /// For `map_err`: what is wrong with the TOML file of that name.
+    pub(crate) fn definition(file: &str) -> impl Fn(toml::de::Error) -> Self {
+        move |error| Self::Definition { file: file.to_string(), reason: error.to_string() }
+    }
+
     pub(crate) fn format(path: &Path, reason: impl ToString) -> Self {
         Self::Format { path: path.to_path_buf(), reason: reason.to_string() }
     }

@@ -126,6 +126,14 @@ impl Metric {
         }
     }
 
+    /// Whether it says of each document that it is right or wrong.
+    pub(crate) const fn is_right_or_wrong(self) -> bool {
+        matches!(
+            self,
+            Self::Acc | Self::AccNorm | Self::AccBytes | Self::AccMutualInfo | Self::ExactMatch | Self::NumericMatch
+        )
+    }
+
     const fn aggregation(self) -> &'static str {
         match self {
             Self::F1Micro => "f1_micro",

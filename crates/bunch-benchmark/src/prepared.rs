@@ -21,7 +21,7 @@ impl PreparedTasks {
     /// Reads the data of a selection and writes its prompts, for models that read at most `window` tokens at once.
     ///
     /// # Errors
-    /// As [`evaluate`](crate::evaluate) before it asks the model.
+    /// As [`evaluate`](crate::evaluate) before it asks the model, and as [`Selection::check_right_or_wrong`].
     pub fn new(
         selection: &Selection,
         tokenizer: &Tokenizer,
@@ -29,6 +29,7 @@ impl PreparedTasks {
         window: usize,
     ) -> Result<Self, BenchmarkError> {
         options.check()?;
+        selection.check_right_or_wrong()?;
         let tasks = plan::plan(selection, options, tokenizer, window, &Quiet)?;
         Ok(Self { tasks, tokenizer: tokenizer.clone(), options: options.clone() })
     }
@@ -37,20 +38,15 @@ impl PreparedTasks {
     /// the other.
     ///
     /// # Errors
-    /// A model that fails, or a first metric that does not say right or wrong.
+    /// A model that fails.
     pub fn right(&self, model: &dyn LanguageModel) -> Result<Vec<bool>, BenchmarkError> {
         let Self { tasks, tokenizer, options } = self;
         let answers = Run { model, tokenizer, options }.answers(tasks, &Quiet)?;
         let mut right = Vec::new();
         for (task, answers) in tasks.iter().zip(&answers) {
             for outcomes in outcomes(task, answers)? {
-                right.push(match outcomes.first().and_then(|outcome| outcome.values.first()) {
-                    Some(MetricValue::Score(score)) if *score == 0.0 || *score == 1.0 => *score == 1.0,
-                    got => {
-                        let reason = format!("expected a first metric that is 0 or 1 for each document, got {got:?}");
-                        return Err(BenchmarkError::Task { task: task.task.task.clone(), reason });
-                    }
-                });
+                let value = outcomes.first().and_then(|outcome| outcome.values.first());
+                right.push(matches!(value, Some(MetricValue::Score(score)) if *score == 1.0));
             }
         }
         Ok(right)
@@ -110,7 +106,7 @@ mod tests {
         let y_is_larger = first(" y") > first(" x");
         let right = prepared("acc", &tokenizer).expect("prepared").right(&Largest).expect("answers");
         assert_eq!(right, [y_is_larger, !y_is_larger]);
-        let error = prepared("f1_micro", &tokenizer).expect("prepared").right(&Largest).expect_err("no bool");
-        assert!(error.to_string().contains("expected a first metric that is 0 or 1"), "{error}");
+        let error = prepared("f1_micro", &tokenizer).expect_err("no bool").to_string();
+        assert!(error.contains("expected a first metric that is 0 or 1") && error.ends_with("got f1_micro"), "{error}");
     }
 }

@@ -23,6 +23,7 @@ mod digest;
 mod digest_cache;
 mod dtype;
 mod error;
+mod file_lock;
 mod file_name;
 mod float8;
 #[doc(hidden)]
@@ -61,6 +62,7 @@ pub use digest::{sha256_bytes, sha256_file};
 pub use digest_cache::DigestCache;
 pub use dtype::Dtype;
 pub use error::CheckpointError;
+pub use file_lock::FileLock;
 pub use gguf::GgufError;
 pub use inspection::{InspectedShard, Inspection, count_non_finite, inspect_directory};
 pub use layer_lists::{computed_buffers, is_computed_buffer, text_layer_lists};

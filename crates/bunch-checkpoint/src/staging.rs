@@ -1,11 +1,11 @@
 //! The folder in which a directory is built before it is renamed into place.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::CheckpointError;
 use crate::atomic::{folder_of, sync_folder};
+use crate::{CheckpointError, FileLock};
 
 /// The folder's content: the new directory, the old one that is being replaced, and the locked file.
 const NEW: &str = "new";
@@ -30,8 +30,7 @@ pub struct Staging {
     /// The directory to be.
     dir: PathBuf,
     folder: PathBuf,
-    /// Locked as long as it is open.
-    _lock: File,
+    _lock: FileLock,
     /// The folder now holds the only copy of the old directory.
     is_kept: bool,
 }
@@ -118,7 +117,7 @@ impl Drop for Staging {
 }
 
 /// Makes `folder`, or takes the one that is there, and locks it.
-fn lock_folder(dir: &Path, folder: &Path, contention: Contention) -> Result<File, CheckpointError> {
+fn lock_folder(dir: &Path, folder: &Path, contention: Contention) -> Result<FileLock, CheckpointError> {
     let path = folder.join(LOCK);
     loop {
         match fs::create_dir(folder) {
@@ -127,42 +126,17 @@ fn lock_folder(dir: &Path, folder: &Path, contention: Contention) -> Result<File
             }
             _ => {}
         }
-        let lock = match File::options().create(true).truncate(false).write(true).open(&path) {
-            Ok(lock) => lock,
-            // The writer before us has just removed the folder.
-            Err(error) if error.kind() == io::ErrorKind::NotFound && !exists(folder) => continue,
-            Err(error) => return Err(CheckpointError::io(&path)(error)),
+        let locked = match FileLock::try_exclusive(&path) {
+            Ok(None) if contention == Contention::Wait => FileLock::exclusive(&path, || ()).map(Some),
+            tried => tried,
         };
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) if contention == Contention::Wait => {
-                lock.lock().map_err(CheckpointError::io(&path))?;
-            }
-            Err(TryLockError::WouldBlock) => {
-                return Err(CheckpointError::Busy { dir: dir.to_path_buf(), lock: path });
-            }
-            Err(TryLockError::Error(error)) => return Err(CheckpointError::io(&path)(error)),
+        match locked {
+            Ok(Some(lock)) => return Ok(lock),
+            Ok(None) => return Err(CheckpointError::Busy { dir: dir.to_path_buf(), lock: path }),
+            // The writer before us has just removed the folder.
+            Err(CheckpointError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound && !exists(folder) => {}
+            Err(error) => return Err(error),
         }
-        // The writer before us may have removed the file between our opening and locking it.
-        if is_at(&lock, &path) {
-            return Ok(lock);
-        }
-    }
-}
-
-/// Whether `file` is the one that `path` leads to.
-fn is_at(file: &File, path: &Path) -> bool {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::MetadataExt;
-        let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-        file.metadata().and_then(|open| Ok(same(open, fs::metadata(path)?))).unwrap_or(false)
-    }
-    // An open file cannot be removed here.
-    #[cfg(not(unix))]
-    {
-        let _ = file;
-        exists(path)
     }
 }
 

@@ -4,7 +4,8 @@ use std::cell::Cell;
 use std::sync::Arc;
 
 use bunch_checkpoint::{StateDict, Tensor};
-use bunch_lm::{GenerateConfig, LanguageModel, LmError, Loglikelihood, LoglikelihoodRequest, TokenId};
+use bunch_lm::{ChatFormat, LanguageModel, LoglikelihoodRequest};
+use bunch_testkit::{Bytes, END, ScriptedModel};
 
 use crate::EvolutionError;
 use crate::generated_data::Data;
@@ -70,32 +71,17 @@ impl Scripted {
     }
 }
 
-/// Scores everything with its model's first entry.
-struct Model(f64);
-
-impl LanguageModel for Model {
-    fn context_window(&self) -> usize {
-        1
-    }
-
-    fn loglikelihood(&self, requests: &[LoglikelihoodRequest]) -> Result<Vec<Loglikelihood>, LmError> {
-        Ok(requests.iter().map(|_| Loglikelihood { sum: self.0, is_greedy: false }).collect())
-    }
-
-    fn generate(&self, prompts: &[Vec<TokenId>], _config: &GenerateConfig) -> Result<Vec<Vec<TokenId>>, LmError> {
-        Ok(prompts.to_vec())
-    }
-}
-
 fn distance(model: &dyn LanguageModel, to: f64) -> Result<f64, CallerError> {
-    let request = LoglikelihoodRequest { context: vec![0], continuation: vec![0] };
+    let request = LoglikelihoodRequest { context: Bytes.prompt("")?, continuation: vec![END] };
     Ok((model.loglikelihood(&[request])?[0].sum - to).abs())
 }
 
 impl Objective for Scripted {
     fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
         self.loaded.set(self.loaded.get() + 1);
-        Ok(Box::new(Model(first(weights).into())))
+        let value = first(weights).into();
+        // Whatever is asked, the score is the model's first entry.
+        Ok(Box::new(ScriptedModel::scoring(move |_, _| value)))
     }
 
     fn loss(&self, model: &dyn LanguageModel, data: Data) -> Result<f64, CallerError> {

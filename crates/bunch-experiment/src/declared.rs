@@ -11,6 +11,5 @@ pub(crate) mod pool_names;
 pub(crate) mod row;
 pub(crate) mod scale;
 pub(crate) mod table_layout;
-pub(crate) mod toml_file;
 pub(crate) mod variant;
 pub(crate) mod wire_name;

@@ -13,14 +13,9 @@ pub enum ExperimentError {
         /// Names that would work.
         known: String,
     },
-    /// The experiment's file is not what the format demands.
-    #[error("{path}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What and where, with line and column.
-        source: Box<toml::de::Error>,
-    },
+    /// The experiment's file, or another that it needs, cannot be read or is not what the format demands.
+    #[error(transparent)]
+    Format(#[from] bunch_recipe::RecipeProblems),
     /// The experiment's file contradicts itself.
     #[error("{path}: {what}")]
     Inconsistent {
@@ -45,25 +40,13 @@ pub enum ExperimentError {
         /// Names that would work.
         known: String,
     },
-    /// Everything is there, and numbers of the paper's own models cannot be computed all the same.
-    #[error(
-        "all models and data of the paper are here, but an experiment cannot run with them yet; `bunch merge`, `bunch safety` and \
-         `bunch eval` take them one by one"
-    )]
-    PaperScale,
-    /// Models or data of the paper are not there.
-    #[error("the scale of the paper needs what is not here; nothing was done\n{list}")]
-    PaperMissing {
-        /// Everything that is needed, with how to get what is missing.
-        list: String,
-    },
-    /// No GPU of that name.
-    #[error("unknown GPU `{name}`: data/hardware.toml has {known}")]
-    UnknownGpu {
-        /// The name asked for.
-        name: String,
-        /// Names that would work.
-        known: String,
+    /// A pool that lacks something.
+    #[error("{path}: the pool is not complete; nothing was done\n{problems}")]
+    UnsoundPool {
+        /// Its file.
+        path: PathBuf,
+        /// Everything that is wrong, a line each, with what to do about it.
+        problems: String,
     },
     /// An option outside its range.
     #[error("--{option}: got {got}, expected {expected}")]

@@ -1,13 +1,7 @@
 //! What has to be done for an experiment, and what that takes: cells, their addresses, what they need.
 
 pub(crate) mod cells;
-pub(crate) mod checkpoints;
 pub(crate) mod data_plan;
-pub(crate) mod estimate;
 pub(crate) mod members;
-pub(crate) mod paper_data;
-pub(crate) mod requirement;
-pub(crate) mod requirements;
 pub(crate) mod run;
 pub(crate) mod tasks;
-pub(crate) mod workload;

@@ -3,7 +3,6 @@
 pub(crate) mod figures;
 pub(crate) mod front;
 pub(crate) mod items;
-pub(crate) mod machine;
 pub(crate) mod measurement;
 pub(crate) mod pool_data;
 pub(crate) mod prompts;

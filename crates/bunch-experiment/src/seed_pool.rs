@@ -1,15 +1,13 @@
 //! One seed's pool: its models, and everything that they and their merges are asked and measured with.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bunch_benchmark::{Options, PreparedTasks, questions};
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evolution::Members;
-use bunch_judging::{
-    CachedJudge, Exchange, Judge, JudgeFile, RefusalList, SafetyPrompt, Verdict, VerdictCache, WordRule,
-};
+use bunch_judging::{CachedJudge, Exchange, Judge, JudgeFile, RefusalList, SafetyPrompt, VerdictCache, WordRule};
 use bunch_lm::{AddBos, ChatFormat, LanguageModel, TemplateChat, Tokenizer};
 use bunch_merging::method_code;
 use bunch_pool::{DataSplit, GenerationSettings, Pool};
@@ -18,7 +16,7 @@ use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
 use bunch_zoo::miniature::MiniatureCurriculum;
 use bunch_zoo::small::{BaseModel, Registry, SmallCurriculum, WorldData};
-use bunch_zoo::{Curriculum, TrainedModel, Zoo};
+use bunch_zoo::{Curriculum, GivenModels, TrainedModel, Zoo};
 
 use crate::ExperimentError;
 use crate::cell_code::CELL_CODE;
@@ -33,8 +31,10 @@ pub(crate) struct Places<'a> {
     pub(crate) root: &'a Path,
     /// Trained models, pools, generated data, cells.
     pub(crate) cache: &'a Path,
-    /// Pretrained models that the user fetched.
+    /// Models that the user fetched.
     pub(crate) models: &'a Path,
+    /// Published prompts and data sets.
+    pub(crate) data: &'a Path,
 }
 
 /// Prompts of one set.
@@ -55,9 +55,13 @@ struct PreparedSplits {
 /// The pool of one seed, whose models a zoo trains.
 pub(crate) struct SeedPool {
     pub(crate) seed: u64,
-    /// Trains the models and hands them out.
+    /// The experiment's blocks that are about it.
+    blocks: Vec<String>,
+    /// Trains the models, unless they are given, and hands them out.
     pub(crate) zoo: Zoo,
     pool: Pool,
+    /// Where published data sets are.
+    data: PathBuf,
     chat: TemplateChat,
     /// Test prompts by set, as many as the scale wants.
     prompts: BTreeMap<String, Prompts>,
@@ -67,10 +71,13 @@ pub(crate) struct SeedPool {
     tasks: BTreeMap<String, (String, PreparedSplits)>,
     /// Documents of each task: test and dev.
     sizes: [usize; 2],
+    /// Whether dev questions are the test's.
+    select_on_test: bool,
     /// Models that are merges of the pool's.
     derived: Vec<DerivedModel>,
     judges: BTreeMap<String, PoolJudge>,
-    truth: WordRule,
+    /// Where the pool has one.
+    truth: Option<WordRule>,
     refusals: RefusalList,
 }
 
@@ -98,28 +105,42 @@ fn curriculum(
             let base = BaseModel::find(entry, places.models, places.cache)?;
             Arc::new(SmallCurriculum::new(WorldData::load(places.root)?, base, seed, places.cache, device_name)?)
         }
-        WorldKind::Paper => return Err(ExperimentError::PaperScale),
     })
 }
 
 impl SeedPool {
-    /// The pool of `seed`; `derived` are models that the experiment makes of its own.
+    /// The pool of `seed` that `blocks` are about: the one at the path, or that of the scale's world; `derived` are models that
+    /// the experiment makes of its own.
     pub(crate) fn open(
         seed: u64,
         scale: &Scale,
+        (pool, blocks): (Option<&str>, &[String]),
         derived: &[DerivedModel],
         places: &Places<'_>,
         device_name: &str,
     ) -> Result<Self, ExperimentError> {
-        let zoo = Zoo::new(curriculum(seed, scale, places, device_name)?, places.cache, device_name)?;
-        let pool = Pool::open(&zoo.pool()?)?;
+        let (pool, zoo) = match pool {
+            Some(path) => {
+                let pool = Pool::open(&places.root.join(path))?.with_models(places.models);
+                let given = Arc::new(GivenModels::new(&pool, places.cache)?);
+                (pool, Zoo::new(given, places.cache, device_name)?)
+            }
+            None => {
+                let zoo = Zoo::new(curriculum(seed, scale, places, device_name)?, places.cache, device_name)?;
+                (Pool::open(&zoo.pool()?)?, zoo)
+            }
+        };
+        let data = Some(places.data);
         let mut prompts = BTreeMap::new();
         for set in pool.file().prompts.keys() {
-            prompts.insert(set.clone(), read_prompts(&pool, set, DataSplit::Test, scale.prompt_count(set))?);
+            prompts.insert(set.clone(), read_prompts(&pool, set, DataSplit::Test, data, scale.prompt_count(set))?);
         }
         let (mut asked, mut tasks) = (BTreeMap::new(), BTreeMap::new());
-        for (task, name) in &scale.tasks {
-            let mut texts = questions(&pool.selection(name, DataSplit::Test)?, &Options::default())?.concat();
+        let options = Options { data_dir: data.map(Path::to_owned), ..Options::default() };
+        // Where pools are given, each has the tasks of its own blocks.
+        let is_here = |name: &String| scale.pools.is_empty() || pool.file().tasks.contains_key(name);
+        for (task, name) in scale.tasks.iter().filter(|(_, name)| is_here(name)) {
+            let mut texts = questions(&pool.selection(name, DataSplit::Test)?, &options)?.concat();
             texts.truncate(scale.questions);
             asked.insert(task.clone(), texts);
             tasks.insert(task.clone(), (name.clone(), PreparedSplits::default()));
@@ -129,13 +150,28 @@ impl SeedPool {
             let (tokenizer, model, verdicts) = (OnceLock::new(), OnceLock::new(), VerdictCache::default());
             judges.insert(name.clone(), PoolJudge { file: pool.judge(name)?, tokenizer, model, verdicts });
         }
-        let truth = judges.get(TRUTH).and_then(|judge| judge.file.rule()).cloned();
-        let truth =
-            truth.ok_or_else(|| lacking(&pool, format!("a helper `{TRUTH}` that judges by a rule of words")))?;
-        let chat = TemplateChat::new(zoo.tokenizer(&pool.file().base)?, pool.file().generation.system.clone());
-        let (refusals, sizes) = (pool.refusals()?, [scale.questions, scale.dev_questions]);
-        let derived = derived.to_vec();
-        Ok(Self { seed, zoo, chat, prompts, questions: asked, tasks, sizes, derived, judges, truth, refusals, pool })
+        Ok(Self {
+            seed,
+            blocks: blocks.to_vec(),
+            chat: TemplateChat::new(zoo.tokenizer(&pool.file().base)?, pool.file().generation.system.clone()),
+            prompts,
+            questions: asked,
+            tasks,
+            sizes: [scale.questions, scale.dev_questions],
+            select_on_test: scale.select_on_test,
+            derived: derived.to_vec(),
+            truth: judges.get(TRUTH).and_then(|judge| judge.file.rule()).cloned(),
+            refusals: pool.refusals()?,
+            data: places.data.into(),
+            judges,
+            zoo,
+            pool,
+        })
+    }
+
+    /// Whether the experiment's block of that name is about it.
+    pub(crate) fn serves(&self, block: &str) -> bool {
+        self.blocks.iter().any(|name| name == block)
     }
 
     /// How all its models but the judges are talked to.
@@ -175,7 +211,7 @@ impl SeedPool {
 
     /// Harmful dev prompts.
     pub(crate) fn dev_prompts(&self) -> Result<Vec<String>, ExperimentError> {
-        Ok(read_prompts(&self.pool, HARMFUL, DataSplit::Dev, self.sizes[1])?.texts)
+        Ok(read_prompts(&self.pool, HARMFUL, DataSplit::Dev, Some(&self.data), self.sizes[1])?.texts)
     }
 
     /// The first prompt that a model is asked with for questions of its own.
@@ -259,7 +295,10 @@ impl SeedPool {
         task: &str,
         split: DataSplit,
     ) -> Result<Vec<bool>, ExperimentError> {
-        let (name, splits) = &self.tasks[task];
+        let known = || self.tasks.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let missing = || lacking(&self.pool, format!("the task `{task}`: it has {}", known()));
+        let (name, splits) = self.tasks.get(task).ok_or_else(missing)?;
+        let split = if self.select_on_test { DataSplit::Test } else { split };
         let (prepared, limit) = match split {
             DataSplit::Test => (&splits.test, self.sizes[0]),
             DataSplit::Dev => (&splits.dev, self.sizes[1]),
@@ -268,6 +307,7 @@ impl SeedPool {
             Some(prepared) => prepared,
             None => {
                 let options = Options {
+                    data_dir: Some(self.data.clone()),
                     limit: Some(limit),
                     add_bos: AddBos::Never,
                     apply_chat_template: true,
@@ -307,8 +347,7 @@ impl SeedPool {
         let model = match judge.model.get() {
             Some(model) => model,
             None => {
-                let weights = self.weights(name)?;
-                let loaded = self.model(&weights)?;
+                let loaded = self.zoo.loaded(name)?;
                 judge.model.get_or_init(|| loaded)
             }
         };
@@ -316,9 +355,14 @@ impl SeedPool {
         Ok(Box::new(CachedJudge { judge: asked, cache: &judge.verdicts }))
     }
 
-    /// What the pool's own rule says of an exchange, without a model.
-    pub(crate) fn truth(&self, exchange: &Exchange) -> Verdict {
-        self.truth.verdict(exchange)
+    /// The pool's own rule, which judges without a model.
+    pub(crate) fn truth(&self) -> Option<&WordRule> {
+        self.truth.as_ref()
+    }
+
+    /// Whether a helper of that name judges.
+    pub(crate) fn has_judge(&self, name: &str) -> bool {
+        self.judges.contains_key(name)
     }
 
     /// What the guard reads of an exchange before it writes its verdict, special tokens spelled out.
@@ -329,8 +373,14 @@ impl SeedPool {
 }
 
 /// The first `count` prompts of a set.
-fn read_prompts(pool: &Pool, set: &str, split: DataSplit, count: usize) -> Result<Prompts, ExperimentError> {
-    let all = pool.prompts(set, split, None)?.prompts;
+fn read_prompts(
+    pool: &Pool,
+    set: &str,
+    split: DataSplit,
+    data: Option<&Path>,
+    count: usize,
+) -> Result<Prompts, ExperimentError> {
+    let all = pool.prompts(set, split, data)?.prompts;
     if all.len() < count {
         let what = format!("{count} prompts in {set}.{}: it has {}", split.name(), all.len());
         return Err(lacking(pool, what));

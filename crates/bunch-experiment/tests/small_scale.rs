@@ -13,8 +13,12 @@ fn run(checkout: &Checkout) -> Result<Finished, ExperimentError> {
 }
 
 fn run_into(checkout: &Checkout, results: PathBuf) -> Result<Finished, ExperimentError> {
+    run_at(checkout, "small", results)
+}
+
+fn run_at(checkout: &Checkout, scale: &str, results: PathBuf) -> Result<Finished, ExperimentError> {
     let options = Options {
-        scale: "small".into(),
+        scale: scale.into(),
         seeds: None,
         device: "flex".into(),
         jobs: None,
@@ -25,7 +29,6 @@ fn run_into(checkout: &Checkout, results: PathBuf) -> Result<Finished, Experimen
         results,
         models: checkout.path("models"),
         data: checkout.path("data"),
-        gpu: "A100-80GB".into(),
         command_line: vec!["bunch".into()],
     };
     Run::new(&checkout.path(""), "demo/table", options)?.execute()
@@ -109,6 +112,51 @@ fn two_runs_share_a_cache() {
     assert_eq!((entries("locks"), entries("cells"), entries("models")), (0, 5, 4));
 }
 
+/// The pool that the small scale leaves in the cache is a pool like anybody's: an experiment over it, which trains nothing, has the
+/// same scores.
+#[test]
+fn an_experiment_over_a_pool_of_given_models_has_the_scores_of_the_one_that_trained_them() {
+    let checkout = Checkout::new();
+    checkout.add_model();
+    run(&checkout).expect("the small scale");
+    let pools: Vec<_> = fs::read_dir(checkout.path("cache/pools")).expect("pools").flatten().collect();
+    let [pool] = pools.as_slice() else { panic!("{pools:?}") };
+    let pool = format!("cache/pools/{}", pool.file_name().display());
+    let given = EXPERIMENT
+        .replace("[scale.small]\nworld = \"small\"\nbase = \"tiny\"\n", "[scale.given]\npools = { pool = \"POOL\" }\n")
+        .replace("POOL", &pool);
+    fs::write(checkout.path("experiments/demo/table.toml"), &given).expect("written");
+    let finished = run_at(&checkout, "given", checkout.path("results")).expect("the given models");
+    assert_eq!((finished.computed, finished.cached), (5, 0));
+    let cells = |scale: &str| -> Vec<String> {
+        let path = checkout.path(&format!("results/demo/table/{scale}/cells.csv"));
+        let mut reader = csv::Reader::from_path(path).expect("a table");
+        let id = reader.headers().expect("a header").iter().position(|name| name == "cell_id").expect("a column");
+        let line = |row: csv::StringRecord| {
+            row.iter()
+                .enumerate()
+                .filter(|(at, _)| *at != id)
+                .map(|(_, cell)| cell.to_owned())
+                .collect::<Vec<_>>()
+                .join(",")
+        };
+        reader.records().map(|row| line(row.expect("a row"))).collect()
+    };
+    assert_eq!(cells("given"), cells("small"));
+    assert_eq!(fs::read_dir(checkout.path("cache/models")).expect("models").count(), 4, "nothing was trained anew");
+
+    // A model that is gone is named before any work, with what to do.
+    fs::remove_dir_all(checkout.path("results/demo/table/given")).expect("removed");
+    let mut models = fs::read_dir(checkout.path("cache/models")).expect("models").flatten().map(|entry| entry.path());
+    let guard = models.find(|path| path.display().to_string().contains("small-guard")).expect("a guard");
+    fs::rename(&guard, checkout.path("elsewhere")).expect("moved");
+    let error = run_at(&checkout, "given", checkout.path("results")).unwrap_err().to_string();
+    for part in ["the pool is not complete; nothing was done", "helper.guard.model", "correct the path"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(!checkout.path("results/demo/table/given").exists());
+}
+
 #[test]
 fn mistakes_in_a_small_scale_are_reported() {
     for (from, to, message) in [
@@ -164,7 +212,6 @@ fn committed_experiments_have_the_scale_and_keep_their_identity() {
             results: "results".into(),
             models: "models".into(),
             data: "data".into(),
-            gpu: "A100-80GB".into(),
             command_line: Vec::new(),
         };
         let run = Run::new(&root, name, options).expect("a run");

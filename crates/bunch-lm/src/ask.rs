@@ -3,8 +3,6 @@
 mod answer_loss;
 mod chat_format;
 mod completion;
-#[cfg(test)]
-mod fake;
 mod template_chat;
 
 pub use answer_loss::{QuestionAnswer, answer_loss};

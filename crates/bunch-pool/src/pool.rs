@@ -21,6 +21,8 @@ pub struct Pool {
     path: PathBuf,
     folder: PathBuf,
     file: PoolFile,
+    /// Where models are looked for too.
+    models: Option<PathBuf>,
 }
 
 impl Pool {
@@ -47,7 +49,12 @@ impl Pool {
             return Err(value("generation.temperature", "a number from 0 to 100".into(), got));
         }
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        Ok(Self { path, folder, file })
+        Ok(Self { path, folder, file, models: None })
+    }
+
+    /// The same pool, whose models are looked for below the folder `models` too, as in `models/org/name`.
+    pub fn with_models(self, models: &Path) -> Self {
+        Self { models: Some(models.to_owned()), ..self }
     }
 
     /// Its `pool.toml`.
@@ -134,11 +141,18 @@ impl Pool {
         Ok(Catalog::builtin()?.select(&[&self.task(name, split)?])?)
     }
 
-    /// The prompts that the member or helper `name` is asked with for questions.
+    /// The prompts that the member or helper `name` is asked with for questions; of a member with a topic one that names it.
     ///
     /// # Errors
-    /// No such name, one without `ask`, or a file that is missing or wrong.
+    /// No such name, one without `ask` or `topic`, or a file that is missing or wrong.
     pub fn ask(&self, name: &str) -> Result<Vec<SafetyPrompt>, PoolError> {
+        if let Some(topic) = self.file.members.get(name).and_then(|member| member.topic.as_ref()) {
+            let form = match self.file.generation.questions.as_str() {
+                "json" => "Answer with a JSON object with the key \"question\" and nothing else.",
+                _ => "Write the question and nothing else.",
+            };
+            return Ok(vec![SafetyPrompt::new(1, format!("Ask one question about {topic}. {form}"))]);
+        }
         let (file, helper) = (&self.file, self.file.helpers.get(name));
         let ask = file.members.get(name).map(|member| &member.ask).or(helper.map(|helper| &helper.ask));
         self.prompts_of(name, "ask", ask)
@@ -218,8 +232,9 @@ impl Pool {
 
     fn find_model(&self, place: &str, model: &str) -> Result<PathBuf, PoolError> {
         let path = self.place(model);
-        if path.exists() {
-            return Ok(path);
+        let elsewhere = self.models.iter().map(|models| models.join(model));
+        if let Some(found) = [path.clone()].into_iter().chain(elsewhere).find(|path| path.exists()) {
+            return Ok(found);
         }
         let missing = |expected: &str, got: String, remedy: String| PoolError::NoModel {
             place: format!("{}: {place}", self.path.display()),
@@ -248,7 +263,7 @@ impl Pool {
             format!(
                 "fetch it: bunch fetch {}{revision} --out {}, or correct the path",
                 reference.path,
-                self.place(&reference.path).display()
+                self.models.as_deref().unwrap_or(&self.folder).join(&reference.path).display()
             )
         } else {
             "correct the path, which is seen from the pool's folder".into()

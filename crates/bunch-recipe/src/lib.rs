@@ -50,4 +50,4 @@ pub use recipe::{FloatDtype, Recipe};
 pub use resolve::{Place, ResolvedSlice, SliceModel};
 pub use setting::{Case, Scalar, Setting, Settings};
 pub use tokenizer::{TokenName, TokenRule, TokenSource, TokenizerSection, TokenizerSource};
-pub use typed_toml::read_toml;
+pub use typed_toml::{open_toml, read_toml};

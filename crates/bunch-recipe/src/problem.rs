@@ -15,6 +15,8 @@ pub enum Location {
         /// Column in characters, counted from 1.
         column: usize,
     },
+    /// A whole file.
+    File(Arc<str>),
     /// In an option of the command line, as written there.
     Option(Arc<str>),
 }
@@ -23,7 +25,7 @@ impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text { file, line, column } => write!(f, "{file}:{line}:{column}"),
-            Self::Option(option) => write!(f, "{option}"),
+            Self::File(place) | Self::Option(place) => write!(f, "{place}"),
         }
     }
 }
@@ -49,6 +51,18 @@ pub enum Fault {
         /// `YAML` or `TOML`.
         notation: &'static str,
         /// What the parser says.
+        message: String,
+    },
+    /// The file cannot be read.
+    #[error("{message}")]
+    Unreadable {
+        /// What the system says.
+        message: String,
+    },
+    /// What is read refuses the value.
+    #[error("{message}")]
+    Invalid {
+        /// Why.
         message: String,
     },
     /// The value is of another kind, or outside its range.

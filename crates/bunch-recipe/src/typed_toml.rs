@@ -3,12 +3,26 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use ::toml::de::DeTable;
 use bunch_merging::nearest_name;
 use serde::de::DeserializeOwned;
 
 use crate::node::MAX_BYTES;
-use crate::problem::{Fault, Problem, RecipeProblems};
+use crate::problem::{Fault, Location, Problem, RecipeProblems};
 use crate::toml::Lines;
+
+/// Reads the TOML file `path`, as [`read_toml`] does.
+///
+/// # Errors
+/// A file that cannot be read, and those of [`read_toml`].
+pub fn open_toml<T: DeserializeOwned>(path: &Path) -> Result<T, RecipeProblems> {
+    let text = std::fs::read_to_string(path).map_err(|error| Problem {
+        location: Location::File(path.display().to_string().into()),
+        key: String::new(),
+        fault: Fault::Unreadable { message: error.to_string() },
+    })?;
+    read_toml(path, &text)
+}
 
 /// Reads `text`, the content of the TOML file `path`, which is not opened. Whether unknown keys are refused is the type's
 /// to say (`deny_unknown_fields`).
@@ -24,12 +38,13 @@ pub fn read_toml<T: DeserializeOwned>(path: &Path, text: &str) -> Result<T, Reci
     }
     ::toml::from_str(text).map_err(|error| {
         let start = error.span().map_or(0, |span| span.start);
-        problem(start, fault(error.message())).into()
+        let is_toml = DeTable::parse(text).is_ok();
+        problem(start, fault(error.message(), is_toml)).into()
     })
 }
 
-/// What serde's message says, in the words of recipes.
-fn fault(message: &str) -> Fault {
+/// What serde's message says, in the words of recipes; `is_toml` where nothing is wrong with the notation.
+fn fault(message: &str, is_toml: bool) -> Fault {
     let mut names = message.split('`').skip(1).step_by(2).map(str::to_owned);
     for (beginning, what) in [("unknown field", "key"), ("unknown variant", "value")] {
         if message.starts_with(beginning)
@@ -48,6 +63,7 @@ fn fault(message: &str) -> Fault {
     let expectation = message.strip_prefix("invalid type: ").or(message.strip_prefix("invalid value: "));
     match expectation.and_then(|rest| rest.rsplit_once(", expected ")) {
         Some((got, expected)) => Fault::expected(expected, got),
+        None if is_toml => Fault::Invalid { message: message.to_owned() },
         None => Fault::Syntax { notation: "TOML", message: message.to_owned() },
     }
 }
@@ -58,7 +74,7 @@ mod tests {
 
     use serde::Deserialize;
 
-    use super::read_toml;
+    use super::{open_toml, read_toml};
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -112,5 +128,38 @@ mod tests {
         }
         assert!(message("title = \"a\"\ntitle = \"b\"").starts_with("shelf.toml:2:1: expected TOML, got an error: "));
         assert!(message(&"#".repeat(2 << 20)).contains("at most"));
+    }
+
+    #[test]
+    fn what_a_type_says_itself_is_no_error_of_notation() {
+        let error = read_toml::<std::num::NonZeroU8>(Path::new("a.toml"), "a = ").unwrap_err().to_string();
+        assert!(error.starts_with("a.toml:1:5: expected TOML, got an error: "), "{error}");
+        #[derive(Debug, Deserialize)]
+        #[serde(try_from = "u8")]
+        struct Odd;
+        impl TryFrom<u8> for Odd {
+            type Error = String;
+            fn try_from(value: u8) -> Result<Self, String> {
+                if value % 2 == 1 { Ok(Self) } else { Err(format!("{value} is even")) }
+            }
+        }
+        #[derive(Debug, Deserialize)]
+        struct File {
+            #[serde(rename = "a")]
+            _a: Odd,
+        }
+        read_toml::<File>(Path::new("a.toml"), "a = 3").expect("an odd number");
+        let error = read_toml::<File>(Path::new("a.toml"), "a = 2").unwrap_err().to_string();
+        assert_eq!(error, "a.toml:1:5: 2 is even");
+    }
+
+    #[test]
+    fn a_file_is_opened_and_named_if_it_is_not_there() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml");
+        let manifest: std::collections::BTreeMap<String, toml::Table> = open_toml(&path).expect("a manifest");
+        assert!(manifest.contains_key("package"));
+        let missing = path.with_file_name("missing.toml");
+        let error = open_toml::<Shelf>(&missing).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: No such file", missing.display())), "{error}");
     }
 }

@@ -1,27 +1,8 @@
 //! Every mistake in a recipe is reported where it is, with what was expected and what is there.
 
-use bunch_recipe::Recipe;
-use std::path::Path;
+mod mistakes;
 
-fn problems(file: &str, text: &str) -> Vec<String> {
-    let problems = Recipe::parse(Path::new(file), text).expect_err("a mistake");
-    assert_eq!(problems.to_string().lines().count(), problems.0.len());
-    problems.0.iter().map(ToString::to_string).collect()
-}
-
-/// The only problem of a YAML recipe.
-fn problem(text: &str) -> String {
-    let problems = problems("r.yml", text);
-    assert_eq!(problems.len(), 1, "{problems:#?}");
-    problems.into_iter().next().unwrap_or_default()
-}
-
-/// A recipe of two experts with these lines after it.
-fn linear(more: &str) -> String {
-    format!(
-        "merge_method: linear\nmodels:\n- {{model: a, parameters: {{weight: 1}}}}\n- {{model: b, parameters: {{weight: 2}}}}\n{more}"
-    )
-}
+use mistakes::{linear, problem, problems};
 
 #[test]
 fn all_problems_of_a_recipe_are_collected_in_its_order() {

@@ -1,27 +1,11 @@
 //! Every mistake in settings, slices, tokenizers and options is reported where it is.
 
+mod mistakes;
+
+use mistakes::{linear, problem, problems};
+
 use bunch_recipe::{Fault, Location, Parts, Recipe};
 use std::path::Path;
-
-fn problems(file: &str, text: &str) -> Vec<String> {
-    let problems = Recipe::parse(Path::new(file), text).expect_err("a mistake");
-    assert_eq!(problems.to_string().lines().count(), problems.0.len());
-    problems.0.iter().map(ToString::to_string).collect()
-}
-
-/// The only problem of a YAML recipe.
-fn problem(text: &str) -> String {
-    let problems = problems("r.yml", text);
-    assert_eq!(problems.len(), 1, "{problems:#?}");
-    problems.into_iter().next().unwrap_or_default()
-}
-
-/// A recipe of two experts with these lines after it.
-fn linear(more: &str) -> String {
-    format!(
-        "merge_method: linear\nmodels:\n- {{model: a, parameters: {{weight: 1}}}}\n- {{model: b, parameters: {{weight: 2}}}}\n{more}"
-    )
-}
 
 #[test]
 fn settings_have_values() {

@@ -2,10 +2,13 @@
 
 use crate::axis::Axis;
 use crate::font;
-use crate::picture::{Brush, Drawn, GRID, INK};
+use crate::picture::{Brush, Drawn, GRID, INK, Picture};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
+/// Room around a picture.
+pub(crate) const MARGIN: f64 = 14.0;
+const TITLE_FONT: f64 = 20.0;
 pub(crate) const PANEL_FONT: f64 = 17.0;
 pub(crate) const LABEL_FONT: f64 = 16.0;
 pub(crate) const TICK_FONT: f64 = 14.0;
@@ -33,6 +36,18 @@ pub(crate) struct Frame<'a> {
 pub(crate) fn room_for(y: &Axis) -> f64 {
     let ticks = y.labelled_ticks().map(|(_, label)| font::width(&label, TICK_FONT)).fold(0.0, f64::max);
     TICK + 2.0 * GAP + ticks + 1.5 * LABEL_FONT
+}
+
+/// Draws a picture's title from `left` on in the topmost `height`; a long one is set smaller, so that it ends inside the
+/// picture.
+pub(crate) fn draw_title<DB: DrawingBackend>(
+    picture: &impl Picture,
+    brush: &Brush<'_, DB>,
+    left: f64,
+    height: f64,
+) -> Drawn<DB> {
+    let font = font::fitting(picture.title(), TITLE_FONT, f64::from(picture.size().0) - left - MARGIN);
+    brush.text(picture.title(), (font, INK), (left, height / 2.0), HPos::Left)
 }
 
 impl Frame<'_> {

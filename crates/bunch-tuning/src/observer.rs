@@ -2,6 +2,9 @@
 
 /// Is called after every step.
 pub trait Observer {
+    /// Another process makes the model, and its end is waited for.
+    fn waiting(&mut self) {}
+
     /// `step` counts from 1 to `steps`; `loss` is the step's, in nats.
     fn step(&mut self, step: usize, steps: usize, loss: f64);
 

@@ -1,6 +1,7 @@
 //! What a zoo trains: models by name, what each starts from and what it is taught.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use bunch_checkpoint::StateDict;
 use bunch_lm::ChatFormat;
@@ -23,6 +24,16 @@ pub trait Curriculum: Send + Sync {
 
     /// The shape of all its models.
     fn config(&self) -> &LlamaConfig;
+
+    /// The shape of one model, where it is not that of all.
+    fn config_of(&self, _member: &str) -> &LlamaConfig {
+        self.config()
+    }
+
+    /// Where a model lies that is not made here but was given; such a model is never removed.
+    fn given(&self, _member: &str) -> Option<PathBuf> {
+        None
+    }
 
     /// What models without a parent start from.
     ///
@@ -88,8 +99,6 @@ pub struct MemberPlan {
     pub name: String,
     /// The model that training starts from; [`Curriculum::start`] if there is none.
     pub parent: Option<String>,
-    /// The domain that it is an expert of.
-    pub domain: Option<String>,
     /// Training runs, each from the weights that the one before it left.
     pub stages: Vec<StagePlan>,
     /// What its address covers besides these.
@@ -112,7 +121,6 @@ impl MemberPlan {
         Self {
             name: recipe.name.clone(),
             parent: recipe.parent.clone(),
-            domain: recipe.domain.clone(),
             stages: recipe.stages.iter().map(stage).collect(),
             covers,
         }

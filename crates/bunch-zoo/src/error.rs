@@ -6,20 +6,20 @@ use bunch_checkpoint::CheckpointError;
 use bunch_judging::JudgingError;
 use bunch_lm::LmError;
 use bunch_miniature::world::{Split, WorldError};
+use bunch_pool::PoolError;
+use bunch_recipe::RecipeProblems;
 use bunch_transformer::LlamaError;
 use bunch_tuning::TuningError;
 
 /// What went wrong while reading a curriculum's data, or making or loading a model of it.
 #[derive(Debug, thiserror::Error)]
 pub enum ZooError {
-    /// A data file is not what its format demands.
-    #[error("{path}")]
-    Format {
-        /// The file.
-        path: PathBuf,
-        /// What and where, with line and column.
-        source: Box<toml::de::Error>,
-    },
+    /// A data file cannot be read, or is not what its format demands.
+    #[error(transparent)]
+    Format(#[from] RecipeProblems),
+    /// A pool of given models that cannot be opened.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
     /// A data file contradicts itself or another.
     #[error("{path}: {what}")]
     Inconsistent {
@@ -88,12 +88,6 @@ pub enum ZooError {
         path: PathBuf,
         /// What the system said.
         source: std::io::Error,
-    },
-    /// A model that was taught no domain is asked for one.
-    #[error("`{model}` is no expert of a domain")]
-    NoExpert {
-        /// The model.
-        model: String,
     },
     /// The miniature's language refused.
     #[error(transparent)]

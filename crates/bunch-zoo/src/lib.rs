@@ -1,18 +1,19 @@
 //! Trains the models of a curriculum once, keeps them under their content addresses, and hands them out.
 //!
 //! A [`Curriculum`] says which models there are, what each starts from and what it is taught; [`Zoo`] trains one when it is
-//! first asked for, continues a training that was stopped, and writes a Hugging Face directory. There are two curricula:
+//! first asked for, continues a training that was stopped, and writes a Hugging Face directory. There are three curricula:
 //! [`miniature`] trains small models from scratch on a synthetic language, [`small`] fine-tunes a pretrained model.
 
 mod curriculum;
 mod error;
+mod given;
 pub mod miniature;
 mod recipe;
 pub mod small;
-mod toml_file;
 mod zoo;
 
 pub use curriculum::{Curriculum, MemberPlan, ModelFiles, StagePlan};
 pub use error::ZooError;
+pub use given::GivenModels;
 pub use recipe::{MemberRecipe, MemberRecipes, Optimizer, Pin, StageRecipe};
 pub use zoo::{TrainedModel, Zoo, write_files};

@@ -10,12 +10,12 @@ use bunch_miniature::world::{
     BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
     mixture_names, tokenizer_files, vocabulary,
 };
+use bunch_recipe::read_toml;
 use bunch_transformer::{Family, LlamaConfig};
 use bunch_tuning::Example;
 use serde::Deserialize;
 use serde_json::json;
 
-use crate::toml_file::parse_toml;
 use crate::{Curriculum, MemberPlan, MemberRecipes, ModelFiles, Optimizer, ZooError};
 
 /// The recipes that are part of the program.
@@ -50,7 +50,7 @@ impl MiniatureRecipes {
     /// A text that is not as it should be, with line and column.
     pub fn parse(text: &str) -> Result<Self, ZooError> {
         let path = Path::new("data/miniature/recipes.toml");
-        let recipes: Self = parse_toml(path, text)?;
+        let recipes: Self = read_toml(path, text)?;
         let check = recipes.members.check(text, |member, stage| {
             if let Some(domain) = member.domain.as_deref().filter(|name| Domain::named(name).is_none()) {
                 return Err(format!(

@@ -1,16 +1,16 @@
 //! The zoo: trains each model of a curriculum once, keeps it under its content address, and hands it out.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bunch_checkpoint::{
-    Checkpoint, CheckpointError, Contention, ModelDirectory, Staging, StateDict, sha256_bytes, sha256_of_state_dict,
+    Checkpoint, Contention, FileLock, ModelDirectory, Staging, StateDict, sha256_bytes, sha256_of_state_dict,
 };
 use bunch_lm::{Sampling, Tokenizer, complete};
 use bunch_transformer::{LlamaConfig, LlamaModel};
-use bunch_tuning::{Decision, Observer, SftRun, Start, TuningError};
+use bunch_tuning::{Decision, Observer, SftRun, Silent, Start, TuningError};
 use burn::tensor::Device;
 
 use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
@@ -67,14 +67,6 @@ impl Zoo {
         found.ok_or_else(|| ZooError::unknown("model", name, members.iter().map(|member| member.name.as_str())))
     }
 
-    /// The domain that a model is an expert of.
-    ///
-    /// # Errors
-    /// A name that the curriculum does not have, or a model that is no expert.
-    pub fn domain(&self, name: &str) -> Result<&str, ZooError> {
-        self.member(name)?.domain.as_deref().ok_or_else(|| ZooError::NoExpert { model: name.into() })
-    }
-
     /// A model and its ancestors, itself first.
     ///
     /// # Errors
@@ -127,12 +119,20 @@ impl Zoo {
         sha256_bytes(sources.fold(TRAINING_CODE.to_owned(), |text, sha256| text + &sha256).as_bytes())
     }
 
-    /// The Hugging Face directory of a model, which is there once it is trained.
+    /// The Hugging Face directory of a model, which is there once it is trained; that of a given one may be a GGUF file.
     ///
     /// # Errors
     /// A name that the curriculum does not have.
     pub fn dir(&self, name: &str) -> Result<PathBuf, ZooError> {
-        self.place("models", name)
+        match self.curriculum.given(name) {
+            Some(given) => Ok(given),
+            None => self.place("models", name),
+        }
+    }
+
+    /// Whether a model was given, so that there is nothing to train.
+    pub fn is_given(&self, name: &str) -> bool {
+        self.curriculum.given(name).is_some()
     }
 
     fn place(&self, folder: &str, name: &str) -> Result<PathBuf, ZooError> {
@@ -157,6 +157,9 @@ impl Zoo {
     /// A name that the curriculum does not have, or failing I/O.
     pub fn forget(&self, name: &str) -> Result<(), ZooError> {
         *self.slot(name)? = Slot::default();
+        if self.is_given(name) {
+            return Ok(());
+        }
         for path in [self.dir(name)?, self.place("training", name)?] {
             if path.exists() {
                 fs::remove_dir_all(&path).map_err(ZooError::io(path))?;
@@ -188,7 +191,12 @@ impl Zoo {
         if !dir.exists() {
             self.train(name, &dir, observer)?;
         }
-        let weights = Arc::new(Checkpoint::open(&dir)?.state_dict()?);
+        let mut weights = Checkpoint::open(&dir)?.state_dict()?;
+        if self.curriculum.config_of(name).tie_word_embeddings {
+            // A tied model may carry its output projection too; what is made from it does not.
+            weights.remove("lm_head.weight");
+        }
+        let weights = Arc::new(weights);
         let sha256 = slot.sha256.get_or_insert_with(|| sha256_of_state_dict(&weights)).clone();
         slot.weights = Arc::downgrade(&weights);
         Ok(TrainedModel { weights, sha256 })
@@ -239,6 +247,15 @@ impl Zoo {
         Ok(LlamaModel::new(self.config().clone(), weights, &self.device)?)
     }
 
+    /// The model `name`, which must be there, ready to be asked.
+    ///
+    /// # Errors
+    /// As [`Zoo::model`].
+    pub fn loaded(&self, name: &str) -> Result<LlamaModel, ZooError> {
+        let weights = self.model(name, &mut Silent)?.weights;
+        Ok(LlamaModel::new(self.curriculum.config_of(name).clone(), &weights, &self.device)?)
+    }
+
     /// The shape of all models.
     pub fn config(&self) -> &LlamaConfig {
         self.curriculum.config()
@@ -253,9 +270,9 @@ impl Zoo {
     fn train(&self, name: &str, dir: &Path, observer: &mut dyn Observer) -> Result<(), ZooError> {
         let state = self.place("training", name)?;
         make_dir(&self.cache.join("training"))?;
-        let lock_path = state.with_added_extension("lock");
-        let _lock = lock(&lock_path)?;
+        let lock = FileLock::exclusive(&state.with_added_extension("lock"), || observer.waiting())?;
         if dir.exists() {
+            lock.remove();
             return Ok(());
         }
         let member = self.member(name)?;
@@ -288,9 +305,11 @@ impl Zoo {
             None => self.start(member, observer)?,
         };
         self.save(name, &weights, dir)?;
-        fs::remove_dir_all(&state).or_else(ignore_missing).map_err(ZooError::io(&state))?;
-        // Whoever waits for this file, or makes it again, finds the model.
-        fs::remove_file(&lock_path).or_else(ignore_missing).map_err(ZooError::io(lock_path))
+        if state.exists() {
+            fs::remove_dir_all(&state).map_err(ZooError::io(state))?;
+        }
+        lock.remove();
+        Ok(())
     }
 
     fn start(&self, member: &MemberPlan, observer: &mut dyn Observer) -> Result<Arc<StateDict>, ZooError> {
@@ -313,11 +332,7 @@ impl Zoo {
         let ModelFiles { config, companions } = self.curriculum.files(name);
         let mut directory = ModelDirectory::new(config, weights);
         directory.files = companions;
-        match directory.write(dir) {
-            // Where files cannot be locked, another process may have trained the same model: equal, by construction.
-            Err(CheckpointError::AlreadyExists { .. }) => Ok(()),
-            result => Ok(result?),
-        }
+        Ok(directory.write(dir)?)
     }
 }
 
@@ -336,19 +351,4 @@ pub fn write_files(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> Result<(
 
 fn make_dir(path: &Path) -> Result<(), ZooError> {
     fs::create_dir_all(path).map_err(ZooError::io(path))
-}
-
-/// Waits until no other process holds the file at `path`; the system lets go of it when a process ends, however it ends.
-fn lock(path: &Path) -> Result<Option<File>, ZooError> {
-    let file = File::create(path).map_err(ZooError::io(path))?;
-    match file.lock() {
-        Ok(()) => Ok(Some(file)),
-        // Some file systems of networks have no locks; models are then trained more than once and saved once.
-        Err(error) if error.kind() == std::io::ErrorKind::Unsupported => Ok(None),
-        Err(error) => Err(ZooError::io(path)(error)),
-    }
-}
-
-fn ignore_missing(error: std::io::Error) -> std::io::Result<()> {
-    if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

@@ -109,18 +109,15 @@ pub struct ReproduceArguments {
     /// Folder of trained models, generated data and finished cells
     #[arg(long, env = "BUNCH_CACHE", default_value = ".cache")]
     pub cache: PathBuf,
-    /// Folder of pretrained models, for the scales that start from one
+    /// Folder of downloaded models, for the scales that start from them
     #[arg(long, env = "BUNCH_MODELS", default_value = "models")]
     pub models: PathBuf,
-    /// Folder of the papers' data sets, for the scale `paper`
+    /// Folder of published prompts and data sets, for the scale `paper`
     #[arg(long, env = "BUNCH_DATA", default_value = "datasets")]
     pub data: PathBuf,
-    /// Print what is needed and what would be done, with an estimate of the time, and stop
+    /// Print what is needed and what would be done, and stop
     #[arg(long)]
     pub dry_run: bool,
-    /// GPU for which a dry run at the scale `paper` estimates the hours, from data/hardware.toml
-    #[arg(long, default_value = "A100-80GB", requires = "dry_run")]
-    pub gpu: String,
 }
 
 /// Options of `bunch merge`.

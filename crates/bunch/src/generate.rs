@@ -117,7 +117,7 @@ fn sampling(arguments: &GenerateArguments, start: usize) -> Sampling {
 }
 
 /// A prompt in tokens; with a chat template it is what a user says.
-pub fn encode_prompt(tokenizer: &Tokenizer, prompt: &str, text: &TextOptions) -> Result<Vec<TokenId>> {
+fn encode_prompt(tokenizer: &Tokenizer, prompt: &str, text: &TextOptions) -> Result<Vec<TokenId>> {
     let add_bos = AddBos::from(text.add_bos);
     if text.apply_chat_template {
         let rendered = tokenizer.render_chat(&[Message::new("user", prompt)], true)?;

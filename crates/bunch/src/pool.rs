@@ -24,7 +24,10 @@ pub fn pool(command: &PoolCommand) -> Result<()> {
 
 /// Prints what is wrong and what there is; an error if something is wrong.
 fn check_pool(arguments: &PoolCheckArguments) -> Result<()> {
-    let pool = Pool::open(&arguments.pool)?;
+    let mut pool = Pool::open(&arguments.pool)?;
+    if let Some(models) = &arguments.models {
+        pool = pool.with_models(models);
+    }
     let report = check(&pool, arguments.data.as_deref());
     print!("{report}");
     if let Some(available) = available_memory().filter(|&available| available < report.members_memory()) {

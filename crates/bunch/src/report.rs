@@ -25,7 +25,6 @@ pub fn report(arguments: ReportArguments) -> Result<()> {
         results: results.clone(),
         models: root.join("models"),
         data: root.join("datasets"),
-        gpu: String::new(),
         command_line: command_line(&root),
     };
     let page = results_page(&root, &results, &arguments.scale, &options)?;

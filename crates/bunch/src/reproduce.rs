@@ -79,7 +79,6 @@ fn options(root: &Path, arguments: &ReproduceArguments) -> Options {
         results: below_root(&arguments.results),
         models: below_root(&arguments.models),
         data: below_root(&arguments.data),
-        gpu: arguments.gpu.clone(),
         command_line: command_line(root),
     }
 }

@@ -71,7 +71,6 @@ pub fn verify(arguments: VerifyArguments) -> Result<()> {
         overwrite: true,
         models: below_root(&arguments.models),
         data: root.join("datasets"),
-        gpu: String::new(),
         results: again.clone(),
         cache,
         command_line: command_line(&root),

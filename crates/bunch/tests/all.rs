@@ -48,7 +48,7 @@ fn those_that_fail_do_not_stop_the_others() {
     let (output, stdout, stderr) = run(&checkout, &["--scale", "small"]);
     assert!(!output.status.success(), "{stdout}{stderr}");
     for (name, cause) in [
-        ("a-broken", "unknown field `qestion`"),
+        ("a-broken", "unknown key `qestion` (did you mean `question`?)"),
         ("c-homeless", "lost.csv: No such file"),
         ("z-short", "of 500 pairs after asking"),
         ("d-vast", "expected 5 prompts in harmful.test: it has 4"),

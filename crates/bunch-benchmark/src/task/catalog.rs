@@ -7,6 +7,7 @@ use super::definition::Task;
 use super::family::Family;
 use super::group::Group;
 use crate::BenchmarkError;
+use crate::metric::Metric;
 
 /// The task files of `data/tasks` and their contents.
 const FILES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/task_files.rs"));
@@ -25,6 +26,24 @@ pub struct Selection {
     pub tasks: Vec<Task>,
     /// Every group comes after the groups it contains.
     pub groups: Vec<Group>,
+}
+
+impl Selection {
+    /// Refuses tasks whose first metric does not say of each document whether it is right.
+    ///
+    /// # Errors
+    /// The first of these tasks, with its metric.
+    pub fn check_right_or_wrong(&self) -> Result<(), BenchmarkError> {
+        let metric = |task: &Task| task.metric_list.first().map(|config| config.metric);
+        match self.tasks.iter().find(|task| !metric(task).is_some_and(Metric::is_right_or_wrong)) {
+            None => Ok(()),
+            Some(task) => {
+                let got = metric(task).map_or("none", Metric::name);
+                let reason = format!("expected a first metric that is 0 or 1 for each document, as acc is, got {got}");
+                Err(BenchmarkError::Task { task: task.task.clone(), reason })
+            }
+        }
+    }
 }
 
 impl Catalog {
@@ -51,18 +70,17 @@ impl Catalog {
     }
 
     fn add_source(&mut self, source: &str, file: &str, folder: Option<&Path>) -> Result<String, BenchmarkError> {
-        let wrong =
-            |error: toml::de::Error| BenchmarkError::Definition { file: file.to_string(), reason: error.to_string() };
-        let table: toml::Table = toml::from_str(source).map_err(wrong)?;
+        let wrong = BenchmarkError::definition(file);
+        let table: toml::Table = toml::from_str(source).map_err(&wrong)?;
         if table.contains_key("family") {
-            let family: Family = toml::from_str(source).map_err(wrong)?;
+            let family: Family = toml::from_str(source).map_err(&wrong)?;
             let (tasks, groups) = family.members(file)?;
             let name = groups.last().map(|group| group.group.clone()).unwrap_or_default();
             self.tasks.extend(tasks.into_iter().map(|task| (task.task.clone(), task)));
             self.groups.extend(groups.into_iter().map(|group| (group.group.clone(), group)));
             Ok(name)
         } else if table.contains_key("group") {
-            let group: Group = toml::from_str(source).map_err(wrong)?;
+            let group: Group = toml::from_str(source).map_err(&wrong)?;
             let name = group.group.clone();
             self.groups.insert(name.clone(), group);
             Ok(name)

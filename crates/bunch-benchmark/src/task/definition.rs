@@ -196,8 +196,7 @@ impl Task {
     }
 
     pub(crate) fn parse(source: &str, file: &str, folder: Option<&Path>) -> Result<Self, BenchmarkError> {
-        let mut task: Self = toml::from_str(source)
-            .map_err(|error| BenchmarkError::Definition { file: file.to_string(), reason: error.to_string() })?;
+        let mut task: Self = toml::from_str(source).map_err(BenchmarkError::definition(file))?;
         task.folder = folder.map(Path::to_path_buf);
         task.check()?;
         Ok(task)

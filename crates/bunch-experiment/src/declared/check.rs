@@ -107,14 +107,19 @@ impl Experiment {
             if scale.blocks.as_ref().is_some_and(Vec::is_empty) {
                 return fail(format!("scale `{name}`: no blocks"));
             }
+            if let Some(unknown) = scale.pools.keys().find(|name| !known(name)) {
+                return fail(format!("scale `{name}`: `pools` names the unknown block `{unknown}`"));
+            }
             if (scale.world == WorldKind::Small) != scale.base.is_some() {
                 return fail(format!("scale `{name}`: `base` belongs to world \"small\", which needs it"));
             }
             for block in self.blocks.iter().filter(|block| scale.runs(&block.name)) {
+                if !scale.pools.is_empty() && !scale.pools.contains_key(&block.name) {
+                    return fail(format!("scale `{name}`: `pools` has none for block `{}`", block.name));
+                }
                 for model in [&block.base].into_iter().chain(&*block.experts) {
                     let is_derived = self.derived.iter().any(|derived| derived.name == *model);
-                    // At the scale of the paper a model stands for itself.
-                    let stands_for_itself = scale.world == WorldKind::Paper;
+                    let stands_for_itself = !scale.pools.is_empty();
                     if !is_derived && !stands_for_itself && !scale.models.contains_key(model) {
                         return fail(format!(
                             "scale `{name}` says nothing of model `{model}` of block `{}`",

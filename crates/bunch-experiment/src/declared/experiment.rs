@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bunch_recipe::open_toml;
 use bunch_report::Claim;
 use serde::{Deserialize, Serialize};
 
@@ -90,9 +91,7 @@ impl Experiment {
             return Err(ExperimentError::UnknownExperiment { name: name.into(), known });
         }
         let path = root.join("experiments").join(format!("{name}.toml"));
-        let text = fs::read_to_string(&path).map_err(ExperimentError::io(&path))?;
-        let experiment: Experiment = toml::from_str(&text)
-            .map_err(|source| ExperimentError::Format { path: path.clone(), source: Box::new(source) })?;
+        let experiment: Experiment = open_toml(&path)?;
         experiment.check(&path)?;
         Ok(experiment)
     }

@@ -16,8 +16,6 @@ pub(crate) enum WorldKind {
     Miniature,
     /// A pretrained model that the user fetched, and what is fine-tuned from it.
     Small,
-    /// The paper's own checkpoints, in folders the user has.
-    Paper,
 }
 
 impl WorldKind {
@@ -37,6 +35,13 @@ pub(crate) struct Scale {
     /// The pretrained model that a small world starts from, by its id in `data/models.toml`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) base: Option<String>,
+    /// Pools of models that are there, by block, instead of a world whose models are trained: folders or files, seen from the
+    /// checkout. A model stands for itself unless `models` says otherwise.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) pools: BTreeMap<String, String>,
+    /// Whether grids are selected on the test questions, as the papers do; their pools have no others.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) select_on_test: bool,
     /// The blocks that are run; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) blocks: Option<Vec<String>>,

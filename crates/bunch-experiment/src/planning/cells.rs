@@ -45,7 +45,7 @@ pub(crate) fn cells<'a>(
 ) -> Result<Vec<CellPlan<'a>>, ExperimentError> {
     let mut plans = Vec::new();
     for (index, seed_pool) in seed_pools.iter().enumerate() {
-        for (block, row) in experiment.places() {
+        for (block, row) in experiment.places().filter(|(block, _)| seed_pool.serves(&block.name)) {
             let key = cell_key(experiment, scale, seed_pool, (block, row))?;
             let id = sha256_bytes(key.to_string().as_bytes());
             let trained = row.strategy.trains().then(|| {
@@ -88,7 +88,7 @@ fn cell_key(
         "pool": keys(seed_pool, members(block, scale).iter())?,
         "guard": judge(GUARD)?,
         "judges": judges(experiment)[1..].iter().map(|name| judge(name)).collect::<Result<Vec<_>, _>>()?,
-        "truth": seed_pool.judge_sha256(TRUTH)?,
+        "truth": seed_pool.has_judge(TRUTH).then(|| seed_pool.judge_sha256(TRUTH)).transpose()?,
         "data": data,
         // Names key the random streams of a search.
         "row": [&block.name, &row.name],
@@ -118,21 +118,20 @@ impl Run {
         seed_pools: &[SeedPool],
         plans: &[&CellPlan<'_>],
     ) -> Result<Vec<(String, usize)>, ExperimentError> {
-        let mut by_bench = vec![Vec::new(); seed_pools.len()];
+        let mut by_seed_pool = vec![Vec::new(); seed_pools.len()];
         for plan in plans {
             let seed_pool = &seed_pools[plan.seed_pool];
             let pool = members(plan.block, &self.scale);
             let pool = pool.iter().flat_map(|member| seed_pool.ingredients(member));
             for member in pool.chain(helpers(&self.experiment, plan.row)) {
-                by_bench[plan.seed_pool].extend(seed_pool.zoo.lineage(&member)?);
+                by_seed_pool[plan.seed_pool].extend(seed_pool.zoo.lineage(&member)?);
             }
         }
-        let Some(first) = seed_pools.first() else { return Ok(Vec::new()) };
-        let order = first.zoo.in_order(&by_bench.concat());
-        let pairs = order
-            .into_iter()
-            .flat_map(|member| (0..seed_pools.len()).map(move |seed_pool| (member.clone(), seed_pool)));
-        Ok(pairs.filter(|(member, seed_pool)| by_bench[*seed_pool].contains(member)).collect())
+        let orders: Vec<Vec<String>> =
+            seed_pools.iter().zip(&by_seed_pool).map(|(seed_pool, models)| seed_pool.zoo.in_order(models)).collect();
+        let longest = orders.iter().map(Vec::len).max().unwrap_or(0);
+        let places = (0..longest).flat_map(|place| (0..orders.len()).map(move |index| (place, index)));
+        Ok(places.filter_map(|(place, index)| Some((orders[index].get(place)?.clone(), index))).collect())
     }
 }
 

@@ -47,7 +47,8 @@ pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
 impl Run {
     /// All models of the world that the experiment needs, with their ancestors, parents first.
     pub(crate) fn members_used(&self, seed_pool: &SeedPool) -> Result<Vec<String>, ExperimentError> {
-        let pools = self.experiment.blocks.iter().flat_map(|block| members(block, &self.scale));
+        let blocks = self.experiment.blocks.iter().filter(|block| seed_pool.serves(&block.name));
+        let pools = blocks.flat_map(|block| members(block, &self.scale));
         let pools = pools.flat_map(|member| seed_pool.ingredients(&member));
         let mut used = Vec::new();
         for member in pools.chain(self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row))) {

@@ -32,12 +32,10 @@ pub struct Options {
     pub cache: PathBuf,
     /// Folder of results.
     pub results: PathBuf,
-    /// Folder of pretrained models that the user fetched, for scales that start from one.
+    /// Folder of models that the user fetched: a pretrained one to start from, or those of a pool.
     pub models: PathBuf,
-    /// Folder of the papers' data sets, for the scale of the paper.
+    /// Folder of published prompts and data sets, for pools that name them.
     pub data: PathBuf,
-    /// The GPU that a dry run at the paper's scale estimates hours for, as in `data/hardware.toml`.
-    pub gpu: String,
     /// For the manifest.
     pub command_line: Vec<String>,
 }

@@ -100,6 +100,9 @@ impl Run {
         let mut tasks: Vec<PlannedTask> = Vec::new();
         for (model, seed_pool) in self.wanted(seed_pools, cells)? {
             let (seed, zoo) = (seed_pools[seed_pool].seed, &seed_pools[seed_pool].zoo);
+            if zoo.is_given(&model) {
+                continue;
+            }
             let parent = zoo.member(&model)?.parent.as_ref().map(|parent| zoo.key(parent)).transpose()?;
             let output = Address::Model(zoo.key(&model)?);
             let inputs = parent.map(Address::Model).into_iter().collect();
@@ -165,9 +168,14 @@ impl Run {
     }
 }
 
-/// The pool of a seed.
-pub(crate) fn seed_pool_of(seed_pools: &[SeedPool], seed: u64) -> &SeedPool {
-    seed_pools.iter().find(|seed_pool| seed_pool.seed == seed).expect("a task names a seed of the run")
+/// The pool that a task is about.
+pub(crate) fn seed_pool_of<'a>(seed_pools: &'a [SeedPool], task: &Task) -> &'a SeedPool {
+    let serves = |seed_pool: &&SeedPool| match task {
+        Task::Train { .. } => true,
+        Task::Generate { block, .. } | Task::Cell { block, .. } => seed_pool.serves(block),
+    };
+    let mut of_seed = seed_pools.iter().filter(|seed_pool| seed_pool.seed == task.seed());
+    of_seed.find(serves).expect("a task names a seed and a block of the run")
 }
 
 #[cfg(test)]

@@ -39,7 +39,9 @@ impl Run {
         for drawing in &self.experiment.drawings {
             let DrawingKind::Prompts(page) = &drawing.draw else { continue };
             for block in &self.experiment.blocks {
-                let Some(seed_pool) = seed_pools.first() else { continue };
+                let Some(seed_pool) = seed_pools.iter().find(|seed_pool| seed_pool.serves(&block.name)) else {
+                    continue;
+                };
                 let of_block =
                     |(name, seed, _): &&(String, u64, PoolData)| *name == block.name && *seed == seed_pool.seed;
                 let Some((_, _, data)) = generated.iter().find(of_block) else { continue };

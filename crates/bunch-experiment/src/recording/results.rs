@@ -7,15 +7,14 @@ use std::sync::{Mutex, MutexGuard};
 
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
-    Cell, CellRun, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Manifest, Output, Published, Table,
-    TableSpec, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
+    Cell, CellRun, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Machine, Manifest, Output, Published,
+    Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
 use crate::ExperimentError;
 use crate::declared::experiment::Experiment;
 use crate::declared::variant::Variant;
 use crate::recording::figures::{Background, Figures};
-use crate::recording::machine::this_machine;
 use crate::recording::measurement::Measurement;
 use crate::recording::provenance::Provenance;
 use crate::recording::{published, supplement};
@@ -146,7 +145,7 @@ impl<'a> Results<'a> {
             cargo_lock_sha256: sha256_bytes(lock_text.as_bytes()),
             burn_version: version_in_lock(&lock_text, "burn").unwrap_or_else(|| "unknown".into()),
             device: provenance.device,
-            machine: Some(this_machine()),
+            machine: Some(Machine::this()),
             scale: provenance.scale,
             experiment_sha256: self.spec_sha256.clone(),
             seeds: self.seeds.clone(),

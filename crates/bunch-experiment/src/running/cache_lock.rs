@@ -1,16 +1,19 @@
 //! How runs share a cache: each thing is made by one of them, and nobody empties it while another uses it.
 
-use std::fs::{self, File, TryLockError};
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
+
+use bunch_checkpoint::FileLock;
 
 use crate::ExperimentError;
+use crate::planning::tasks::Address;
 
 /// What this version keeps in a cache, and how: other numbers are other folders, or other files in them.
 const LAYOUT: u32 = 2;
 
 /// Keeps others from emptying a cache until it is dropped.
 pub(crate) struct CacheUse {
-    _file: File,
+    _lock: FileLock,
 }
 
 impl CacheUse {
@@ -26,18 +29,16 @@ impl CacheUse {
     ) -> Result<Self, ExperimentError> {
         fs::create_dir_all(cache).map_err(ExperimentError::io(cache))?;
         let path = cache.join("lock");
-        let file = File::create(&path).map_err(ExperimentError::io(&path))?;
         let waiting = || eprintln!("waiting for another run that uses {}", cache.display());
         if fresh {
-            wait(file.try_lock(), || file.lock(), waiting).map_err(ExperimentError::io(&path))?;
+            let _lock = FileLock::exclusive(&path, waiting)?;
             forget()?;
-            file.unlock().map_err(ExperimentError::io(&path))?;
         }
-        wait(file.try_lock_shared(), || file.lock_shared(), waiting).map_err(ExperimentError::io(&path))?;
+        let lock = FileLock::shared(&path, waiting)?;
         if let Some(note) = check_layout(cache)? {
             eprintln!("{note}");
         }
-        Ok(Self { _file: file })
+        Ok(Self { _lock: lock })
     }
 }
 
@@ -67,43 +68,11 @@ fn check_layout(cache: &Path) -> Result<Option<String>, ExperimentError> {
     Ok(is_old.then(note))
 }
 
-/// Keeps other runs, and other threads of this one, from making an entry of a cache.
-pub(crate) struct EntryLock {
-    path: PathBuf,
-    _file: File,
-}
-
-impl EntryLock {
-    /// Locks the entry of that name; calls `waiting` first if another holds it.
-    pub(crate) fn acquire(cache: &Path, entry: &str, waiting: impl FnOnce()) -> Result<Self, ExperimentError> {
-        let folder = cache.join("locks");
-        fs::create_dir_all(&folder).map_err(ExperimentError::io(&folder))?;
-        let path = folder.join(entry);
-        let file = File::create(&path).map_err(ExperimentError::io(&path))?;
-        wait(file.try_lock(), || file.lock(), waiting).map_err(ExperimentError::io(&path))?;
-        Ok(Self { path, _file: file })
-    }
-
-    /// Ends the lock of an entry that is there now: nobody will lock it again to make it.
-    pub(crate) fn made(self) {
-        // Whoever waits for the removed file finds the entry. That it stays is no harm either.
-        let _ = fs::remove_file(&self.path);
-    }
-}
-
-fn wait(
-    tried: Result<(), TryLockError>,
-    lock: impl FnOnce() -> std::io::Result<()>,
-    waiting: impl FnOnce(),
-) -> std::io::Result<()> {
-    match tried {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => {
-            waiting();
-            lock()
-        }
-        Err(TryLockError::Error(error)) => Err(error),
-    }
+/// Keeps other runs, and other threads of this one, from making an entry of a cache; calls `waiting` first if another makes it.
+pub(crate) fn lock_entry(cache: &Path, entry: &Address, waiting: impl FnOnce()) -> Result<FileLock, ExperimentError> {
+    let folder = cache.join("locks");
+    fs::create_dir_all(&folder).map_err(ExperimentError::io(&folder))?;
+    Ok(FileLock::exclusive(&folder.join(entry.to_string()), waiting)?)
 }
 
 #[cfg(test)]
@@ -120,13 +89,13 @@ mod tests {
         std::thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| {
-                    let lock = EntryLock::acquire(folder.path(), "cell-1", || ()).unwrap();
+                    let lock = lock_entry(folder.path(), &Address::Cell("1".into()), || ()).unwrap();
                     if !entry.exists() {
                         std::thread::sleep(Duration::from_millis(5));
                         fs::write(&entry, "made").unwrap();
                         made.fetch_add(1, Ordering::SeqCst);
                     }
-                    lock.made();
+                    lock.remove();
                 });
             }
         });

@@ -33,7 +33,7 @@ impl Run {
     ) -> Result<Vec<(String, u64, PoolData)>, ExperimentError> {
         let mut generated = Vec::new();
         for seed_pool in seed_pools {
-            for (block, need) in self.data_needs() {
+            for (block, need) in self.data_needs().into_iter().filter(|(block, _)| seed_pool.serves(&block.name)) {
                 let data =
                     data_plan(block, need, &self.scale, seed_pool)?.load_or_make(seed_pool, &self.options.cache)?;
                 let usual = DataNeed { pairs: self.scale.pairs, source: Source::Generated };

@@ -1,19 +1,19 @@
 //! What a run would take, without any work: `--dry-run`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use bunch_pool::{DataSplit, Pool};
+
 use crate::ExperimentError;
-use crate::declared::scale::WorldKind;
+use crate::declared::block::Block;
+use crate::declared::column::Metric;
+use crate::declared::pool_names::{BENIGN, HARMFUL, RED_TEAM};
 use crate::declared::wire_name::wire_name;
 use crate::planning::cells::{CellPlan, cells};
-use crate::planning::checkpoints::Checkpoints;
-use crate::planning::estimate::{Gpu, Hardware, Utilisation, Work};
-use crate::planning::paper_data::PaperData;
-use crate::planning::requirements::Requirements;
+use crate::planning::members::{helpers, members};
 use crate::planning::run::Run;
 use crate::planning::tasks::{Address, PlannedTask, Task, seed_pool_of};
-use crate::planning::workload::Workload;
 use crate::running::cell_store::CellStore;
 use crate::running::executor::Executor;
 
@@ -24,8 +24,32 @@ pub struct DryRun {
 }
 
 enum Kind {
-    Trained(Training),
-    Paper(Box<Paper>),
+    /// Everything is there, or can be made.
+    Complete(Training),
+    /// Pools lack something.
+    Incomplete(Lacking),
+}
+
+/// What is known of a run whose pools are not complete.
+struct Lacking {
+    /// What is wrong with each pool, with what to do about it.
+    reports: Vec<String>,
+    counts: Counts,
+}
+
+/// What a run asks of its models, counted from its plan: blocks, rows and seeds with the sizes of the scale.
+#[derive(Debug, Default, PartialEq)]
+struct Counts {
+    cells: usize,
+    merges: usize,
+    /// Pairs of generated data, each of which a guard reads.
+    pairs: usize,
+    /// Pairs that candidates are scored on, one by one.
+    scored_pairs: usize,
+    /// Answers to test prompts, each of which a judge reads.
+    answers: usize,
+    /// Documents of tasks, at most.
+    documents: usize,
 }
 
 /// Where a cell will come from.
@@ -70,21 +94,6 @@ pub(crate) fn minutes(cost: u64, threads: usize) -> f64 {
     cost as f64 / 60_000.0 / threads as f64
 }
 
-/// The paper's own models.
-struct Paper {
-    requirements: Requirements,
-    load: Workload,
-    gpu: String,
-    gpu_memory: f64,
-    gpu_source: String,
-    /// Bytes of the largest model in float32.
-    largest: f64,
-    utilisation: Utilisation,
-    /// In float32 and bfloat16.
-    seconds: [f64; 2],
-    merging_seconds: f64,
-}
-
 impl Run {
     /// Looks up what there is and what would have to be done, and does none of it.
     ///
@@ -97,47 +106,98 @@ impl Run {
 
     /// The same after others have `made` things; to these is added what this run will make.
     pub(crate) fn dry_run_after(&self, made: &mut Made) -> Result<DryRun, ExperimentError> {
-        let kind = match self.scale.world {
-            WorldKind::Paper => Kind::Paper(Box::new(self.paper()?)),
-            WorldKind::Miniature | WorldKind::Small => Kind::Trained(self.training(made)?),
+        let reports = self.pool_problems()?;
+        let kind = match reports.is_empty() {
+            true => Kind::Complete(self.training(made)?),
+            false => Kind::Incomplete(Lacking { reports, counts: self.counts() }),
         };
         let scale = &self.variant;
         Ok(DryRun { title: format!("{} at scale {scale}: {}", self.name, self.experiment.title), kind })
     }
 
-    /// Refuses to run with the paper's own models: with the list of what is missing, if anything is.
-    pub(crate) fn refuse_paper(&self) -> Result<(), ExperimentError> {
-        if self.scale.world != WorldKind::Paper {
-            return Ok(());
+    /// What is wrong with the scale's pools, each with its file; nothing where its models are trained.
+    fn pool_problems(&self) -> Result<Vec<String>, ExperimentError> {
+        let mut blocks: BTreeMap<&String, Vec<&Block>> = BTreeMap::new();
+        for block in self.experiment.blocks.iter().filter(|block| self.scale.runs(&block.name)) {
+            blocks.extend(self.scale.pools.get(&block.name).map(|place| (place, Vec::new())));
         }
-        let (checkpoints, data) = (Checkpoints::load(&self.root)?, PaperData::load(&self.root)?);
-        let requirements = self.requirements(&checkpoints, &data)?;
-        if requirements.missing() == 0 {
-            return Err(ExperimentError::PaperScale);
+        for (place, of_pool) in &mut blocks {
+            let is_its = |block: &&Block| self.scale.pools.get(&block.name) == Some(place);
+            of_pool.extend(self.experiment.blocks.iter().filter(is_its));
         }
-        Err(ExperimentError::PaperMissing { list: requirements.to_string() })
+        let mut reports = Vec::new();
+        for (place, blocks) in blocks {
+            let pool = Pool::open(&self.root.join(place))?.with_models(&self.options.models);
+            let report = bunch_pool::check(&pool, Some(&self.options.data));
+            let mut problems: Vec<String> = report.problems.iter().map(|problem| problem.to_string()).collect();
+            problems.extend(self.names_missing(&pool, &blocks));
+            if !problems.is_empty() {
+                reports.push(format!("{}\n  {}", report.title, problems.join("\n  ")));
+            }
+        }
+        Ok(reports)
     }
 
-    fn paper(&self) -> Result<Paper, ExperimentError> {
-        let (checkpoints, data) = (Checkpoints::load(&self.root)?, PaperData::load(&self.root)?);
-        let hardware = Hardware::load(&self.root)?;
-        let gpu: &Gpu = hardware.gpu(&self.options.gpu)?;
-        let load = self.workload(&checkpoints, &data)?;
-        let requirements = self.requirements(&checkpoints, &data)?;
-        let utilisation = hardware.utilisation(&checkpoints)?;
-        let largest = requirements.models.iter().filter_map(|model| model.bytes).max().unwrap_or(0);
-        Ok(Paper {
-            requirements,
-            gpu: gpu.name.clone(),
-            gpu_memory: gpu.memory_bytes,
-            gpu_source: gpu.how.clone(),
-            // Two bytes are stored of each value.
-            largest: 2.0 * largest as f64,
-            utilisation,
-            seconds: gpu.seconds(&load.total(), utilisation),
-            merging_seconds: hardware.merging_seconds(load.merged_bytes),
-            load,
-        })
+    /// What blocks name that their pool does not have.
+    fn names_missing(&self, pool: &Pool, blocks: &[&Block]) -> BTreeSet<String> {
+        let mut problems = BTreeSet::new();
+        let path = pool.path().display();
+        let is_derived = |name: &String| self.experiment.derived.iter().any(|derived| derived.name == *name);
+        let of_blocks = blocks.iter().flat_map(|block| members(block, &self.scale)).filter(|name| !is_derived(name));
+        let of_rows = self.experiment.rows.iter().flat_map(|row| helpers(&self.experiment, row));
+        for model in of_blocks.chain(of_rows).filter(|name| !pool.has_model(name)) {
+            problems.insert(format!("{path}: the experiment needs a member or helper `{model}`; add it"));
+        }
+        for (_, task) in blocks.iter().flat_map(|block| &block.tasks) {
+            let found = match self.scale.tasks.get(task) {
+                Some(name) => pool.selection(name, DataSplit::Test).map_err(|error| error.to_string()),
+                None => Err(format!("the scale says nothing of task `{task}`")),
+            };
+            let found = found.and_then(|found| found.check_right_or_wrong().map_err(|error| error.to_string()));
+            problems.extend(found.err());
+        }
+        problems
+    }
+
+    /// Refuses pools that are not complete, before any work, with everything that is missing.
+    pub(crate) fn check_pools(&self) -> Result<(), ExperimentError> {
+        let problems = self.pool_problems()?;
+        let Some(path) = self.scale.pools.values().next().filter(|_| !problems.is_empty()) else { return Ok(()) };
+        Err(ExperimentError::UnsoundPool { path: self.root.join(path), problems: problems.join("\n") })
+    }
+
+    fn counts(&self) -> Counts {
+        let (scale, columns) = (&self.scale, &self.experiment.columns);
+        let is_asked = |set: &str| match set {
+            BENIGN => columns.iter().any(|column| column.metric == Metric::RefusalRate),
+            _ => columns.iter().any(|column| column.metric.is_safety() && column.prompts == set),
+        };
+        let sets = [HARMFUL, RED_TEAM, BENIGN].into_iter().filter(|set| is_asked(set));
+        let answers: usize = sets.map(|set| scale.prompt_count(set)).sum();
+        let tasks = columns.iter().filter(|column| column.metric == Metric::Acc).count();
+        let mut counts =
+            Counts { pairs: self.data_needs().iter().map(|(_, need)| 2 * need.pairs).sum(), ..Counts::default() };
+        for (block, row) in self.experiment.places() {
+            let cost = row.strategy.cost(block.experts.len());
+            let pairs = row.strategy.need(scale.pairs).map_or(0, |need| need.pairs);
+            counts.cells += 1;
+            counts.merges += cost.merges;
+            counts.scored_pairs += cost.losses * pairs;
+            counts.answers += answers;
+            counts.documents += tasks * scale.questions + cost.dev_accuracies * scale.dev_questions;
+        }
+        let seeds = scale.seeds.len();
+        for count in [
+            &mut counts.cells,
+            &mut counts.merges,
+            &mut counts.pairs,
+            &mut counts.scored_pairs,
+            &mut counts.answers,
+            &mut counts.documents,
+        ] {
+            *count *= seeds;
+        }
+        counts
     }
 
     fn training(&self, made: &mut Made) -> Result<Training, ExperimentError> {
@@ -163,7 +223,7 @@ impl Run {
         let (mut cost, mut merges) = (0, 0);
         let (mut models, mut cached_models, mut data) = (Vec::new(), 0, Vec::new());
         for PlannedTask { task, output, .. } in self.tasks(&seed_pools, &missing)? {
-            let seed_pool = seed_pool_of(&seed_pools, task.seed());
+            let seed_pool = seed_pool_of(&seed_pools, &task);
             // What is trained for a row is made on the way to its cell.
             let makes = executor.tuned(&task).unwrap_or(output);
             let is_first = matches!(makes, Address::Cell(_)) || made.insert(makes);
@@ -190,11 +250,11 @@ impl Run {
 }
 
 impl DryRun {
-    /// What there is to train and to compute; `None` with the paper's own models.
+    /// What there is to train and to compute; `None` where pools are not complete.
     pub(crate) fn training(&self) -> Option<&Training> {
         match &self.kind {
-            Kind::Trained(training) => Some(training),
-            Kind::Paper(_) => None,
+            Kind::Complete(training) => Some(training),
+            Kind::Incomplete(_) => None,
         }
     }
 
@@ -213,8 +273,8 @@ impl fmt::Display for DryRun {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.title)?;
         match &self.kind {
-            Kind::Trained(training) => training.fmt(f),
-            Kind::Paper(paper) => paper.fmt(f),
+            Kind::Complete(training) => training.fmt(f),
+            Kind::Incomplete(lacking) => lacking.fmt(f),
         }
     }
 }
@@ -250,46 +310,16 @@ impl fmt::Display for Training {
     }
 }
 
-impl fmt::Display for Paper {
+impl fmt::Display for Lacking {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (load, total) = (&self.load, self.load.total());
-        writeln!(f, "{}", self.requirements)?;
-        writeln!(f, "Work, if every answer is as long as it may be (docs/paper-scale.md)")?;
-        writeln!(f, "  cells: {}; merges: {}", load.cells, load.merges)?;
-        let mut line = |name: &str, work: &Work| {
-            let (read, written) = (work.read_tokens / 1e6, work.written_tokens / 1e6);
-            let flops = work.flops();
-            writeln!(f, "  {name}: {read:.1} M tokens read, {written:.1} M written, {flops:.2e} FLOP")
-        };
-        line("generating data", &load.generating)?;
-        line("scoring candidates", &load.searching)?;
-        line("tuning on preferences", &load.training)?;
-        line("evaluating", &load.evaluating)?;
-        line("in all", &total)?;
-        if !load.left_out.is_empty() {
-            let left_out = load.left_out.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-            writeln!(f, "  not counted, since their sizes are not known: {left_out}")?;
+        for report in &self.reports {
+            writeln!(f, "Not complete: {report}")?;
         }
-        let [float32, bfloat16] = self.seconds.map(|seconds| seconds / 3600.0);
-        let gpu = &self.gpu;
-        writeln!(f, "Time on one {gpu} ({}), estimated", self.gpu_source)?;
-        writeln!(f, "  in float32, which --device wgpu computes in: {float32:.1} hours")?;
-        writeln!(f, "  were it bfloat16, which it is not yet: {bfloat16:.1} hours")?;
-        writeln!(f, "  merging, on one core of a processor: {:.1} hours", self.merging_seconds / 3600.0)?;
-        let Utilisation { flops, bytes } = self.utilisation;
-        let (flops, bytes) = (100.0 * flops, 100.0 * bytes);
-        writeln!(
-            f,
-            "  The speed on this GPU was not measured. This takes its published peaks and the shares of a processor's"
-        )?;
-        writeln!(
-            f,
-            "  peaks that this code was measured to reach on a CPU: {flops:.0} % of the FLOP/s reading, {bytes:.0} % of the bytes"
-        )?;
-        writeln!(f, "  per second writing. On a GPU, where no fused kernels are, expect less and so more hours.")?;
-        let (largest, memory) = (self.largest / 1e9, self.gpu_memory / 1e9);
-        let fits = if self.largest < self.gpu_memory { "fits" } else { "does not fit" };
-        write!(f, "  The largest model takes {largest:.1} GB in float32 and {fits} into the GPU's {memory:.0} GB.")
+        let Counts { cells, merges, pairs, scored_pairs, answers, documents } = self.counts;
+        writeln!(f, "What models will be asked, at most")?;
+        writeln!(f, "  cells: {cells}; merges: {merges}")?;
+        writeln!(f, "  pairs of generated data: {pairs}; pairs that candidates are scored on: {scored_pairs}")?;
+        write!(f, "  answers to test prompts, all judged: {answers}; documents of tasks: {documents}")
     }
 }
 

@@ -48,10 +48,15 @@ impl<'a> Evaluation<'a> {
                 let judged = exchanges(&prompts.texts, outcome).zip(&outcome.verdicts).zip(&prompts.categories);
                 let judged: Vec<Judged> =
                     judged.filter(|(_, category)| counts(category)).map(|(judged, _)| judged).collect();
+                if column.metric != Metric::SafeRate && seed_pool.truth().is_none() {
+                    return Ok(None);
+                }
                 if column.metric != Metric::TrueSafeRate {
                     unparsed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Unparsed).count() as u64;
                 }
-                judged.iter().map(|one| counts_for(column.metric, one, &|exchange| seed_pool.truth(exchange))).collect()
+                let truth =
+                    |exchange: &Exchange| seed_pool.truth().map_or(Verdict::Unparsed, |rule| rule.verdict(exchange));
+                judged.iter().map(|one| counts_for(column.metric, one, &truth)).collect()
             }
             Metric::RefusalRate => {
                 let (list, prompts) = (seed_pool.refusals(), &seed_pool.prompts(BENIGN)?.texts);

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::ExperimentError;
 use crate::planning::cells::{CellPlan, cells};
 use crate::planning::data_plan::data_plan;
-use crate::planning::run::Run;
+use crate::planning::run::{Options, Run};
 use crate::planning::tasks::dependencies;
 use crate::recording::measurement::Measurement;
 use crate::recording::results::Results;
@@ -45,7 +45,7 @@ impl Run {
     /// Whatever goes wrong in training, generating, merging, evaluating or writing; finished cells are kept.
     pub fn execute(&self) -> Result<Finished, ExperimentError> {
         let start = Instant::now();
-        self.refuse_paper()?;
+        self.check_pools()?;
         self.check_place()?;
         let seed_pools = self.seed_pools()?;
         let _use = CacheUse::begin(&self.options.cache, self.options.fresh, || self.forget(&seed_pools))?;
@@ -104,11 +104,20 @@ impl Run {
 
     /// The pool of every seed.
     pub(crate) fn seed_pools(&self) -> Result<Vec<SeedPool>, ExperimentError> {
-        let places = Places { root: &self.root, cache: &self.options.cache, models: &self.options.models };
-        let seeds = self.scale.seeds.iter();
-        let seed_pool =
-            |&seed| SeedPool::open(seed, &self.scale, &self.experiment.derived, &places, &self.options.device);
-        seeds.map(seed_pool).collect()
+        let Options { cache, models, data, device, .. } = &self.options;
+        let places = Places { root: &self.root, cache, models, data };
+        let blocks = self.experiment.blocks.iter().map(|block| &block.name).filter(|name| self.scale.runs(name));
+        // Blocks of one pool share it.
+        let mut pools: BTreeMap<Option<&String>, Vec<String>> = BTreeMap::new();
+        blocks.for_each(|block| pools.entry(self.scale.pools.get(block)).or_default().push(block.clone()));
+        let mut seed_pools = Vec::new();
+        for &seed in &self.scale.seeds {
+            for (pool, blocks) in &pools {
+                let blocks = (pool.map(String::as_str), blocks.as_slice());
+                seed_pools.push(SeedPool::open(seed, &self.scale, blocks, &self.experiment.derived, &places, device)?);
+            }
+        }
+        Ok(seed_pools)
     }
 
     /// Jobs side by side: as many as asked for, or as there are cores and the world's memory allows.
@@ -129,7 +138,7 @@ impl Run {
             }
         }
         for seed_pool in seed_pools {
-            for (block, need) in self.data_needs() {
+            for (block, need) in self.data_needs().into_iter().filter(|(block, _)| seed_pool.serves(&block.name)) {
                 let path = data_plan(block, need, &self.scale, seed_pool)?.path(cache);
                 if path.exists() {
                     std::fs::remove_file(&path).map_err(ExperimentError::io(path))?;

@@ -17,7 +17,7 @@ use crate::planning::run::Run;
 use crate::planning::tasks::{Address, PlannedTask, Task, seed_pool_of};
 use crate::recording::measurement::Measurement;
 use crate::recording::pool_data::PoolData;
-use crate::running::cache_lock::EntryLock;
+use crate::running::cache_lock::lock_entry;
 use crate::running::cell_store::CellStore;
 use crate::running::model_store::ModelStore;
 use crate::running::schedule::Worker;
@@ -26,6 +26,8 @@ use crate::seed_pool::SeedPool;
 
 /// A pool that cells of one block and seed share, once one of them has loaded it.
 type Shared = Arc<Mutex<Option<Arc<PreparedPool>>>>;
+
+const WAITING: &str = "waiting for another run that makes this";
 
 /// What the tasks of a run are carried out with.
 pub(crate) struct Executor<'a> {
@@ -54,12 +56,12 @@ impl<'a> Executor<'a> {
 
     /// Rough cost of a task, as far as its output is not there.
     pub(crate) fn cost(&self, task: &Task) -> Result<u64, ExperimentError> {
-        self.run.cost(task, seed_pool_of(self.seed_pools, task.seed()), self.is_made(task)?)
+        self.run.cost(task, seed_pool_of(self.seed_pools, task), self.is_made(task)?)
     }
 
     /// Whether a model or data is there; of a cell, whether the model is that its row trains.
     pub(crate) fn is_made(&self, task: &Task) -> Result<bool, ExperimentError> {
-        let seed_pool = seed_pool_of(self.seed_pools, task.seed());
+        let seed_pool = seed_pool_of(self.seed_pools, task);
         Ok(match task {
             Task::Train { model, .. } => seed_pool.zoo.is_cached(model)?,
             Task::Generate { .. } => self.data_path(task, seed_pool)?.exists(),
@@ -77,9 +79,11 @@ impl<'a> Executor<'a> {
 
     /// Carries out a task. Of several runs that share a cache one makes the output, and the others wait for it.
     pub(crate) fn carry_out(&self, planned: &PlannedTask, worker: &dyn Worker) -> Result<(), ExperimentError> {
-        let waiting = || worker.progress("waiting for another run that makes this", 0);
-        let lock = EntryLock::acquire(&self.run.options.cache, &planned.output.to_string(), waiting)?;
-        let seed_pool = seed_pool_of(self.seed_pools, planned.task.seed());
+        // The zoo itself locks the models that it trains.
+        let is_locked = !matches!(planned.task, Task::Train { .. });
+        let waiting = || worker.progress(WAITING, 0);
+        let lock = is_locked.then(|| lock_entry(&self.run.options.cache, &planned.output, waiting)).transpose()?;
+        let seed_pool = seed_pool_of(self.seed_pools, &planned.task);
         match &planned.task {
             Task::Train { model, .. } => {
                 let step_cost = seed_pool.costs().step;
@@ -102,7 +106,9 @@ impl<'a> Executor<'a> {
                 done.insert(cell.id.clone(), (measurement, is_new));
             }
         }
-        lock.made();
+        if let Some(lock) = lock {
+            lock.remove();
+        }
         Ok(())
     }
 
@@ -196,6 +202,10 @@ struct Reporting<'a> {
 }
 
 impl Observer for Reporting<'_> {
+    fn waiting(&mut self) {
+        self.worker.progress(WAITING, 0);
+    }
+
     fn step(&mut self, step: usize, steps: usize, loss: f64) {
         self.worker.progress(&format!("step {step} of {steps}, loss {loss:.3}"), step as u64 * self.step_cost);
     }

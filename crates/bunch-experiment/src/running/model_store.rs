@@ -9,7 +9,7 @@ use bunch_evolution::{Found, FoundModel};
 
 use crate::ExperimentError;
 use crate::planning::tasks::Address;
-use crate::running::cache_lock::EntryLock;
+use crate::running::cache_lock::lock_entry;
 
 /// A folder of models.
 pub(crate) struct ModelStore {
@@ -40,10 +40,10 @@ impl ModelStore {
         make: impl FnOnce() -> Result<FoundModel, ExperimentError>,
     ) -> Result<FoundModel, ExperimentError> {
         // Of two threads or runs that want a model one trains it and the other waits.
-        let lock = EntryLock::acquire(&self.cache, &Address::Tuned(id.into()).to_string(), || ())?;
+        let lock = lock_entry(&self.cache, &Address::Tuned(id.into()), || ())?;
         let path = self.path(id);
         if path.exists() {
-            lock.made();
+            lock.remove();
             return load(&path);
         }
         let made = make()?;
@@ -52,7 +52,7 @@ impl ModelStore {
         let how = serde_json::to_vec(&made.found).expect("plain data");
         directory.files = BTreeMap::from([(HOW.to_owned(), how)]);
         directory.write(&path)?;
-        lock.made();
+        lock.remove();
         Ok(made)
     }
 
@@ -94,7 +94,9 @@ mod tests {
         assert_eq!((again.weights, again.found), (weights, found));
         store.remove(id).unwrap();
         store.remove(id).unwrap();
-        let error = store.load_or_make(id, || Err(ExperimentError::PaperScale)).err();
-        assert!(matches!(error, Some(ExperimentError::PaperScale)));
+        let error = store
+            .load_or_make(id, || Err(ExperimentError::UnknownScale { name: String::new(), known: String::new() }))
+            .err();
+        assert!(matches!(error, Some(ExperimentError::UnknownScale { .. })));
     }
 }

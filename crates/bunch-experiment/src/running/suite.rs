@@ -114,7 +114,7 @@ impl Suite {
             bars.say(format!("({} of {count}: {})", index + 1, run.name));
             let start = Instant::now();
             let carried_out = catch_unwind(AssertUnwindSafe(|| {
-                run.refuse_paper()?;
+                run.check_pools()?;
                 run.carry_out(&run.seed_pools()?, start, &bars, later)
             }));
             let result = carried_out.unwrap_or_else(|panic| {

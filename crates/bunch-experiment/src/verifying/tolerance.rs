@@ -3,12 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use bunch_recipe::open_toml;
 use bunch_report::{Cell, CellIndex};
 use bunch_statistics::Estimate;
 use serde::Deserialize;
 
 use crate::ExperimentError;
-use crate::declared::toml_file::read_toml;
 use crate::verifying::deviation::Deviation;
 
 /// `data/verification.toml`, which says what each number means.
@@ -26,7 +26,7 @@ impl Tolerance {
     /// Reads the file below `root`.
     pub(crate) fn load(root: &Path) -> Result<Self, ExperimentError> {
         let path = root.join("data/verification.toml");
-        let tolerance: Self = read_toml(&path)?;
+        let tolerance: Self = open_toml(&path)?;
         let numbers = [tolerance.half_widths, tolerance.points, tolerance.relative];
         if numbers.iter().any(|number| !(number.is_finite() && *number >= 0.0)) {
             let what = format!("{numbers:?} are not all finite and at least 0");

@@ -4,13 +4,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bunch_report::{Comparison, Finding, MANIFEST_FILE, Manifest, TableSpec, evaluate, findings_csv, read_cells};
+use bunch_report::{
+    Comparison, Finding, MANIFEST_FILE, Machine, Manifest, TableSpec, evaluate, findings_csv, read_cells,
+};
 
 use crate::ExperimentError;
 use crate::declared::experiment::list_experiments;
 use crate::declared::variant::Variant;
 use crate::planning::run::{Options, Run};
-use crate::recording::machine::this_machine;
 use crate::recording::results::count_verdicts;
 use crate::verifying::deviation::{Deviation, csv_deviations};
 use crate::verifying::tolerance::Tolerance;
@@ -226,7 +227,7 @@ impl Committed {
         deviations.extend(
             old_names.difference(&new_names).map(|name| deviation(name, "no file", "one that is not made any more")),
         );
-        let machine = this_machine();
+        let machine = Machine::this();
         let tolerated = match &self.manifest.machine {
             Some(other) if other.computes_like(&machine) => None,
             Some(other) => {

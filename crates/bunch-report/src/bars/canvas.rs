@@ -3,14 +3,12 @@
 use super::Bars;
 use crate::axis::Axis;
 use crate::font;
-use crate::frame::{BELOW, BESIDE, GAP, LABEL_FONT, TICK, TICK_FONT};
+use crate::frame::{BELOW, BESIDE, GAP, LABEL_FONT, MARGIN, TICK, TICK_FONT, draw_title};
 use crate::picture::{Brush, Drawn, GRID, INK, Picture};
 use plotters::prelude::*;
 use plotters::style::text_anchor::HPos;
 
 // Sizes in points of the SVG.
-const MARGIN: f64 = 14.0;
-const TITLE_FONT: f64 = 20.0;
 const TITLE_HEIGHT: f64 = 48.0;
 const WIDTH: f64 = 440.0;
 /// Width at which the categories' names are broken.
@@ -123,8 +121,7 @@ impl Picture for Bars {
 
     fn draw<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>) -> Drawn<DB> {
         let layout = self.layout();
-        let font = font::fitting(&self.title, TITLE_FONT, f64::from(self.size().0) - 2.0 * MARGIN);
-        brush.text(&self.title, (font, INK), (MARGIN, TITLE_HEIGHT / 2.0), HPos::Left)?;
+        draw_title(self, brush, MARGIN, TITLE_HEIGHT)?;
         Self::draw_axis(brush, &layout)?;
         Self::draw_names(brush, &layout)?;
         self.draw_marks(brush, &layout)?;

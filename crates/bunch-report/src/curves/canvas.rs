@@ -2,16 +2,12 @@
 
 use super::{CurvePanel, CurvePoint, CurveSeries, Curves, MOST_MARKS};
 use crate::axis::Axis;
-use crate::font;
-use crate::frame::{ABOVE, BELOW, BESIDE, Frame, room_for};
+use crate::frame::{ABOVE, BELOW, BESIDE, Frame, MARGIN, draw_title, room_for};
 use crate::legend::Entry;
-use crate::picture::{Brush, Drawn, INK, Picture};
+use crate::picture::{Brush, Drawn, Picture};
 use plotters::prelude::*;
-use plotters::style::text_anchor::HPos;
 
 // Sizes in points of the SVG.
-const MARGIN: f64 = 14.0;
-const TITLE_FONT: f64 = 20.0;
 const TITLE_HEIGHT: f64 = 40.0;
 const PANEL_WIDTH: f64 = 330.0;
 const PANEL_HEIGHT: f64 = 260.0;
@@ -116,9 +112,7 @@ impl Picture for Curves {
     fn draw<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>) -> Drawn<DB> {
         let (layout, legend) = (self.layout(), self.legend());
         let start = layout.lefts.first().copied().unwrap_or(MARGIN);
-        // A long title over few panels is set smaller, so that it ends inside the picture.
-        let font = font::fitting(&self.title, TITLE_FONT, f64::from(self.size().0) - start - MARGIN);
-        brush.text(&self.title, (font, INK), (start, TITLE_HEIGHT / 2.0), HPos::Left)?;
+        draw_title(self, brush, start, TITLE_HEIGHT)?;
         for (index, (panel, (x, y))) in self.panels.iter().zip(&layout.axes).enumerate() {
             let left = layout.lefts[index % MOST_COLUMNS];
             let top = TITLE_HEIGHT + layout.above + (index / MOST_COLUMNS) as f64 * layout.row();

@@ -1,23 +1,19 @@
 //! Drawing a figure.
 
 use plotters::prelude::*;
-use plotters::style::text_anchor::HPos;
 
 use bunch_statistics::Estimate;
 
 use super::spread::spread;
 use super::{Figure, Panel, Point};
 use crate::axis::Axis;
-use crate::font;
-use crate::frame::{ABOVE, BELOW, BESIDE, Frame, room_for};
-use crate::picture::{Brush, Drawn, INK, Picture};
+use crate::frame::{ABOVE, BELOW, BESIDE, Frame, MARGIN, draw_title, room_for};
+use crate::picture::{Brush, Drawn, Picture};
 
 // Sizes in points of the SVG.
-const MARGIN: f64 = 14.0;
 const PANEL_WIDTH: f64 = 360.0;
 const PANEL_HEIGHT: f64 = 328.0;
 const TITLE_HEIGHT: f64 = 40.0;
-const TITLE_FONT: f64 = 20.0;
 
 impl Figure {
     /// The left edge of every panel's frame, and the end of the last.
@@ -45,10 +41,8 @@ impl Picture for Figure {
 
     fn draw<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>) -> Drawn<DB> {
         let (lefts, end) = self.columns();
-        // A long title over few panels is set smaller, so that it ends inside the canvas.
         let start = lefts.first().copied().unwrap_or(MARGIN);
-        let font = font::fitting(&self.title, TITLE_FONT, f64::from(self.size().0) - start - MARGIN);
-        brush.text(&self.title, (font, INK), (start, TITLE_HEIGHT / 2.0), HPos::Left)?;
+        draw_title(self, brush, start, TITLE_HEIGHT)?;
         let top = TITLE_HEIGHT + ABOVE;
         for (panel, left) in self.panels.iter().zip(lefts) {
             let (right, bottom) = (left + PANEL_WIDTH, top + PANEL_HEIGHT);

@@ -1,9 +1,10 @@
 //! Tests of the domain data.
 
 use super::{DomainRequest, share, synthesize_domain};
-use crate::fake::{Broken, Bytes, Fake};
+use crate::fake::{Broken, drawing, writing};
 use crate::{DomainData, DropReason, ROUND, StageName, SynthesisError};
 use bunch_lm::LanguageModel;
+use bunch_testkit::{Bytes, ScriptedModel};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What ends with a question mark; the mark is cut off.
@@ -46,8 +47,8 @@ fn every_reason_to_drop_a_question_is_counted_in_its_stage() {
         "gene?",
         "leaf?",
     ];
-    let expert = Fake::script(&script)
-        .and_answering(|question| if question == "mute" { " ".to_owned() } else { format!("re {question}") });
+    let answer = |question: &str| if question == "mute" { " ".to_owned() } else { format!("re {question}") };
+    let expert = ScriptedModel { answer: Box::new(answer), ..writing(&script) };
     let experts: [(&str, &dyn LanguageModel, &str); 1] = [("bio", &expert, "ask")];
     let exclude = BTreeSet::from(["shown".to_owned()]);
     let data = synthesize_domain(&DomainRequest { k: 2, max_asked: 9, ..request(&experts, &exclude) }).unwrap();
@@ -78,8 +79,8 @@ fn every_reason_to_drop_a_question_is_counted_in_its_stage() {
 
 #[test]
 fn each_expert_writes_its_share_and_no_question_occurs_twice() {
-    let bio = Fake::script(&["cell?", "both?", "gene?", "leaf?"]);
-    let stem = Fake::script(&["both?", "atom?", "ion?"]);
+    let bio = writing(&["cell?", "both?", "gene?", "leaf?"]);
+    let stem = writing(&["both?", "atom?", "ion?"]);
     let experts: [(&str, &dyn LanguageModel, &str); 2] = [("stem", &stem, "ask stem"), ("bio", &bio, "ask bio")];
     let exclude = BTreeSet::new();
     let data = synthesize_domain(&DomainRequest { k: 5, max_asked: 14, ..request(&experts, &exclude) }).unwrap();
@@ -102,7 +103,7 @@ fn each_expert_writes_its_share_and_no_question_occurs_twice() {
 
 #[test]
 fn one_expert_that_fails_to_ask_does_not_use_up_the_other_ones_questions() {
-    let (dull, keen) = (Fake::script(&["same?"]), Fake::script(&["a?", "b?", "c?"]));
+    let (dull, keen) = (writing(&["same?"]), writing(&["a?", "b?", "c?"]));
     let experts: [(&str, &dyn LanguageModel, &str); 2] = [("dull", &dull, "ask"), ("keen", &keen, "ask")];
     let exclude = BTreeSet::new();
     let max_asked = 2 * ROUND + 10;
@@ -125,7 +126,7 @@ fn shares_add_up_and_differ_by_one_at_most() {
 
 #[test]
 fn the_seed_and_the_expert_decide_and_a_smaller_k_ends_the_sequence_earlier() {
-    let expert = || Fake::drawn((0..100_000).map(|i| format!("q{i}?")));
+    let expert = || drawing((0..100_000).map(|i| format!("q{i}?")));
     let draw = |name: &str, k, seed| {
         let expert = expert();
         let experts: [(&str, &dyn LanguageModel, &str); 1] = [(name, &expert, "ask ")];
@@ -144,7 +145,7 @@ fn the_seed_and_the_expert_decide_and_a_smaller_k_ends_the_sequence_earlier() {
 
 #[test]
 fn bad_requests_and_failing_experts_are_errors() {
-    let expert = Fake::script(&["a?"]);
+    let expert = writing(&["a?"]);
     let one: [(&str, &dyn LanguageModel, &str); 1] = [("a", &expert, "ask")];
     let twice: [(&str, &dyn LanguageModel, &str); 2] = [("a", &expert, "ask"), ("a", &expert, "ask")];
     let ill: [(&str, &dyn LanguageModel, &str); 1] = [("ill", &Broken, "ask")];
@@ -166,7 +167,7 @@ fn bad_requests_and_failing_experts_are_errors() {
 
 #[test]
 fn given_questions_are_answered_and_not_asked_for() {
-    let model = Fake::answering(|prompt| format!("answer to {prompt}"));
+    let model = ScriptedModel::answering(|prompt| format!("answer to {prompt}"));
     let experts: [(&str, &dyn LanguageModel, &str); 1] = [("a", &model, "never asked")];
     let exclude = BTreeSet::from(["shown".to_owned()]);
     let given = [["one?", "shown?", "one?", "two?", "three?"].map(str::to_owned).to_vec()];

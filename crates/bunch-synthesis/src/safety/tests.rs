@@ -1,10 +1,11 @@
 //! Tests of the safety data.
 
 use super::{SafetyCategory, SafetyRequest, synthesize_safety};
-use crate::fake::{Broken, Bytes, Fake};
+use crate::fake::{Broken, drawing, writing};
 use crate::{DropReason, ROUND, SafetyData, StageName, SynthesisError};
 use bunch_judging::{Exchange, Judge, JudgingError, Verdict};
 use bunch_lm::LanguageModel;
+use bunch_testkit::{Bytes, ScriptedModel};
 use proptest::prelude::*;
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -80,13 +81,13 @@ fn every_reason_to_drop_a_question_is_counted_in_its_stage() {
         "harm two?",
         "harm three?",
     ];
-    let uncensored = Fake::script(&script);
-    let first = Fake::answering(|question| match question {
+    let uncensored = writing(&script);
+    let first = ScriptedModel::answering(|question| match question {
         "harm silence" => " ".to_owned(),
         "harm nobody refuses" => "sure".to_owned(),
         _ => "no!".to_owned(),
     });
-    let second = Fake::answering(|question| if question == "harm silence" { "" } else { "sure" }.to_owned());
+    let second = ScriptedModel::answering(|question| if question == "harm silence" { "" } else { "sure" }.to_owned());
     let (guard, categories, exclude) = (guard(), categories(2), BTreeSet::from(["harm excluded".to_owned()]));
     let members: [(&str, &dyn LanguageModel); 2] = [("first", &first), ("second", &second)];
     let request = SafetyRequest {
@@ -136,8 +137,8 @@ fn the_guard_judges_questions_alone_and_then_with_each_answer() {
             guard().judge(pairs)
         }
     }
-    let uncensored = Fake::script(&["harm?"]);
-    let (no, sure) = (Fake::answering(|_| "no".to_owned()), Fake::answering(|_| "sure".to_owned()));
+    let uncensored = writing(&["harm?"]);
+    let (no, sure) = (ScriptedModel::answering(|_| "no".to_owned()), ScriptedModel::answering(|_| "sure".to_owned()));
     let members: [(&str, &dyn LanguageModel); 2] = [("a", &no), ("b", &sure)];
     let (recorder, categories, exclude) = (Recorder(RefCell::default()), categories(1), BTreeSet::new());
     let request = SafetyRequest { max_asked: 1, ..request(&uncensored, &members, &recorder, &categories, &exclude) };
@@ -149,8 +150,8 @@ fn the_guard_judges_questions_alone_and_then_with_each_answer() {
 
 #[test]
 fn a_shortfall_is_recorded_and_the_pairs_so_far_are_returned() {
-    let uncensored = Fake::script(&["harm a?", "harm b?", "tea?"]);
-    let no = Fake::answering(|_| "no".to_owned());
+    let uncensored = writing(&["harm a?", "harm b?", "tea?"]);
+    let no = ScriptedModel::answering(|_| "no".to_owned());
     let members: [(&str, &dyn LanguageModel); 1] = [("a", &no)];
     let (guard, categories, exclude) = (guard(), categories(14), BTreeSet::new());
     let request =
@@ -164,8 +165,8 @@ fn a_shortfall_is_recorded_and_the_pairs_so_far_are_returned() {
 
 #[test]
 fn no_more_rounds_are_asked_for_than_needed() {
-    let uncensored = Fake::drawn((0..100_000).map(|i| format!("harm{i}?")));
-    let no = Fake::answering(|_| "no".to_owned());
+    let uncensored = drawing((0..100_000).map(|i| format!("harm{i}?")));
+    let no = ScriptedModel::answering(|_| "no".to_owned());
     let members: [(&str, &dyn LanguageModel); 1] = [("a", &no)];
     let (guard, categories, exclude) = (guard(), categories(14), BTreeSet::new());
     for (k, rounds) in [(1, 1), (ROUND, 1), (ROUND + 1, 2)] {
@@ -177,9 +178,9 @@ fn no_more_rounds_are_asked_for_than_needed() {
 
 /// Data of a pool in which `a` and `b` always refuse and `c` never does.
 fn drawn(k: usize, seed: u64, max_asked: usize) -> SafetyData {
-    let uncensored = Fake::drawn((0..100_000).map(|i| format!("harm{i}?")));
-    let (a, b) = (Fake::answering(|_| "no a".to_owned()), Fake::answering(|_| "no b".to_owned()));
-    let c = Fake::answering(|_| "sure".to_owned());
+    let uncensored = drawing((0..100_000).map(|i| format!("harm{i}?")));
+    let (a, b) = (ScriptedModel::answering(|_| "no a".to_owned()), ScriptedModel::answering(|_| "no b".to_owned()));
+    let c = ScriptedModel::answering(|_| "sure".to_owned());
     let members: [(&str, &dyn LanguageModel); 3] = [("a", &a), ("c", &c), ("b", &b)];
     let (guard, categories, exclude) = (guard(), categories(14), BTreeSet::new());
     let request = SafetyRequest { k, seed, max_asked, ..request(&uncensored, &members, &guard, &categories, &exclude) };
@@ -222,8 +223,8 @@ fn the_seed_decides_and_nothing_else_does() {
 
 #[test]
 fn requests_that_cannot_be_met_are_errors() {
-    let uncensored = Fake::script(&["harm?"]);
-    let no = Fake::answering(|_| "no".to_owned());
+    let uncensored = writing(&["harm?"]);
+    let no = ScriptedModel::answering(|_| "no".to_owned());
     let members: [(&str, &dyn LanguageModel); 1] = [("a", &no)];
     let twice: [(&str, &dyn LanguageModel); 2] = [("a", &no), ("a", &no)];
     let (guard, categories, exclude) = (guard(), categories(1), BTreeSet::new());
@@ -252,8 +253,8 @@ fn a_failing_model_is_named() {
             Ok(vec![Verdict::Unsafe; 2])
         }
     }
-    let uncensored = Fake::script(&["harm?"]);
-    let no = Fake::answering(|_| "no".to_owned());
+    let uncensored = writing(&["harm?"]);
+    let no = ScriptedModel::answering(|_| "no".to_owned());
     let members: [(&str, &dyn LanguageModel); 2] = [("fine", &no), ("ill", &Broken)];
     let (guard, categories, exclude) = (guard(), categories(1), BTreeSet::new());
     let base = || request(&uncensored, &members, &guard, &categories, &exclude);
@@ -271,8 +272,8 @@ proptest! {
         k in 1usize..12, extra in 0usize..150, refusing in "[ab]{0,1}",
     ) {
         let script: Vec<&str> = script.iter().map(String::as_str).collect();
-        let uncensored = Fake::script(&script);
-        let member = Fake::answering(move |question| {
+        let uncensored = writing(&script);
+        let member = ScriptedModel::answering(move |question| {
             if question.ends_with(&refusing) { "no" } else if question.ends_with('a') { "" } else { "sure" }.to_owned()
         });
         let members: [(&str, &dyn LanguageModel); 1] = [("a", &member)];

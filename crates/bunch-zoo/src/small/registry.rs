@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::sha256_file;
+use bunch_recipe::open_toml;
 use serde::Deserialize;
 
 use crate::ZooError;
-use crate::toml_file::read_toml;
 
 /// `data/models.toml`.
 #[derive(Debug, Clone, Deserialize)]
@@ -44,7 +44,7 @@ impl Registry {
     /// # Errors
     /// A file that is missing or not as it should be.
     pub fn load(root: &Path) -> Result<Self, ZooError> {
-        read_toml(&root.join("data/models.toml"))
+        Ok(open_toml(&root.join("data/models.toml"))?)
     }
 
     /// The entry of that id.

@@ -5,10 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use bunch_checkpoint::{sha256_bytes, sha256_file};
+use bunch_recipe::{open_toml, read_toml};
 
 use super::{FactDomain, Requests, SmallRecipes};
 use crate::ZooError;
-use crate::toml_file::{parse_toml, read_text, read_toml};
 
 /// The world's data, checked.
 #[derive(Debug, Clone)]
@@ -38,17 +38,17 @@ impl WorldData {
         for path in entries.flatten().map(|entry| entry.path()) {
             let name = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
             if path.extension().is_some_and(|extension| extension == "toml") {
-                let domain: FactDomain = read_toml(&path)?;
+                let domain: FactDomain = open_toml(&path)?;
                 domain.check().map_err(|what| ZooError::Inconsistent { path: path.clone(), what })?;
                 domains.insert(name, domain);
             }
         }
         let path = folder.join("requests.toml");
-        let requests: Requests = read_toml(&path)?;
+        let requests: Requests = open_toml(&path)?;
         requests.check().map_err(|what| ZooError::Inconsistent { path, what })?;
         let path = folder.join("recipes.toml");
-        let text = read_text(&path)?;
-        let recipes: SmallRecipes = parse_toml(&path, &text)?;
+        let text = fs::read_to_string(&path).map_err(ZooError::io(&path))?;
+        let recipes: SmallRecipes = read_toml(&path, &text)?;
         recipes.check(&text, &domains).map_err(|what| ZooError::Inconsistent { path: path.clone(), what })?;
 
         let mut files = vec![folder.join("requests.toml")];

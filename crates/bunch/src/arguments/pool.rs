@@ -41,6 +41,9 @@ pub struct PoolCheckArguments {
     /// Folder of published prompts and data sets
     #[arg(long, env = "BUNCH_DATA")]
     pub data: Option<PathBuf>,
+    /// Folder where models are looked for too, as in MODELS/ORG/NAME
+    #[arg(long, env = "BUNCH_MODELS")]
+    pub models: Option<PathBuf>,
 }
 
 /// Options of `bunch pool miniature`.

@@ -69,9 +69,10 @@ impl Subject {
     fn seed_pool(&self) -> SeedPool {
         let cache = tempfile::tempdir().unwrap();
         let folder = cache.path();
-        let places = Places { root: folder, cache: folder, models: folder };
+        let places = Places { root: folder, cache: folder, models: folder, data: folder };
         let (scale, derived) = (&self.experiment.scale["miniature"], &self.experiment.derived);
-        SeedPool::open(self.seed, scale, derived, &places, "flex").unwrap()
+        let blocks: Vec<String> = self.experiment.blocks.iter().map(|block| block.name.clone()).collect();
+        SeedPool::open(self.seed, scale, (None, &blocks), derived, &places, "flex").unwrap()
     }
 
     fn key(&self) -> Value {

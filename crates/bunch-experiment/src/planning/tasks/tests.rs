@@ -20,7 +20,6 @@ fn run(name: &str, folder: &Path) -> Run {
         results: folder.join("results"),
         models: folder.join("models"),
         data: folder.join("data"),
-        gpu: String::new(),
         command_line: Vec::new(),
     };
     Run::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../.."), name, options).unwrap()

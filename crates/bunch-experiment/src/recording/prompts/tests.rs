@@ -9,12 +9,12 @@ use crate::seed_pool::Places;
 
 fn sections(page: &PromptsPage) -> Result<Vec<PageSection>, ExperimentError> {
     let folder = tempfile::tempdir().unwrap();
-    let places = Places { root: folder.path(), cache: folder.path(), models: folder.path() };
+    let places = Places { root: folder.path(), cache: folder.path(), models: folder.path(), data: folder.path() };
     let scale: Scale = toml::from_str(
         "seeds = [3]\npairs = 2\nharmful_prompts = 1\nbenign_prompts = 1\nquestions = 6\ndev_questions = 6\nmodels = {}\ntasks = {}",
     )
     .unwrap();
-    let seed_pool = SeedPool::open(3, &scale, &[], &places, "flex").unwrap();
+    let seed_pool = SeedPool::open(3, &scale, (None, &[]), &[], &places, "flex").unwrap();
     let stages = || Stages { wanted: 2, shortfall: 0, stages: vec![] };
     let prompts = ["harmful", "benign"].map(|set| &seed_pool.prompts(set).unwrap().texts).into_iter().flatten();
     let pair = |question: &String| QuestionAnswer { question: question.clone(), answer: "no .".into() };

@@ -3,11 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bunch_checkpoint::ModelDirectory;
-use bunch_transformer::LlamaConfig;
-
 use super::*;
-use crate::planning::checkpoints::Presence;
 use crate::{Experiment, Options, list_experiments};
 
 fn root() -> PathBuf {
@@ -27,14 +23,13 @@ fn run(name: &str, scale: &str, folder: &Path) -> Run {
         results: folder.join("results"),
         models: folder.join("models"),
         data: folder.join("data"),
-        gpu: "A100-80GB".into(),
         command_line: Vec::new(),
     };
     Run::new(&root(), name, options).unwrap()
 }
 
 #[test]
-fn every_experiment_of_a_paper_knows_its_checkpoints_and_data() {
+fn every_experiment_of_a_paper_says_what_its_pools_lack() {
     let folder = tempfile::tempdir().unwrap();
     let mut seen = Vec::new();
     for name in list_experiments(&root()).unwrap() {
@@ -42,19 +37,17 @@ fn every_experiment_of_a_paper_knows_its_checkpoints_and_data() {
             continue;
         }
         let run = run(&name, "paper", folder.path());
-        let paper = run.paper().unwrap_or_else(|error| panic!("{name}: {error}"));
-        let needed = &paper.requirements;
-        assert_eq!(needed.missing(), needed.models.len() + needed.data.len(), "{name}: nothing is there");
-        let text = run.dry_run().unwrap().to_string();
-        for model in &needed.models {
-            assert!(text.contains(&model.get) && model.get.starts_with("cargo bunch fetch "), "{name}: {text}");
+        let text = run.dry_run().unwrap_or_else(|error| panic!("{name}: {error}")).to_string();
+        let models = folder.path().join("models");
+        for part in ["fetch it: bunch fetch ".to_owned(), format!("--out {}", models.display())] {
+            assert!(text.contains(&part), "{name}, {part}: {text}");
         }
-        assert!(text.contains("for guard: missing") && text.contains("FLOP"), "{name}: {text}");
-        assert!(text.contains("revision unknown (pin before running)"), "{name}: {text}");
+        assert!(text.contains("prompts.harmful.test") && text.contains("What models will be asked"), "{name}: {text}");
+        assert!(!text.contains("the experiment needs a member or helper"), "{name}: {text}");
         // Without a dry run it stops with that list, and leaves nothing behind.
         let error = run.execute().unwrap_err();
-        let ExperimentError::PaperMissing { list } = &error else { panic!("{name}: {error}") };
-        assert!(text.contains(list.as_str()), "{name}: {list}");
+        let ExperimentError::UnsoundPool { problems, .. } = &error else { panic!("{name}: {error}") };
+        assert!(problems.lines().all(|line| text.contains(line)), "{name}: {problems}");
         seen.push(name);
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -70,40 +63,15 @@ fn every_experiment_of_a_paper_knows_its_checkpoints_and_data() {
 }
 
 #[test]
-fn what_is_there_is_not_missing() {
+fn what_models_will_be_asked_is_counted_from_the_plan() {
     let folder = tempfile::tempdir().unwrap();
-    let run = run("hammoud2024/table-1", "paper", folder.path());
-    let presence = |id: &str| {
-        let paper = run.paper().unwrap();
-        let needed = paper.requirements.models.iter().chain(&paper.requirements.data);
-        needed.filter(|needed| needed.id == id).map(|needed| needed.presence.clone()).next().unwrap()
-    };
-    let missing = run.paper().unwrap().requirements.missing();
-    let json = serde_json::json!({
-        "model_type": "llama", "vocab_size": 5, "hidden_size": 2, "intermediate_size": 3, "num_hidden_layers": 1,
-        "num_attention_heads": 1, "num_key_value_heads": 1, "max_position_embeddings": 8, "rms_norm_eps": 1e-5,
-        "tie_word_embeddings": false,
-    });
-    let place = folder.path().join("models/meta-llama/Meta-Llama-Guard-2-8B");
-    fs::create_dir_all(place.parent().unwrap()).unwrap();
-    ModelDirectory::new(json.clone(), &LlamaConfig::from_json(&json).unwrap().initial_weights(1))
-        .write(&place)
-        .unwrap();
-    assert_eq!(presence("llama-guard-2"), Presence::Here);
-    assert_eq!(presence("mammoth2-7b"), Presence::Missing);
-    assert_eq!(run.paper().unwrap().requirements.missing(), missing - 1);
-    // A download that is not complete.
-    let place = folder.path().join("models/TIGER-Lab/MAmmoTH2-7B");
-    fs::create_dir_all(&place).unwrap();
-    fs::write(place.join("config.json"), json.to_string()).unwrap();
-    assert!(matches!(presence("mammoth2-7b"), Presence::Unusable(_)));
-    // Data: a task's folder, and a file of prompts.
-    assert_eq!((presence("medmcqa"), presence("beavertails")), (Presence::Missing, Presence::Missing));
-    fs::create_dir_all(folder.path().join("data/medmcqa")).unwrap();
-    assert_eq!(presence("medmcqa"), Presence::Missing, "an empty folder");
-    fs::write(folder.path().join("data/medmcqa/dev.json"), "").unwrap();
-    fs::write(folder.path().join("data/prompts.json"), "[]").unwrap();
-    assert_eq!((presence("medmcqa"), presence("beavertails")), (Presence::Here, Presence::Here));
+    let counts = run("hammoud2024/table-1", "paper", folder.path()).counts();
+    // Two pools; rows: two members, three grids (9, 9, 10 candidates), six searches of 100 and the winner again, two LM-Cocktails.
+    assert_eq!((counts.cells, counts.merges), (26, 1278));
+    assert_eq!(counts.pairs, 2 * 2 * 1000);
+    assert_eq!(counts.answers, 26 * (1733 + 250));
+    // Each grid answers the dev questions with each candidate; every row is measured.
+    assert_eq!(counts.documents, 26 * 4183 + 2 * (9 + 9 + 10) * 4183);
 }
 
 #[test]

@@ -13,9 +13,9 @@ const SCALE: &str = "seeds = [3]\npairs = 2\nharmful_prompts = 6\nbenign_prompts
 fn seed_pool() -> (SeedPool, tempfile::TempDir) {
     let cache = tempfile::tempdir().unwrap();
     let folder = cache.path();
-    let places = Places { root: folder, cache: folder, models: folder };
+    let places = Places { root: folder, cache: folder, models: folder, data: folder };
     let scale: Scale = toml::from_str(SCALE).unwrap();
-    (SeedPool::open(3, &scale, &[], &places, "flex").unwrap(), cache)
+    (SeedPool::open(3, &scale, (None, &[]), &[], &places, "flex").unwrap(), cache)
 }
 
 fn block() -> Block {

@@ -102,7 +102,8 @@ impl Sizes<'_> {
 }
 
 /// Everything that config.json tells of the weights' shapes and number and that is otherwise. Each setting is named with
-/// the tensors of the vocabulary that contradict it, or else with the first one of the layers. Looks at headers only, and at what it knows of the architecture.
+/// the tensors of the vocabulary that contradict it, or else with the first one of the layers. Looks at headers only, and at
+/// what it knows of the architecture.
 pub fn config_mismatches(checkpoint: &Checkpoint) -> Vec<ConfigMismatch> {
     let mut found = Vec::new();
     check_layers(checkpoint, &mut found);

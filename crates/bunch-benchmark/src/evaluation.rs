@@ -48,6 +48,7 @@ pub fn evaluate(
         let note = "the chat template refuses a system message, so description and system instruction are left out";
         notes.push(format!("{}: {note}, as lm-eval does", task.task.task));
     }
+    notes.extend(tasks.iter().filter_map(|task| note_of_cut(task, window)));
     notes.iter().for_each(|note| progress.note(note));
     let answers = Run { model, tokenizer, options }.answers(&tasks, progress)?;
 
@@ -73,6 +74,19 @@ pub fn evaluate(
     describe(&mut results, &tasks, tokenizer, options, window);
     results.insert("notes".to_string(), json!(notes));
     Ok(Evaluation { results, samples, notes })
+}
+
+/// How many of a task's prompts do not fit into the window, and by how much.
+fn note_of_cut(task: &PlannedTask, window: usize) -> Option<String> {
+    let cut = || task.docs.iter().map(|doc| doc.requests.cut).filter(|&cut| cut > 0);
+    let most = cut().max()?;
+    Some(format!(
+        "{}: the prompts of {} of {} documents do not fit into the window of {window} tokens beside their answers and lose \
+         their beginning, up to {most} tokens, as in lm-eval",
+        task.task.task,
+        cut().count(),
+        task.docs.len()
+    ))
 }
 
 impl Evaluation {

@@ -21,6 +21,8 @@ pub(crate) struct DocRequests {
     pub arguments: Vec<(Arc<str>, String)>,
     /// As tokens, within the context window.
     pub tokens: Requests,
+    /// The most tokens that a context lost at its beginning to fit into the window; 0 if all fit.
+    pub cut: usize,
 }
 
 /// Requests of one kind.
@@ -57,10 +59,11 @@ impl Encoder<'_> {
         let arguments = self.arguments(prompt)?;
         let tokens = match (self.task.output_type, arguments.first()) {
             (OutputType::GenerateUntil, Some((context, _))) => self.generation(context)?,
-            (OutputType::LoglikelihoodRolling, Some((_, text))) => self.rolling(text)?,
+            (OutputType::LoglikelihoodRolling, Some((_, text))) => (self.rolling(text)?, 0),
             _ => self.choices(&arguments)?,
         };
-        Ok(DocRequests { arguments, tokens })
+        let (tokens, cut) = tokens;
+        Ok(DocRequests { arguments, tokens, cut })
     }
 
     /// The requests as texts.
@@ -90,18 +93,19 @@ impl Encoder<'_> {
         Ok(arguments)
     }
 
-    fn choices(&self, arguments: &[(Arc<str>, String)]) -> Result<Requests, PromptError> {
-        let mut requests: Vec<Scored> = Vec::new();
+    fn choices(&self, arguments: &[(Arc<str>, String)]) -> Result<(Requests, usize), PromptError> {
+        let (mut requests, mut most): (Vec<Scored>, usize) = (Vec::new(), 0);
         for (context, continuation) in arguments {
-            let (context, continuation) = self.pair(context, continuation)?;
+            let (context, continuation, cut) = self.pair(context, continuation)?;
+            most = most.max(cut);
             let known = requests.last().filter(|last| *last.context == *context).map(|last| last.context.clone());
             requests.push(Scored { context: known.unwrap_or_else(|| context.into()), continuation });
         }
-        Ok(Requests::Score(requests))
+        Ok((Requests::Score(requests), most))
     }
 
-    /// Context and continuation in tokens; a context that does not fit loses its beginning.
-    fn pair(&self, context: &str, continuation: &str) -> Result<(Vec<TokenId>, Vec<TokenId>), PromptError> {
+    /// Context and continuation in tokens; a context that does not fit loses its beginning, of so many tokens.
+    fn pair(&self, context: &str, continuation: &str) -> Result<(Vec<TokenId>, Vec<TokenId>, usize), PromptError> {
         let add_bos = self.options.add_bos;
         let (mut context_ids, continuation_ids) = match self.task.protocol {
             Protocol::LmEval => self.tokenizer.encode_pair(context, continuation, add_bos)?,
@@ -129,10 +133,10 @@ impl Encoder<'_> {
             return Err(PromptError::Doc(what));
         }
         context_ids.drain(..excess);
-        Ok((context_ids, continuation_ids))
+        Ok((context_ids, continuation_ids, excess))
     }
 
-    fn generation(&self, context: &str) -> Result<Requests, PromptError> {
+    fn generation(&self, context: &str) -> Result<(Requests, usize), PromptError> {
         let kwargs = self.task.generation_kwargs.clone().unwrap_or_default();
         if kwargs.max_gen_toks >= self.window {
             let (most, window) = (kwargs.max_gen_toks, self.window);
@@ -152,7 +156,7 @@ impl Encoder<'_> {
         if ids.is_empty() {
             return Err(PromptError::Doc("the prompt has no tokens".to_string()));
         }
-        Ok(Requests::Generate(ids))
+        Ok((Requests::Generate(ids), excess))
     }
 
     fn rolling(&self, text: &str) -> Result<Requests, PromptError> {

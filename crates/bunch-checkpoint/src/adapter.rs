@@ -1,13 +1,19 @@
 //! LoRA adapters in PEFT's layout (Hu et al. 2021): low-rank products that are added to a model's weights.
 
+mod config;
+mod delta;
+mod names;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use serde::Deserialize;
-use serde_json::Value;
+pub use config::AdapterConfig;
+pub use delta::LowRankDelta;
+pub use names::{factor_a, factor_b, module_of_factor};
 
-use crate::{Checkpoint, CheckpointError, Tensor};
+use names::Part;
+
+use crate::{Checkpoint, CheckpointError, StateDict, TensorName, TensorReader, embedding_for_output, text_setting};
 
 /// File name of an adapter's configuration.
 pub const ADAPTER_CONFIG: &str = "adapter_config.json";
@@ -15,43 +21,8 @@ pub const ADAPTER_CONFIG: &str = "adapter_config.json";
 /// File name of an adapter's weights.
 pub const ADAPTER_WEIGHTS: &str = "adapter_model.safetensors";
 
-/// What PEFT puts before the names of the model's own modules.
-const PREFIX: &str = "base_model.model.";
-
-/// Ends of the names of both factors.
-const FACTORS: [&str; 2] = [".lora_A.weight", ".lora_B.weight"];
-
-/// Keys that make an adapter something else than low-rank products where they are set.
-const UNSUPPORTED: [&str; 6] =
-    ["use_dora", "use_qalora", "use_bdlora", "alora_invocation_tokens", "layer_replication", "trainable_token_indices"];
-
-/// What is read of adapter_config.json. PEFT writes dozens of keys; an adapter is rejected where one that changes the
-/// result and is not read here is set.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
-pub struct AdapterConfig {
-    /// Rank of the products.
-    #[serde(rename = "r")]
-    pub rank: usize,
-    /// The products are scaled by `alpha / rank`.
-    #[serde(rename = "lora_alpha")]
-    pub alpha: f64,
-    /// Whether they are scaled by `alpha / sqrt(rank)` instead (rank-stabilised LoRA, Kalajdzievski 2023).
-    #[serde(default)]
-    pub use_rslora: bool,
-    /// Whether the model's weights are stored `[in, out]`.
-    #[serde(default)]
-    pub fan_in_fan_out: bool,
-    /// Other ranks, by the end of the module's name.
-    #[serde(default)]
-    pub rank_pattern: BTreeMap<String, usize>,
-    /// Other alphas, by the end of the module's name.
-    #[serde(default)]
-    pub alpha_pattern: BTreeMap<String, f64>,
-    #[serde(default)]
-    peft_type: Option<String>,
-    #[serde(flatten)]
-    others: BTreeMap<String, Value>,
-}
+/// File name of an adapter's weights as a pickle, which is not read.
+const PICKLED_WEIGHTS: &str = "adapter_model.bin";
 
 /// An adapter, opened for reading.
 #[derive(Debug)]
@@ -59,62 +30,23 @@ pub struct PeftAdapter {
     dir: PathBuf,
     config: AdapterConfig,
     weights: Checkpoint,
-    /// For each module of the model, the names of the factors A and B.
-    factors: BTreeMap<String, [String; 2]>,
+    /// The factors for each module of the model.
+    factors: BTreeMap<String, Factors>,
     /// Tensors of the model that the adapter replaces as a whole (PEFT's `modules_to_save`): name there, name here.
     replaced: BTreeMap<String, String>,
+    /// The output projection that the model has with this adapter only, and the embedding that it begins as.
+    new_output: Option<(String, String)>,
+    /// The size of the vocabulary with this adapter, where it is another than the model's.
+    vocabulary_rows: Option<usize>,
 }
 
-/// Name of the factor that reads the module's input, `[rank, in]`.
-pub fn factor_a(module: &str) -> String {
-    format!("{PREFIX}{module}{}", FACTORS[0])
-}
-
-/// Name of the factor that writes the module's output, `[out, rank]`.
-pub fn factor_b(module: &str) -> String {
-    format!("{PREFIX}{module}{}", FACTORS[1])
-}
-
-/// The module that the factor `name` is for, if it is a factor.
-pub fn module_of_factor(name: &str) -> Option<&str> {
-    let module = name.strip_prefix(PREFIX)?;
-    FACTORS.iter().find_map(|end| module.strip_suffix(end))
-}
-
-impl AdapterConfig {
-    fn read(dir: &Path) -> Result<Self, String> {
-        let text = std::fs::read(dir.join(ADAPTER_CONFIG)).map_err(|error| error.to_string())?;
-        let config: Self = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
-        let is_set = |key: &&str| !matches!(config.others.get(*key), None | Some(Value::Null | Value::Bool(false)));
-        if let Some(key) = UNSUPPORTED.into_iter().find(|key| is_set(key)) {
-            return Err(format!("{key} is set, which is not supported: only plain LoRA is"));
-        }
-        if let Some(kind) = config.peft_type.as_ref().filter(|kind| *kind != "LORA") {
-            return Err(format!("peft_type is {kind:?}, expected \"LORA\""));
-        }
-        if config.rank == 0 || !config.alpha.is_finite() {
-            return Err(format!("r is {} and lora_alpha {}, expected r >= 1", config.rank, config.alpha));
-        }
-        Ok(config)
-    }
-
-    /// The rank of a module's product.
-    fn rank_of(&self, module: &str) -> usize {
-        pattern(&self.rank_pattern, module).unwrap_or(self.rank)
-    }
-
-    /// What a module's product is multiplied by: alpha / rank, or alpha / sqrt(rank) for rank-stabilised LoRA.
-    fn scale_of(&self, module: &str) -> f64 {
-        let alpha = pattern(&self.alpha_pattern, module).unwrap_or(self.alpha);
-        let rank = self.rank_of(module) as f64;
-        alpha / if self.use_rslora { rank.sqrt() } else { rank }
-    }
-}
-
-/// The entry of a pattern that names a module, as PEFT matches it: at the end, after a dot.
-fn pattern<T: Copy>(patterns: &BTreeMap<String, T>, module: &str) -> Option<T> {
-    let is_match = |key: &str| module == key || module.ends_with(&format!(".{key}"));
-    patterns.iter().find(|(key, _)| is_match(key.trim_start_matches('^'))).map(|(_, value)| *value)
+/// The names of a product's factors.
+#[derive(Debug, Default)]
+struct Factors {
+    a: String,
+    b: String,
+    /// Whether they are for an embedding, whose weight is stored `[in, out]`.
+    is_embedding: bool,
 }
 
 impl PeftAdapter {
@@ -126,65 +58,190 @@ impl PeftAdapter {
     pub fn open(dir: &Path) -> Result<Self, CheckpointError> {
         let reject = |what: String| CheckpointError::Adapter { dir: dir.to_path_buf(), what };
         let config = AdapterConfig::read(dir).map_err(|what| reject(format!("{ADAPTER_CONFIG}: {what}")))?;
+        if !dir.join(ADAPTER_WEIGHTS).is_file() && dir.join(PICKLED_WEIGHTS).is_file() {
+            return Err(reject(format!(
+                "the adapter's weights are a PyTorch pickle ({PICKLED_WEIGHTS}), which is not read because reading runs \
+                 what is in it; convert it with PEFT: \
+                 PeftModel.from_pretrained(BASE, DIR).save_pretrained(NEW, safe_serialization=True)"
+            )));
+        }
         let weights = Checkpoint::open_weights(&dir.join(ADAPTER_WEIGHTS))?;
-        let (mut factors, mut replaced) = (BTreeMap::<String, [String; 2]>::new(), BTreeMap::new());
+        let (mut factors, mut replaced) = (BTreeMap::<String, Factors>::new(), BTreeMap::new());
         for name in weights.names() {
-            let own = name.strip_prefix(PREFIX).unwrap_or(name);
-            let factor = FACTORS.iter().enumerate().find_map(|(at, end)| Some((at, own.strip_suffix(end)?)));
-            if let Some((at, module)) = factor {
-                factors.entry(module.to_owned()).or_default()[at] = name.to_owned();
-            } else if own.contains("lora_") {
-                return Err(reject(format!("{name}: only lora_A and lora_B of linear modules are supported")));
-            } else {
-                replaced.insert(own.to_owned(), name.to_owned());
+            let twice =
+                |other: &str| reject(format!("{name} and {other} are for the same tensor: expected one adapter"));
+            match Part::of(name) {
+                Part::Factor { module, position, is_embedding } => {
+                    let factors = factors.entry(module).or_default();
+                    factors.is_embedding |= is_embedding;
+                    let slot = if position == 0 { &mut factors.a } else { &mut factors.b };
+                    if !slot.is_empty() {
+                        return Err(twice(slot));
+                    }
+                    name.clone_into(slot);
+                }
+                Part::Replacement(tensor) => {
+                    if let Some(other) = replaced.insert(tensor, name.to_owned()) {
+                        return Err(twice(&other));
+                    }
+                }
+                Part::Original => {}
+                Part::Unknown => {
+                    let what = "only lora_A and lora_B of linear modules and embeddings are supported";
+                    return Err(reject(format!("{name}: {what}")));
+                }
             }
         }
-        if let Some((module, _)) = factors.iter().find(|(_, names)| names.iter().any(String::is_empty)) {
+        if let Some((module, _)) = factors.iter().find(|(_, names)| names.a.is_empty() || names.b.is_empty()) {
             return Err(reject(format!("tensor {module}.weight has only one of lora_A and lora_B")));
         }
-        Ok(Self { dir: dir.to_path_buf(), config, weights, factors, replaced })
+        Ok(Self { dir: dir.to_path_buf(), config, weights, factors, replaced, new_output: None, vocabulary_rows: None })
     }
 
-    /// Checks that each part belongs to one of the model's tensors and has a shape that fits it.
+    /// Finds out what the adapter changes in `model`, and checks that each part belongs to one of the model's tensors and
+    /// has a shape that fits it.
+    ///
+    /// An adapter that trains the output projection, or the embedding alone, of a model that shares the two gives the model
+    /// an output projection of its own, as when PEFT computes with both. One that replaces all tensors of the vocabulary
+    /// may have more rows, or fewer, than the model.
     ///
     /// # Errors
-    /// The first part that does not.
-    pub fn check_fits(&self, model: &Checkpoint) -> Result<(), CheckpointError> {
+    /// The first part that does not fit.
+    pub fn fit(&mut self, model: &Checkpoint) -> Result<(), CheckpointError> {
+        let reject = |dir: &Path, what| Err(CheckpointError::Adapter { dir: dir.to_path_buf(), what });
+        match self.find_vocabulary_rows(model) {
+            Ok(rows) => self.vocabulary_rows = rows,
+            Err(what) => return reject(&self.dir, what),
+        }
+        self.new_output = self.find_new_output(model);
         let factors = self.factors.iter().map(|(module, factors)| self.check_factors(module, factors, model));
         let replaced = self.replaced.iter().map(|(tensor, name)| self.check_replaced(tensor, name, model));
-        let what = factors.chain(replaced).find_map(Result::err);
-        what.map_or(Ok(()), |what| Err(CheckpointError::Adapter { dir: self.dir.clone(), what }))
+        match factors.chain(replaced).find_map(Result::err) {
+            Some(what) => reject(&self.dir, what),
+            None => Ok(()),
+        }
     }
 
-    fn check_factors(&self, module: &str, [a, b]: &[String; 2], model: &Checkpoint) -> Result<(), String> {
+    /// The rows that all tensors of the vocabulary have here, if that is another number than in the model.
+    fn find_vocabulary_rows(&self, model: &Checkpoint) -> Result<Option<usize>, String> {
+        let rows =
+            |checkpoint: &Checkpoint, name: &str| checkpoint.info(name).and_then(|info| info.shape.first().copied());
+        let own = model.names().filter(|name| TensorName::of(name).is_vocabulary());
+        let own: Vec<(&str, Option<usize>)> = own.map(|name| (name, rows(model, name))).collect();
+        let resized = |(tensor, old): &&(&str, Option<usize>)| {
+            self.replaced.get(*tensor).is_some_and(|name| rows(&self.weights, name) != *old)
+        };
+        let Some((first, old)) = own.iter().find(resized) else { return Ok(None) };
+        let new = rows(&self.weights, &self.replaced[*first]);
+        let replaced = |tensor: &str| self.replaced.get(tensor).and_then(|name| rows(&self.weights, name));
+        match own.iter().find(|(tensor, _)| replaced(tensor) != new) {
+            None => Ok(new),
+            Some((other, _)) => Err(format!(
+                "{} has {} rows where the model has {}, so that the adapter belongs to a larger vocabulary, but {other} \
+                 does not have them; resize the model's vocabulary first (resize_token_embeddings)",
+                self.replaced[*first],
+                new.unwrap_or(0),
+                old.unwrap_or(0)
+            )),
+        }
+    }
+
+    /// The output projection that only the adapter gives to a model whose embedding stands in for it.
+    fn find_new_output(&self, model: &Checkpoint) -> Option<(String, String)> {
+        let embedding = embedding_for_output(model.names())?;
+        let is_tied = text_setting(model.config(), "tie_word_embeddings").and_then(serde_json::Value::as_bool);
+        if is_tied == Some(false) || model.names().any(|name| TensorName::of(name).is_output()) {
+            return None;
+        }
+        let changed = |tensor: &str| self.changes(tensor);
+        let products = self.factors.keys().map(|module| format!("{module}.weight"));
+        let output = products.chain(self.replaced.keys().cloned()).find(|name| TensorName::of(name).is_output());
+        let generates = model.config()["architectures"][0].as_str().is_some_and(|name| {
+            ["ForCausalLM", "LMHeadModel", "ForConditionalGeneration"].iter().any(|end| name.ends_with(end))
+        });
+        let splits =
+            changed(embedding) && generates && !self.config.ensure_weight_tying && self.vocabulary_rows.is_none();
+        let default = || {
+            let outer = if embedding.starts_with("language_model.model.") { "language_model." } else { "" };
+            splits.then(|| format!("{outer}lm_head.weight"))
+        };
+        Some((output.or_else(default)?, embedding.to_owned()))
+    }
+
+    /// Whether the adapter replaces a tensor or adds to it.
+    fn changes(&self, tensor: &str) -> bool {
+        let has_product = tensor.strip_suffix(".weight").is_some_and(|module| self.factors.contains_key(module));
+        has_product || self.replaced.contains_key(tensor)
+    }
+
+    fn check_factors(&self, module: &str, factors: &Factors, model: &Checkpoint) -> Result<(), String> {
         let tensor = format!("{module}.weight");
         let shape = |checkpoint: &Checkpoint, name: &str| checkpoint.info(name).map(|info| info.shape.clone());
-        let Some(weight) = shape(model, &tensor) else {
-            return Err(format!("{a} belongs to {tensor}, which the model does not have"));
+        let Some(weight) = self.stored(&tensor, model).and_then(|(checkpoint, name)| shape(checkpoint, name)) else {
+            return Err(format!("{} belongs to {tensor}, which the model does not have", factors.a));
         };
-        let (a, b) = (shape(&self.weights, a), shape(&self.weights, b));
-        let expected = self.config.rank_of(module);
-        if let (Some(&[rank, columns]), Some(&[rows, rank_of_b]), &[mut out, mut input]) =
-            (a.as_deref(), b.as_deref(), &weight[..])
-        {
-            if self.config.fan_in_fan_out {
-                (out, input) = (input, out);
-            }
-            if rank == rank_of_b && rank == expected && rows == out && columns == input {
-                return Ok(());
-            }
+        let (a, b) = (shape(&self.weights, &factors.a), shape(&self.weights, &factors.b));
+        let (a, b) = (a.unwrap_or_default(), b.unwrap_or_default());
+        let rank = self.config.rank_of(module);
+        let &[mut out, mut input] = &weight[..] else {
+            return Err(format!("{tensor} has shape {weight:?}: expected a matrix for lora_A {a:?} and lora_B {b:?}"));
+        };
+        if self.is_transposed(factors) {
+            (out, input) = (input, out);
         }
-        Err(format!("{tensor} has shape {weight:?}, which lora_A {a:?} and lora_B {b:?} of rank {expected} do not fit"))
+        if a == [rank, input] && b == [out, rank] {
+            return Ok(());
+        }
+        Err(format!(
+            "{tensor} has shape {weight:?} and the product rank {rank}: expected lora_A of shape {:?} and lora_B of \
+             {:?}, got {a:?} and {b:?}",
+            [rank, input],
+            [out, rank]
+        ))
     }
 
     fn check_replaced(&self, tensor: &str, name: &str, model: &Checkpoint) -> Result<(), String> {
-        match (model.info(tensor), self.weights.info(name)) {
-            (Some(expected), Some(got)) if expected.shape == got.shape => Ok(()),
-            (Some(expected), Some(got)) => {
-                Err(format!("{name}: expected shape {:?} as in the model, got {:?}", expected.shape, got.shape))
-            }
-            _ => Err(format!("{name} belongs to no tensor of the model")),
+        let new_output = self.new_output.as_ref().filter(|(output, _)| output == tensor);
+        let of_model = new_output.map_or(tensor, |(_, embedding)| embedding);
+        let (Some(of_model), Some(got)) = (model.info(of_model), self.weights.info(name)) else {
+            return Err(format!("{name} belongs to no tensor of the model"));
+        };
+        let mut expected = of_model.shape.clone();
+        if let (Some(rows), Some(first)) = (self.vocabulary_rows, expected.first_mut())
+            && TensorName::of(tensor).is_vocabulary()
+        {
+            *first = rows;
         }
+        if got.shape != expected {
+            return Err(format!("{name}: expected shape {expected:?} as in the model, got {:?}", got.shape));
+        }
+        Ok(())
+    }
+
+    /// Where the values of a tensor are, without what the adapter adds: here, or in the model. Call [`Self::fit`] first.
+    pub fn stored<'a>(&'a self, tensor: &str, model: &'a Checkpoint) -> Option<(&'a Checkpoint, &'a str)> {
+        if let Some(name) = self.replaced.get(tensor) {
+            return Some((&self.weights, name));
+        }
+        match &self.new_output {
+            Some((output, embedding)) if output == tensor => Some((model, embedding)),
+            _ => model.raw_reader(tensor).ok().map(|reader| (model, reader.name())),
+        }
+    }
+
+    /// The output projection that the model has only with this adapter. Call [`Self::fit`] first.
+    pub fn new_output(&self) -> Option<&str> {
+        self.new_output.as_ref().map(|(output, _)| output.as_str())
+    }
+
+    /// The size of the vocabulary with this adapter, where it is another than the model's. Call [`Self::fit`] first.
+    pub fn vocabulary_rows(&self) -> Option<usize> {
+        self.vocabulary_rows
+    }
+
+    /// The adapter's folder.
+    pub fn dir(&self) -> &Path {
+        &self.dir
     }
 
     /// What adapter_config.json says.
@@ -204,13 +261,25 @@ impl PeftAdapter {
 
     /// Whether it is nothing but products of one rank and scale, for weights stored `[out, in]`.
     pub fn is_uniform(&self) -> bool {
-        let AdapterConfig { fan_in_fan_out, rank_pattern, alpha_pattern, .. } = &self.config;
-        !fan_in_fan_out && rank_pattern.is_empty() && alpha_pattern.is_empty() && self.replaced.is_empty()
+        let has_transposed = self.factors.values().any(|factors| self.is_transposed(factors));
+        !has_transposed && self.config.is_uniform() && self.replaced.is_empty()
     }
 
-    /// The adapter's own tensor in place of the model's, if it replaces it.
-    pub fn replacement(&self, tensor: &str) -> Option<(&Checkpoint, &str)> {
-        self.replaced.get(tensor).map(|name| (&self.weights, name.as_str()))
+    /// All factors under the names that PEFT writes, [`factor_a`] and [`factor_b`] of their modules.
+    ///
+    /// # Errors
+    /// A factor cannot be read.
+    pub fn factors(&self) -> Result<StateDict, CheckpointError> {
+        let mut all = StateDict::new();
+        for (module, factors) in &self.factors {
+            all.insert(factor_a(module), self.weights.tensor(&factors.a)?);
+            all.insert(factor_b(module), self.weights.tensor(&factors.b)?);
+        }
+        Ok(all)
+    }
+
+    fn is_transposed(&self, factors: &Factors) -> bool {
+        self.config.fan_in_fan_out || factors.is_embedding
     }
 
     /// What is added to a tensor of the model, if anything. Reads both factors.
@@ -219,125 +288,18 @@ impl PeftAdapter {
     /// A factor cannot be read.
     pub fn delta(&self, tensor: &str) -> Result<Option<LowRankDelta>, CheckpointError> {
         let Some(module) = tensor.strip_suffix(".weight") else { return Ok(None) };
-        let Some([a, b]) = self.factors.get(module) else { return Ok(None) };
-        let (a, b) = (self.weights.tensor(a)?, self.weights.tensor(b)?);
-        let scale = self.config.scale_of(module) as f32;
-        Ok(Some(LowRankDelta { is_transposed: self.config.fan_in_fan_out, ..LowRankDelta::new(&a, &b, scale) }))
-    }
-}
-
-/// What an adapter adds to one tensor: scale * B A, rows of B by columns of A.
-#[derive(Debug)]
-pub struct LowRankDelta {
-    /// B, `[out, rank]`, times the scale.
-    b: Vec<f32>,
-    /// A, `[rank, in]`.
-    a: Arc<Vec<f32>>,
-    rank: usize,
-    columns: usize,
-    /// Whether the weight is stored `[in, out]`.
-    is_transposed: bool,
-}
-
-impl LowRankDelta {
-    /// `scale * B A` of the factors A `[rank, in]` and B `[out, rank]`, for a weight stored `[out, in]`.
-    pub fn new(a: &Tensor, b: &Tensor, scale: f32) -> Self {
-        let (rank, columns) = (a.shape[0], a.shape[1]);
-        let b = b.data.iter().map(|value| value * scale).collect();
-        Self { b, a: Arc::clone(&a.data), rank, columns, is_transposed: false }
+        let Some(factors) = self.factors.get(module) else { return Ok(None) };
+        let (a, b) = (self.weights.tensor(&factors.a)?, self.weights.tensor(&factors.b)?);
+        let delta = LowRankDelta::new(&a, &b, self.config.scale_of(module) as f32);
+        Ok(Some(if self.is_transposed(factors) { delta.transposed() } else { delta }))
     }
 
-    /// Adds the entries from index `start` on to `out`.
-    pub fn add_to(&self, start: usize, out: &mut [f32]) {
-        if self.is_transposed {
-            let rows = self.b.len() / self.rank;
-            for (index, out) in (start..).zip(out) {
-                let (column, row) = (index / rows, index % rows);
-                let terms = (0..self.rank).map(|k| self.b[row * self.rank + k] * self.a[k * self.columns + column]);
-                *out += terms.sum::<f32>();
-            }
-            return;
-        }
-        let (mut start, mut out) = (start, out);
-        let mut sums = Vec::new();
-        while !out.is_empty() {
-            let (row, column) = (start / self.columns, start % self.columns);
-            let len = (self.columns - column).min(out.len());
-            let (now, later) = out.split_at_mut(len);
-            sums.clear();
-            sums.resize(len, 0.0_f32);
-            for k in 0..self.rank {
-                let factor = self.b[row * self.rank + k];
-                let a = &self.a[k * self.columns + column..][..len];
-                sums.iter_mut().zip(a).for_each(|(sum, a)| *sum += factor * a);
-            }
-            now.iter_mut().zip(&sums).for_each(|(out, sum)| *out += sum);
-            (start, out) = (start + len, later);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn config(text: &str) -> Result<AdapterConfig, String> {
-        let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join(ADAPTER_CONFIG), text).expect("written");
-        AdapterConfig::read(folder.path())
-    }
-
-    #[test]
-    fn patterns_name_modules_by_their_ends() {
-        let text =
-            r#"{"r": 4, "lora_alpha": 8, "rank_pattern": {"q_proj": 2}, "alpha_pattern": {"^mlp.up_proj": 1.0}}"#;
-        let config = config(text).expect("a configuration");
-        let scale = |module: &str| (config.rank_of(module), config.scale_of(module));
-        assert_eq!(scale("model.layers.0.self_attn.q_proj"), (2, 4.0));
-        assert_eq!(scale("model.layers.0.mlp.up_proj"), (4, 0.25));
-        assert_eq!(scale("model.layers.0.self_attn.xq_proj"), (4, 2.0));
-        let stabilised = AdapterConfig { use_rslora: true, ..config };
-        assert_eq!(stabilised.scale_of("model.layers.0.mlp.down_proj"), 4.0);
-    }
-
-    #[test]
-    fn what_is_not_plain_lora_is_rejected() {
-        for (text, what) in [
-            (r#"{"lora_alpha": 8}"#, "missing field `r`"),
-            (r#"{"r": 0, "lora_alpha": 8}"#, "expected r >= 1"),
-            (r#"{"r": 4, "lora_alpha": 8, "use_dora": true}"#, "use_dora is set"),
-            (r#"{"r": 4, "lora_alpha": 8, "peft_type": "IA3"}"#, "peft_type is \"IA3\""),
-        ] {
-            let message = config(text).unwrap_err();
-            assert!(message.contains(what), "{text}: {message}");
-        }
-        assert!(config(r#"{"r": 4, "lora_alpha": 8, "use_dora": false, "layer_replication": null}"#).is_ok());
-    }
-
-    #[test]
-    fn factors_are_named_as_in_peft() {
-        let [a, b] = [factor_a("m.q_proj"), factor_b("m.q_proj")];
-        assert_eq!(
-            [a.as_str(), b.as_str()],
-            ["base_model.model.m.q_proj.lora_A.weight", "base_model.model.m.q_proj.lora_B.weight"]
-        );
-        assert_eq!([&a, &b].map(|name| module_of_factor(name)), [Some("m.q_proj"); 2]);
-        assert_eq!(module_of_factor("m.q_proj.lora_A.weight"), None);
-    }
-
-    #[test]
-    fn a_product_is_added_in_any_pieces_and_transposed() {
-        let tensor = |shape: [usize; 2], data: &[f32]| Tensor { shape: shape.into(), data: Arc::new(data.to_vec()) };
-        let (a, b) = (tensor([1, 3], &[1.0, 2.0, 3.0]), tensor([2, 1], &[10.0, -1.0]));
-        let delta = LowRankDelta::new(&a, &b, 2.0);
-        let mut whole = [1.0, 0.0, 0.0, 0.0, 0.0, 0.5];
-        let mut pieces = whole;
-        delta.add_to(0, &mut whole);
-        assert_eq!(whole, [21.0, 40.0, 60.0, -2.0, -4.0, -5.5]);
-        pieces.chunks_mut(4).enumerate().for_each(|(at, piece)| delta.add_to(4 * at, piece));
-        assert_eq!(pieces, whole);
-        let mut turned = [0.0; 6];
-        LowRankDelta { is_transposed: true, ..delta }.add_to(0, &mut turned);
-        assert_eq!(turned, [20.0, -2.0, 40.0, -4.0, 60.0, -6.0]);
+    /// The readers of the factors of what is added to a tensor; none if nothing is.
+    ///
+    /// # Errors
+    /// A factor has no dtype of weights.
+    pub fn factor_readers(&self, tensor: &str) -> Result<Vec<TensorReader<'_>>, CheckpointError> {
+        let factors = tensor.strip_suffix(".weight").and_then(|module| self.factors.get(module));
+        factors.iter().flat_map(|factors| [&factors.a, &factors.b]).map(|name| self.weights.reader(name)).collect()
     }
 }

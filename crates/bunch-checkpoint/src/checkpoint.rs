@@ -8,12 +8,16 @@ use std::sync::Arc;
 use crate::atomic::folder_of;
 use crate::companion_files::companion_files;
 use crate::gguf::{GgufModel, read_metadata};
+use crate::quantisation::{self, Quantisation};
 use crate::safetensors_model::SafetensorsModel;
 use crate::source::{Source, WeightFile};
 use crate::stored_tensor::{StoredTensor, TensorInfo};
 use crate::weight_files::WeightFiles;
 use crate::weight_index::INDEX_FILE;
-use crate::{CheckpointError, DigestCache, RawReader, StateDict, Tensor, TensorReader, sha256_bytes, sha256_file};
+use crate::{
+    CheckpointError, DigestCache, RawReader, StateDict, Tensor, TensorReader, UnreadableModel, sha256_bytes,
+    sha256_file,
+};
 
 /// The model's configuration.
 pub(crate) const CONFIG_FILE: &str = "config.json";
@@ -30,6 +34,7 @@ pub struct Checkpoint {
     described_in: Vec<&'static str>,
     files: Vec<WeightFile>,
     tensors: BTreeMap<String, StoredTensor>,
+    quantisation: Option<Quantisation>,
 }
 
 impl Checkpoint {
@@ -40,22 +45,42 @@ impl Checkpoint {
     /// *.gguf file itself. GGUF files of llama and qwen2 architecture are read as if transformers had saved them:
     /// tensors have Hugging Face's names and shapes, quantised values are computed when they are read, and the
     /// configuration comes from the file's metadata. A config.json next to the file has precedence, and where it says
-    /// less it is completed.
+    /// less it is completed. Weights in 8-bit floating point with stored scales are read by value, and config.json then
+    /// says nothing of quantisation.
     ///
     /// # Errors
-    /// A missing or broken file, weights that could be meant in two ways, shards and index that contradict each other.
+    /// A missing or broken file, weights that could be meant in two ways, shards and index that contradict each other,
+    /// weights that are quantised in any other way.
     pub fn open(path: &Path) -> Result<Self, CheckpointError> {
+        let checkpoint = Self::open_stored(path)?;
+        match &checkpoint.quantisation {
+            Some(Quantisation { method, is_packed: true }) => {
+                Err(UnreadableModel::Quantised { path: path.to_path_buf(), method: method.clone() }.into())
+            }
+            _ => Ok(checkpoint),
+        }
+    }
+
+    /// As [`Checkpoint::open`], but opens packed weights too, for those who look at names, shapes and bytes only.
+    ///
+    /// # Errors
+    /// As [`Checkpoint::open`], but for weights that are quantised.
+    pub fn open_stored(path: &Path) -> Result<Self, CheckpointError> {
         if path.extension().is_some_and(|extension| extension == "gguf") && path.is_file() {
             return Self::open_gguf(folder_of(path), path);
+        }
+        if path.is_file() {
+            return Err(UnreadableModel::NotAFolder { path: path.to_path_buf() }.into());
         }
         let (names, index) = match WeightFiles::find(path)? {
             WeightFiles::Safetensors { names, index } => (names, index),
             WeightFiles::Gguf { name } => return Self::open_gguf(path, &path.join(name)),
         };
-        let config = read_config(&path.join(CONFIG_FILE))?;
-        let SafetensorsModel { files, tensors } = SafetensorsModel::open(path, &names, index.as_ref())?;
+        let mut config = read_config(&path.join(CONFIG_FILE))?;
+        let SafetensorsModel { files, mut tensors } = SafetensorsModel::open(path, &names, index.as_ref())?;
+        let quantisation = quantisation::resolve(path, &mut config, &mut tensors)?;
         let described_in = if index.is_some() { vec![CONFIG_FILE, INDEX_FILE] } else { vec![CONFIG_FILE] };
-        Ok(Self { dir: path.to_path_buf(), config, described_in, files, tensors })
+        Ok(Self { dir: path.to_path_buf(), config, described_in, files, tensors, quantisation })
     }
 
     /// Opens one safetensors file that has no configuration, as adapters are stored; [`Checkpoint::config`] is empty.
@@ -67,7 +92,8 @@ impl Checkpoint {
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.ok_or_else(|| CheckpointError::FileName { name: path.display().to_string() })?;
         let SafetensorsModel { files, tensors } = SafetensorsModel::open(&dir, &[name.to_owned()], None)?;
-        Ok(Self { dir, config: serde_json::json!({}), described_in: Vec::new(), files, tensors })
+        let config = serde_json::json!({});
+        Ok(Self { dir, config, described_in: Vec::new(), files, tensors, quantisation: None })
     }
 
     /// Opens the GGUF file at `path`, which lies in `dir`.
@@ -77,7 +103,8 @@ impl Checkpoint {
         let file = WeightFile::open(path)?;
         let GgufModel { config, tensors } = GgufModel::read(&file, own_config.as_ref())?;
         let described_in = own_config.iter().map(|_| CONFIG_FILE).collect();
-        Ok(Self { dir: dir.to_path_buf(), config, described_in, files: vec![file], tensors })
+        let (dir, files) = (dir.to_path_buf(), vec![file]);
+        Ok(Self { dir, config, described_in, files, tensors, quantisation: None })
     }
 
     /// The directory, as it was given to [`Checkpoint::open`], or the one in which a GGUF file lies.
@@ -88,6 +115,11 @@ impl Checkpoint {
     /// config.json, or of a GGUF file what it would be: a JSON object.
     pub fn config(&self) -> &serde_json::Value {
         &self.config
+    }
+
+    /// How the weights are quantised, of safetensors files; None if they are not.
+    pub fn quantisation(&self) -> Option<&Quantisation> {
+        self.quantisation.as_ref()
     }
 
     /// All that a GGUF file says about the model and its tokenizer: its key-value pairs in the file's order, arrays with
@@ -131,7 +163,7 @@ impl Checkpoint {
     /// There is no such tensor, or its dtype is none of [`Dtype`](crate::Dtype).
     pub fn reader(&self, name: &str) -> Result<TensorReader<'_>, CheckpointError> {
         let raw = self.raw_reader(name)?;
-        TensorReader::new(raw).ok_or_else(|| CheckpointError::UnsupportedDtype {
+        TensorReader::new(raw, &self.files).ok_or_else(|| CheckpointError::UnsupportedDtype {
             shard: raw.path().to_path_buf(),
             tensor: name.to_owned(),
             dtype: raw.stored_dtype().to_owned(),

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::UnreadableModel;
+
 /// What went wrong while reading or writing a model directory.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckpointError {
@@ -67,19 +69,9 @@ pub enum CheckpointError {
         /// The model directory.
         dir: PathBuf,
     },
-    /// A directory whose weights are pickles, which are programs: reading them would run them.
-    #[error(
-        "{}: the weights are PyTorch pickles ({}), which are not read because reading runs what is in them; convert \
-         them with transformers: AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(NEW, safe_serialization=True)",
-        dir.display(),
-        files.join(", ")
-    )]
-    PickledWeights {
-        /// The model directory.
-        dir: PathBuf,
-        /// The pickles' file names.
-        files: Vec<String>,
-    },
+    /// Something that is no model, or none that can be read.
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableModel),
     /// A PEFT adapter that is broken, cannot be used or does not fit the model.
     #[error("{}: {what}", dir.display())]
     Adapter {

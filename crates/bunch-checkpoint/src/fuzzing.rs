@@ -26,7 +26,7 @@ pub fn header(bytes: &[u8]) -> bool {
 
 /// Reads `bytes` as an index; whether it is one.
 pub fn index(bytes: &[u8]) -> bool {
-    WeightIndex::parse(Path::new("fuzz.json"), bytes).and_then(|index| index.shards()).is_ok()
+    WeightIndex::parse(Path::new("fuzz.json"), bytes).and_then(|index| index.shards(Path::new("fuzz.json"))).is_ok()
 }
 
 /// Reads `bytes` as a GGUF file and parts of its tensors; whether it is one.
@@ -46,7 +46,7 @@ fn read_parts(source: &dyn Source, name: &str, tensor: &StoredTensor) {
     for start in [0, raw.byte_length() - bytes.len()] {
         raw.read_bytes(start, &mut bytes).expect("the tensor's bytes are in the file");
     }
-    let Some(reader) = TensorReader::new(raw) else { return };
+    let Some(reader) = TensorReader::new(raw, &[]) else { return };
     let mut values = vec![0.0; reader.len().min(COUNT)];
     for start in [0, reader.len() - values.len()] {
         reader.read(start, &mut values).expect("the tensor's values are in the file");

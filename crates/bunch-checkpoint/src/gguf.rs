@@ -54,6 +54,7 @@ impl GgufModel {
 
     fn interpret(source: &impl Source, header: Header, own_config: Option<&Value>) -> Result<Self, GgufError> {
         let Header { metadata, tensors: listed, data_start } = header;
+        config::check_whole(&metadata)?;
         let architecture = Architecture::of(&metadata)?;
         let dimensions = Dimensions::of(&metadata, architecture)?;
         let mut tensors = BTreeMap::new();
@@ -87,6 +88,7 @@ impl GgufModel {
                 format,
                 dtype_name: tensor.dtype.name().to_owned(),
                 heads: heads.transpose()?,
+                scales: None,
                 info: Some(TensorInfo { shape: tensor.shape, dtype, shard: source.path().to_path_buf() }),
             };
             tensors.insert(name, stored);

@@ -10,7 +10,7 @@ use crate::shard::ShardHeader;
 use crate::source::{Source, WeightFile};
 use crate::stored_tensor::StoredTensor;
 use crate::weight_files::{WeightFiles, check_is_there};
-use crate::{CheckpointError, TensorReader};
+use crate::{CheckpointError, TensorReader, UnreadableModel};
 
 /// Values that are looked at together.
 const PIECE: usize = 1 << 18;
@@ -70,7 +70,10 @@ pub fn inspect_directory(dir: &Path) -> Inspection {
             inspection.count(model.tensors.values());
         }
         Err(error) => {
-            inspection.keep(config);
+            // An adapter has no config.json and needs none.
+            if !matches!(error, CheckpointError::Unreadable(UnreadableModel::AdapterAsModel { .. })) {
+                inspection.keep(config);
+            }
             inspection.problems.push(error);
         }
     }

@@ -4,7 +4,8 @@ use std::cell::RefCell;
 use std::path::Path;
 
 use crate::block_type::BlockType;
-use crate::source::Source;
+use crate::float8::{self, ScaleGrid};
+use crate::source::{Source, WeightFile};
 use crate::stored_tensor::{Format, StoredTensor};
 use crate::{CheckpointError, Dtype};
 
@@ -21,6 +22,8 @@ thread_local! {
 pub struct TensorReader<'a> {
     raw: RawReader<'a>,
     dtype: Dtype,
+    /// The scales that 8-bit values are multiplied by.
+    scales: Option<(&'a ScaleGrid, RawReader<'a>)>,
 }
 
 /// Reads the bytes of one tensor of any dtype, from any number of threads.
@@ -33,8 +36,11 @@ pub struct RawReader<'a> {
 
 impl<'a> TensorReader<'a> {
     /// None if the tensor has no dtype of weights.
-    pub(crate) fn new(raw: RawReader<'a>) -> Option<Self> {
-        raw.tensor.info.as_ref().map(|info| Self { raw, dtype: info.dtype })
+    pub(crate) fn new(raw: RawReader<'a>, files: &'a [WeightFile]) -> Option<Self> {
+        let info = raw.tensor.info.as_ref()?;
+        let reader = |grid: &'a ScaleGrid| RawReader::new(&files[grid.scales.file], raw.name, &grid.scales);
+        let scales = raw.tensor.scales.as_deref().map(|grid| (grid, reader(grid)));
+        Some(Self { raw, dtype: info.dtype, scales })
     }
 
     /// The tensor's name.
@@ -67,13 +73,19 @@ impl<'a> TensorReader<'a> {
         self.raw
     }
 
-    /// Reads the values `start..start + out.len()` in row-major order; they are exactly those on disk.
+    /// Reads the values `start..start + out.len()` in row-major order; they are exactly those on
+    /// disk, or the products of those on disk and their scales.
     ///
     /// # Errors
     /// The tensor has not so many values; the file cannot be read, or was shortened meanwhile.
     pub fn read(&self, start: usize, out: &mut [f32]) -> Result<(), CheckpointError> {
         self.raw.check_range(start, out.len(), self.len())?;
         match (self.raw.tensor.format, self.dtype) {
+            (Format::Float8(format), _) => match self.scales {
+                Some((grid, scales)) => float8::read(format, grid, self.raw, scales, start, out),
+                // A tensor of this format is made with its scales.
+                None => Ok(()),
+            },
             (Format::Blocks(block), _) => self.read_blocks(block, start, out),
             (Format::Plain, Dtype::F32) => self.raw.read_bytes(start * 4, bytemuck::cast_slice_mut(out)),
             (Format::Plain, Dtype::F16 | Dtype::BF16) => self.read_words(start, out),

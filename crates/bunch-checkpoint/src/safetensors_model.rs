@@ -89,6 +89,7 @@ pub(crate) fn describe(
         format: Format::Plain,
         dtype_name: dtype.to_string(),
         heads: None,
+        scales: None,
         info: match dtype {
             StoredDtype::Float(dtype) => Some(TensorInfo { shape: info.shape.clone(), dtype, shard: path }),
             StoredDtype::Other(_) => None,

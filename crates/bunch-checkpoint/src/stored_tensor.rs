@@ -4,13 +4,15 @@ use std::path::PathBuf;
 
 use crate::Dtype;
 use crate::block_type::BlockType;
+use crate::float8::{Float8, ScaleGrid};
 
 /// What a checkpoint knows about a tensor without reading it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TensorInfo {
     /// Dimensions, outermost first; empty for a scalar.
     pub shape: Vec<usize>,
-    /// How it is stored; F32 for the quantised types of GGUF, which it holds exactly.
+    /// How it is stored; F32 for quantised values, which it holds exactly (those of GGUF) or after one
+    /// rounding (8 bits times a scale).
     pub dtype: Dtype,
     /// The file that holds it.
     pub shard: PathBuf,
@@ -33,7 +35,9 @@ pub(crate) struct StoredTensor {
     pub(crate) dtype_name: String,
     /// If its rows are stored in llama.cpp's order, the number of heads that they belong to.
     pub(crate) heads: Option<usize>,
-    /// None if its values are no f32, f16 or bf16.
+    /// If its values are multiplied by stored scales, these.
+    pub(crate) scales: Option<Box<ScaleGrid>>,
+    /// None if its values are no f32, f16 or bf16, and not read as such.
     pub(crate) info: Option<TensorInfo>,
 }
 
@@ -44,4 +48,6 @@ pub(crate) enum Format {
     Plain,
     /// Quantised in blocks.
     Blocks(BlockType),
+    /// Of 8 bits, with scales.
+    Float8(Float8),
 }

@@ -8,8 +8,8 @@ use std::path::Path;
 use serde::de::{Error, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::CheckpointError;
 use crate::file_name::check_file_name;
+use crate::{CheckpointError, UnreadableModel};
 
 /// The index's file name.
 pub(crate) const INDEX_FILE: &str = "model.safetensors.index.json";
@@ -31,10 +31,13 @@ impl WeightIndex {
         serde_json::from_slice(text).map_err(CheckpointError::json(path))
     }
 
-    /// The names of the shards, sorted; each a plain file name.
-    pub(crate) fn shards(&self) -> Result<Vec<String>, CheckpointError> {
+    /// The names of the shards, sorted; each a plain file name. `index` is what errors name.
+    pub(crate) fn shards(&self, index: &Path) -> Result<Vec<String>, CheckpointError> {
         let names: BTreeSet<&String> = self.weight_map.values().collect();
-        names.iter().try_for_each(|name| check_file_name(name))?;
+        let elsewhere = names.iter().find(|name| check_file_name(name).is_err());
+        if let Some(shard) = elsewhere {
+            return Err(UnreadableModel::ShardElsewhere { index: index.to_path_buf(), shard: (*shard).clone() }.into());
+        }
         Ok(names.into_iter().cloned().collect())
     }
 }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, Tensor};
+use bunch_checkpoint::{Checkpoint, CheckpointError, ModelDirectory, StateDict, Tensor, UnreadableModel};
 use serde_json::json;
 
 const INDEX: &str = "model.safetensors.index.json";
@@ -131,7 +131,9 @@ fn an_index_that_is_broken_or_leads_elsewhere_is_an_error() {
     let model = Sharded::new();
     for name in ["../model/model-00001-of-00002.safetensors", "..", "", "/etc/passwd", "a\\b"] {
         model.set_index(json!({ "a": name, "b": SECOND }));
-        assert!(matches!(model.error(), CheckpointError::FileName { name: named } if named == name));
+        assert!(
+            matches!(model.error(), CheckpointError::Unreadable(UnreadableModel::ShardElsewhere { shard, .. }) if shard == name)
+        );
     }
     for text in [
         "{}".to_owned(),
@@ -154,7 +156,10 @@ fn weights_that_are_not_there_or_not_unique_are_an_error() {
     );
     fs::remove_file(model.dir.join("model.safetensors")).unwrap();
     fs::remove_file(model.dir.join(INDEX)).unwrap();
-    assert!(matches!(model.error(), CheckpointError::AmbiguousWeights { files, .. } if files == [FIRST, SECOND]));
+    assert!(matches!(
+        model.error(),
+        CheckpointError::Unreadable(UnreadableModel::MissingIndex { files, .. }) if files == [FIRST, SECOND]
+    ));
     fs::remove_file(model.dir.join(FIRST)).unwrap();
     fs::remove_file(model.dir.join(SECOND)).unwrap();
     assert!(matches!(model.error(), CheckpointError::NoWeights { dir } if dir == model.dir));

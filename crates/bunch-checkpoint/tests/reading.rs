@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bunch_checkpoint::{
-    Checkpoint, CheckpointError, Dtype, ModelDirectory, StateDict, Tensor, TensorReader, count_non_finite,
+    Checkpoint, CheckpointError, Dtype, ModelDirectory, StateDict, Tensor, TensorReader, UnreadableModel,
+    count_non_finite,
 };
 use proptest::prelude::*;
 use serde_json::json;
@@ -198,6 +199,9 @@ fn pickles_are_not_read_and_the_error_says_how_to_convert_them() {
     fs::write(dir.path().join("pytorch_model-00001-of-00002.bin"), "x").unwrap();
     fs::write(dir.path().join("pytorch_model-00002-of-00002.bin"), "x").unwrap();
     let error = Checkpoint::open(dir.path()).unwrap_err();
-    assert!(matches!(&error, CheckpointError::PickledWeights { files, .. } if files.len() == 2), "{error}");
+    assert!(
+        matches!(&error, CheckpointError::Unreadable(UnreadableModel::PickledWeights { files, .. }) if files.len() == 2),
+        "{error}"
+    );
     assert!(error.to_string().contains("save_pretrained(NEW, safe_serialization=True)"), "{error}");
 }

@@ -86,7 +86,9 @@ pub fn describe(path: &Path, options: &DescribeOptions<'_>) -> Description {
     if let Some(checkpoint) = &checkpoint {
         describe_weights(&mut description, checkpoint);
         let weights = Weights::new(checkpoint, &description.config);
-        let dtype_key = dtype_key(&config).filter(|_| config.get("quantization_config").is_none());
+        description.quantisation = checkpoint.quantisation().map(ToString::to_string);
+        let is_quantised = checkpoint.quantisation().is_some() || config.get("quantization_config").is_some();
+        let dtype_key = dtype_key(&config).filter(|_| !is_quantised);
         description.problems.extend(weights.disagreements(
             &description.dtypes,
             dtype_key,
@@ -107,7 +109,7 @@ fn open(path: &Path) -> (Inspection, Option<Checkpoint>) {
     if !inspection.problems.is_empty() {
         return (inspection, None);
     }
-    match Checkpoint::open(path) {
+    match Checkpoint::open_stored(path) {
         Ok(checkpoint) => {
             if is_file {
                 inspect_file(&mut inspection, &checkpoint);

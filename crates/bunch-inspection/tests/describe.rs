@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bunch_checkpoint::{
-    Checkpoint, CheckpointError, DigestCache, Dtype, ModelDirectory, StateDict, Tensor, sha256_bytes,
+    Checkpoint, CheckpointError, ConfigMismatch, DigestCache, Dtype, ModelDirectory, StateDict, Tensor, sha256_bytes,
 };
 use bunch_inspection::describe::{DescribeOptions, Description, Problem, describe};
 use proptest::prelude::*;
@@ -200,7 +200,10 @@ fn layers_that_are_unlike_are_problems() {
     model.weights.retain(|name, _| !name.contains("layers.0"));
     assert!(matches!(
         &model.describe().problems[..],
-        [Problem::MissingLayer { index: 0, count: 1, .. }, Problem::LayerCount { expected: 2, got: 1, .. }]
+        [
+            Problem::MissingLayer { index: 0, count: 1, .. },
+            Problem::Config(ConfigMismatch::LayerCount { expected: 2, got: 1, .. })
+        ]
     ));
 }
 
@@ -209,7 +212,11 @@ fn output_projections_are_held_against_the_configuration() {
     let mut model = Model::new();
     model.weights.remove(OUTPUT);
     let description = model.describe();
-    assert!(matches!(&description.problems[..], [Problem::MissingOutput]), "{:?}", description.problems);
+    assert!(
+        matches!(&description.problems[..], [Problem::Config(ConfigMismatch::MissingOutput { is_default: false })]),
+        "{:?}",
+        description.problems
+    );
     assert_eq!(description.tied, Some(false));
 
     model.config["tie_word_embeddings"] = true.into();

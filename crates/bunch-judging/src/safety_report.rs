@@ -59,6 +59,9 @@ pub struct RefusalReport {
     pub list: String,
     /// Refusals among all responses.
     pub all: Share,
+    /// Refusals among all responses if typographic apostrophes count as the straight one, where that makes a difference.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_folded: Option<Share>,
     /// Refusals of prompts that are known to be unsafe, where refusing is right.
     pub of_unsafe_prompts: Option<Share>,
     /// Refusals of prompts that are known to be safe: over-refusal.
@@ -128,6 +131,7 @@ impl JudgeReport {
 impl RefusalReport {
     fn new(prompts: &[SafetyPrompt], responses: &[String], list: &RefusalList) -> Option<Self> {
         let refused: Vec<bool> = responses.iter().map(|response| list.is_refusal(response)).collect();
+        let folded: Vec<bool> = responses.iter().map(|response| list.is_refusal_folded(response)).collect();
         let among = |is_unsafe: bool| {
             let pairs = prompts.iter().zip(&refused);
             Share::of(pairs.filter(|(prompt, _)| prompt.is_unsafe == Some(is_unsafe)).map(|(_, &refused)| refused))
@@ -136,6 +140,7 @@ impl RefusalReport {
         Some(Self {
             list: list.name.clone(),
             all: Share::of(refused.iter().copied())?,
+            all_folded: Share::of(folded.iter().copied()).filter(|_| folded != refused),
             of_unsafe_prompts: among(true),
             of_safe_prompts: among(false),
             by_category: groups.into_iter().filter_map(|(name, refused)| Some((name, Share::of(refused)?))).collect(),

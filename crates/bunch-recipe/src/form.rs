@@ -66,7 +66,7 @@ pub struct SliceSource {
     pub model: ModelReference,
     /// What it is to the method, for methods whose models have roles.
     pub role: Option<String>,
-    /// First layer, and the layer after the last; one layer at least.
+    /// First layer, and the layer after the last; the same in a slice that decides on what is outside of the layers.
     pub layer_range: (usize, usize),
     /// The model's own parameters.
     pub parameters: Settings,
@@ -147,7 +147,23 @@ impl Reader {
         }
         let slices = self.list(&table.get("slices")?, "a list of slices that is not empty")?;
         let slices: Vec<_> = slices.iter().map(|slice| self.slice(slice, known)).collect();
-        slices.into_iter().collect::<Option<_>>().map(Layout::Slices)
+        let slices: Vec<OutputSlice> = slices.into_iter().collect::<Option<_>>()?;
+        self.check_empty(&slices);
+        Some(Layout::Slices(slices))
+    }
+
+    /// A slice without layers decides on the weights before the first or after the last layer, as in mergekit; elsewhere it
+    /// says nothing.
+    fn check_empty(&mut self, slices: &[OutputSlice]) {
+        let is_empty =
+            |slice: &OutputSlice| slice.sources.iter().all(|source| source.layer_range.0 == source.layer_range.1);
+        let all = slices.iter().all(is_empty);
+        for (index, slice) in slices.iter().enumerate().filter(|(_, slice)| is_empty(slice)) {
+            if all || (0 < index && index + 1 < slices.len()) {
+                let expected = "one layer or more, but for the first or the last slice beside others";
+                self.problems.push(slice.origin.problem("", Fault::expected(expected, "none")));
+            }
+        }
     }
 
     fn model_entry(&mut self, field: &Field<'_>, known: Option<&Known>) -> Option<ModelEntry> {
@@ -227,11 +243,8 @@ impl Reader {
             return None;
         };
         let (start, end) = (self.whole(start, 0)?, self.whole(end, 0)?);
-        if start >= end {
-            let fault = Fault::expected(
-                "[first layer, layer after the last] with one layer or more",
-                format!("[{start}, {end}]"),
-            );
+        if start > end {
+            let fault = Fault::expected("[first layer, layer after the last]", format!("[{start}, {end}]"));
             self.problems.push(field.problem(fault));
             return None;
         }

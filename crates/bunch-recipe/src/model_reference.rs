@@ -1,6 +1,7 @@
 //! Which model: a folder or repository, possibly with an adapter on top.
 
 use std::fmt;
+use std::path::Path;
 
 /// Which model: `path[@revision][+lora[@revision]]`, where the paths are folders or repositories.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,15 +15,24 @@ pub struct ModelReference {
 }
 
 impl ModelReference {
-    /// Reads the notation.
+    /// Reads the notation. What exists on this machine is not taken apart: a folder may have a `+` or an `@` in its path.
     ///
     /// # Errors
     /// What was expected: at most one `+`, at most one `@` in each part, and no empty part.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
-        let (model, lora) = match text.split_once('+') {
-            None => (text, None),
-            Some((_, lora)) if lora.contains('+') => return Err("a model with at most one `+`"),
-            Some((model, lora)) => (model, Some(lora)),
+        if exists(text) {
+            return Ok(Self { path: expand_home(text), revision: None, lora: None });
+        }
+        let split = |at: usize| (&text[..at], &text[at + 1..]);
+        let splits = text.match_indices('+').map(|(at, _)| split(at));
+        // Of several places where the adapter may begin, one between two folders, or behind one.
+        let is_known = |(model, lora): &(&str, &str)| exists(model) && exists(lora);
+        let known = splits.clone().find(is_known).or_else(|| splits.clone().find(|(model, _)| exists(model)));
+        let (model, lora) = match (known, text.split_once('+')) {
+            (Some((model, lora)), _) => (model, Some(lora)),
+            (None, None) => (text, None),
+            (None, Some((_, lora))) if lora.contains('+') => return Err("a model with at most one `+`"),
+            (None, Some((model, lora))) => (model, Some(lora)),
         };
         let (path, revision) = Self::parse_path(model)?;
         Ok(Self { path, revision, lora: lora.map(Self::parse_path).transpose()? })
@@ -30,6 +40,9 @@ impl ModelReference {
 
     /// Reads `path[@revision]`, with errors as [`ModelReference::parse`] has them.
     pub(crate) fn parse_path(text: &str) -> Result<(String, Option<String>), &'static str> {
+        if exists(text) {
+            return Ok((expand_home(text), None));
+        }
         let (path, revision) = match text.split_once('@') {
             None => (text, None),
             Some((_, revision)) if revision.contains('@') => return Err("a model with at most one `@` in each part"),
@@ -38,7 +51,20 @@ impl ModelReference {
         if path.is_empty() || revision.is_some_and(str::is_empty) {
             return Err("a model as `path[@revision][+lora[@revision]]` without empty parts");
         }
-        Ok((path.to_owned(), revision.map(str::to_owned)))
+        Ok((expand_home(path), revision.map(str::to_owned)))
+    }
+}
+
+/// Whether there is something at a path.
+fn exists(path: &str) -> bool {
+    !path.is_empty() && Path::new(&expand_home(path)).exists()
+}
+
+/// A path that begins with `~/`, below the user's folder.
+fn expand_home(path: &str) -> String {
+    match (path.strip_prefix("~/"), std::env::var("HOME")) {
+        (Some(rest), Ok(home)) if !home.is_empty() => format!("{}/{rest}", home.trim_end_matches('/')),
+        _ => path.to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::form::{Form, Origin};
 use crate::model_reference::ModelReference;
-use crate::node::{MAX_BYTES, Node};
+use crate::node::{Entry, MAX_BYTES, Node, Value};
 use crate::parameters::{Known, Level};
 use crate::plan::{Draft, Plan};
 use crate::problem::{Fault, Location, Problem, RecipeProblems};
@@ -146,6 +146,10 @@ impl Reader {
             "chat_template",
         ];
         let root = Field { node: root, key: String::new() };
+        if let Some(problem) = of_other_tool(&root) {
+            self.problems.push(problem);
+            return None;
+        }
         let table = self.table(&root, "a table with `merge_method`", &KEYS)?;
         let known = self.method(&table);
         let base = table.get("base_model").map(|field| Some((self.model(&field)?, Origin::new(&field))));
@@ -197,7 +201,9 @@ impl Reader {
         let name = self.text(&field, "the name of a merge method")?;
         let known = Known::new(name, self.spelling);
         if known.is_none() {
-            let (nearest, known) = (nearest_name(name, names()), names().map(str::to_owned).collect());
+            let lowercase = name.to_lowercase();
+            let nearest = nearest_name(&lowercase, names());
+            let known = names().map(str::to_owned).collect();
             let fault = Fault::Unknown { what: "merge method".into(), got: name.into(), nearest, known };
             self.problems.push(field.problem(fault));
         }
@@ -221,6 +227,27 @@ impl Reader {
             }
         }
     }
+}
+
+/// Keys that only the recipes of mergekit's other tools have, with the tool and what it makes.
+const OTHER_TOOLS: [(&str, &str); 5] = [
+    ("experts", "mergekit-moe, for a mixture of experts"),
+    ("gate_mode", "mergekit-moe, for a mixture of experts"),
+    ("genome", "mergekit-evolve, for a search of parameters"),
+    ("adapters", "another tool, for adapters"),
+    ("merges", "mergekit-multi, for several merges: put each into a file of its own"),
+];
+
+/// Says whose recipe it is, if not this tool's.
+fn of_other_tool(root: &Field<'_>) -> Option<Problem> {
+    let Value::Table(entries) = &root.node.value else { return None };
+    if entries.iter().any(|entry| entry.key == "merge_method") {
+        return None;
+    }
+    let find = |entry: &Entry| OTHER_TOOLS.iter().find(|(key, _)| *key == entry.key).map(|(_, tool)| *tool);
+    let (entry, tool) = entries.iter().find_map(|entry| Some((entry, find(entry)?)))?;
+    let fault = Fault::expected("a recipe with `merge_method`", format!("a recipe of {tool}"));
+    Some(Problem { location: entry.location.clone(), key: entry.key.clone(), fault })
 }
 
 /// Demands text of reasonable size without control characters: some parsers take NUL for the end.

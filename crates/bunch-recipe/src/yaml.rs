@@ -18,7 +18,12 @@ pub(crate) fn read(text: &str, file: &Arc<str>, problems: &mut Vec<Problem>) -> 
     let mut documents = 0;
     for event in Parser::new_from_str(text) {
         let (event, span) = event.map_err(|error| {
-            let fault = Fault::Syntax { notation: "YAML", message: error.info().to_owned() };
+            // The parser may see what a tab breaks one line later.
+            let lines = text.lines().skip(error.marker().line().saturating_sub(2)).take(2);
+            let has_tab = lines.into_iter().any(|line| line.contains('\t'));
+            let hint =
+                if has_tab { " (there is a tab in this line or the one before; YAML expects spaces)" } else { "" };
+            let fault = Fault::Syntax { notation: "YAML", message: format!("{}{hint}", error.info()) };
             RecipeProblems::from(Problem { location: tree.location(error.marker()), key: String::new(), fault })
         })?;
         let location = tree.location(&span.start);
@@ -26,7 +31,9 @@ pub(crate) fn read(text: &str, file: &Arc<str>, problems: &mut Vec<Problem>) -> 
             Event::DocumentStart(_) => {
                 documents += 1;
                 if documents > 1 {
-                    return Err(refuse(location, "one document", "a second one"));
+                    let expected = "one document, as one recipe is one merge (a file of several is for mergekit-multi: put each \
+                                    document into a file of its own and merge them one after the other)";
+                    return Err(refuse(location, expected, "a second one"));
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {

@@ -44,7 +44,7 @@ slices:
     - {model: b, layer_range: [0, 3]}
     residual_weight: 0.5
   - sources:
-    - {model: a, layer_range: [4, 4]}
+    - {model: a, layer_range: [4, 3]}
     - {model: b, layer_range: [1]}
     - {model: c, layer_range: [0, 1.5]}
     - {model: d, layer_range: [-1, 2]}
@@ -60,9 +60,7 @@ parameters: {t: 0.5}
             "r.yml:6:7: slices[0].sources[1].layer_range: expected 4 layers as in the slice's first source, got 3",
             "r.yml:7:22: slices[0].residual_weight: expected no `residual_weight`, as mergekit reads it and never uses it, \
              got the number 0.5",
-            &format!(
-                "r.yml:9:31: slices[1].sources[0].layer_range: expected {range} with one layer or more, got [4, 4]"
-            ),
+            &format!("r.yml:9:31: slices[1].sources[0].layer_range: expected {range}, got [4, 3]"),
             &format!("r.yml:10:31: slices[1].sources[1].layer_range: expected {range}, got a list of 1"),
             "r.yml:11:35: slices[1].sources[2].layer_range[1]: expected a whole number of at least 0, got the number 1.5",
             "r.yml:12:32: slices[1].sources[3].layer_range[0]: expected a whole number of at least 0, got the number -1",
@@ -71,6 +69,21 @@ parameters: {t: 0.5}
             "r.yml:15:5: slices[3].sources: expected a list of sources that is not empty, got nothing",
         ]
     );
+}
+
+#[test]
+fn slices_without_layers_stand_at_the_ends() {
+    let slices = |ranges: &[[usize; 2]]| {
+        let slice = |[from, to]: &[usize; 2]| format!("- sources: [{{model: a, layer_range: [{from}, {to}]}}]\n");
+        format!("merge_method: passthrough\nslices:\n{}", ranges.iter().map(slice).collect::<String>())
+    };
+    let text = slices(&[[0, 0], [0, 2], [2, 2]]);
+    assert!(Recipe::parse("r.yml".as_ref(), &text).is_ok());
+    let expected = "expected one layer or more, but for the first or the last slice beside others, got none";
+    let middle = slices(&[[0, 1], [1, 1], [1, 2]]);
+    assert_eq!(problems("r.yml", &middle), [format!("r.yml:4:3: slices[1]: {expected}")]);
+    let all = slices(&[[0, 0], [1, 1]]);
+    assert_eq!(problems("r.yml", &all), [0, 1].map(|at| format!("r.yml:{}:3: slices[{at}]: {expected}", at + 3)));
 }
 
 #[test]

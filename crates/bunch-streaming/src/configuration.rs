@@ -1,45 +1,22 @@
 //! The merged model's config.json: that of one of the models, with what must change.
 
-use bunch_checkpoint::Dtype;
+use bunch_checkpoint::{Dtype, layer_count, layer_count_key, text_part, text_setting};
 use serde_json::{Value, json};
-
-/// What architectures call their number of layers.
-const LAYER_COUNTS: [&str; 4] = ["num_hidden_layers", "n_layer", "num_layers", "n_layers"];
 
 /// Lists with one entry for each layer.
 const LAYER_LISTS: [&str; 2] = ["layer_types", "no_rope_layers"];
 
-/// Where the number of layers stands in a configuration: at the top, or in that of the language model of several.
-pub(crate) fn layer_count_key(config: &Value) -> Option<Vec<&'static str>> {
-    let at_top = LAYER_COUNTS.iter().find(|key| config[**key].is_u64()).map(|key| vec![*key]);
-    let in_text =
-        || LAYER_COUNTS.iter().find(|key| config["text_config"][**key].is_u64()).map(|key| vec!["text_config", *key]);
-    at_top.or_else(in_text)
-}
-
-/// The value at a path of keys.
-pub(crate) fn find<'a>(config: &'a Value, path: &[&str]) -> Option<&'a Value> {
-    path.iter().try_fold(config, |value, key| value.get(key))
-}
-
-/// A key at the top of a configuration, or in that of its language model.
-pub(crate) fn text_value<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
-    config.get(key).or_else(|| config.get("text_config")?.get(key))
-}
-
 /// Whether the model shares its output projection with its embeddings; transformers' default for the architectures that
 /// leave the key out is not the same for all, so that the weights decide there.
 pub(crate) fn is_tied(config: &Value) -> Option<bool> {
-    text_value(config, "tie_word_embeddings").and_then(Value::as_bool)
+    text_setting(config, "tie_word_embeddings").and_then(Value::as_bool)
 }
 
 /// Sets a key where it stands already: at the top, or in the configuration of the language model; else at the top.
 fn set(config: &mut Value, key: &str, value: Value) {
-    let in_text = config.get(key).is_none() && config.get("text_config").is_some_and(|text| text.get(key).is_some());
-    if in_text {
-        config["text_config"][key] = value;
-    } else {
-        config[key] = value;
+    match text_part(config, key) {
+        Some(part) => config[part][key] = value,
+        None => config[key] = value,
     }
 }
 
@@ -59,17 +36,16 @@ pub(crate) struct Changes {
 impl Changes {
     /// The configuration with the changes; every other key stays as and where it is.
     pub(crate) fn apply(&self, mut config: Value) -> Value {
-        if let Some(path) = layer_count_key(&config) {
-            let old = find(&config, &path).and_then(Value::as_u64).unwrap_or(0) as usize;
-            if self.layers != (0..old).collect::<Vec<_>>() {
-                self.set_layers(&mut config, &path);
-            }
+        if let Some((key, old)) = layer_count_key(&config).zip(layer_count(&config))
+            && self.layers != (0..old as usize).collect::<Vec<_>>()
+        {
+            self.set_layers(&mut config, key);
         }
         if let Some(dtype) = self.dtype {
             set_dtype(&mut config, dtype);
         }
         if let Some(size) = self.vocabulary {
-            let old = text_value(&config, "vocab_size").and_then(Value::as_u64);
+            let old = text_setting(&config, "vocab_size").and_then(Value::as_u64);
             if old != Some(size as u64) {
                 set(&mut config, "vocab_size", json!(size));
             }
@@ -80,21 +56,16 @@ impl Changes {
         config
     }
 
-    fn set_layers(&self, config: &mut Value, path: &[&str]) {
-        let count = self.layers.len();
+    fn set_layers(&self, config: &mut Value, count_key: &str) {
         for key in LAYER_LISTS {
-            let kinds = text_value(config, key).and_then(Value::as_array).cloned();
+            let kinds = text_setting(config, key).and_then(Value::as_array).cloned();
             if let Some(kinds) = kinds {
                 let kinds = self.layers.iter().filter_map(|layer| kinds.get(*layer).cloned());
                 let kinds: Vec<Value> = kinds.collect();
                 set(config, key, Value::Array(kinds));
             }
         }
-        match path {
-            [key] => config[*key] = json!(count),
-            [outer, key] => config[*outer][*key] = json!(count),
-            _ => {}
-        }
+        set(config, count_key, json!(self.layers.len()));
     }
 }
 

@@ -53,6 +53,17 @@ pub enum StreamingError {
         /// The number of values.
         values: usize,
     },
+    /// Finite weights whose sum with the adapter, or whose rounded values, are not finite.
+    #[error(
+        "{model}: tensor {tensor} has values that are too large once its adapter is added and they are rounded to the \
+         recipe's dtype, expected finite numbers (allow them with --allow-non-finite)"
+    )]
+    NonFiniteSum {
+        /// The model as the recipe names it.
+        model: String,
+        /// The tensor.
+        tensor: String,
+    },
     /// Integer tensors differ between models and cannot be merged.
     #[error(
         "tensor {tensor} of dtype {dtype} differs between {first} and {second}: expected equal values, which are copied"

@@ -1,15 +1,17 @@
 //! A model that takes part in a merge, opened for reading.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use bunch_checkpoint::{Checkpoint, PeftAdapter, TensorName};
+use bunch_checkpoint::{
+    Checkpoint, CheckpointError, PeftAdapter, Quantisation, TOKENIZER_FILES, TensorName, computed_buffers,
+    is_computed_buffer, layer_count, text_layer_lists, text_setting,
+};
 use bunch_hub::downloaded;
 use bunch_lm::GgufTokenizer;
 use bunch_recipe::{ModelReference, Recipe};
 use serde_json::Value;
 
-use crate::configuration::{find, layer_count_key};
 use crate::error::StreamingError;
 
 /// A model that takes part in a merge, opened for reading: its folder, and its adapter if the recipe names one.
@@ -18,6 +20,8 @@ pub struct InputModel {
     pub(crate) reference: ModelReference,
     pub(crate) checkpoint: Checkpoint,
     pub(crate) adapter: Option<PeftAdapter>,
+    /// The lists of layers that slices are of: those of the language model.
+    pub(crate) lists: BTreeSet<String>,
     /// The tokenizer that a GGUF file has inside, as the files of a folder; nothing where a folder has its own.
     inner_files: BTreeMap<&'static str, String>,
     /// Why there is none.
@@ -51,8 +55,8 @@ impl InputModel {
         let adapter = match &reference.lora {
             None => None,
             Some((path, revision)) => {
-                let adapter = PeftAdapter::open(&locate(path, revision.as_deref())?)?;
-                adapter.check_fits(&checkpoint)?;
+                let mut adapter = PeftAdapter::open(&locate(path, revision.as_deref())?)?;
+                adapter.fit(&checkpoint)?;
                 Some(adapter)
             }
         };
@@ -63,7 +67,8 @@ impl InputModel {
             // The weights can be merged all the same.
             Some(Err(error)) => (BTreeMap::new(), Some(error.to_string())),
         };
-        Ok(Self { reference: reference.clone(), checkpoint, adapter, inner_files, inner_problem })
+        let lists = text_layer_lists(checkpoint.names());
+        Ok(Self { reference: reference.clone(), checkpoint, adapter, lists, inner_files, inner_problem })
     }
 
     /// The model in the recipe.
@@ -86,16 +91,54 @@ impl InputModel {
         self.checkpoint.dir()
     }
 
-    /// The number of layers according to the tensors' names.
-    pub(crate) fn layers_of_weights(&self) -> usize {
-        let layers = self.checkpoint.names().filter_map(|name| TensorName::of(name).layer);
-        layers.map(|layer| layer.index + 1).max().unwrap_or(0)
+    /// The names of the tensors that are merged: without computed buffers, and with the output projection that only the
+    /// adapter gives to the model.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        let shape = |name: &str| self.checkpoint.raw_reader(name).map_or(&[][..], |reader| reader.shape());
+        let stored = self.checkpoint.names().filter(move |name| !is_computed_buffer(name, shape(name)));
+        stored.chain(self.adapter.iter().filter_map(PeftAdapter::new_output))
+    }
+
+    /// How many computed buffers of each kind the checkpoint has.
+    pub(crate) fn buffers(&self) -> BTreeMap<String, usize> {
+        let shape = |name: &str| self.checkpoint.raw_reader(name).map_or(&[][..], |reader| reader.shape());
+        computed_buffers(self.checkpoint.names().map(|name| (name, shape(name))))
+    }
+
+    /// Where a tensor's values are, without the product that the adapter adds: the checkpoint, or the adapter.
+    pub(crate) fn stored(&self, tensor: &str) -> Option<(&Checkpoint, &str)> {
+        match &self.adapter {
+            Some(adapter) => adapter.stored(tensor, &self.checkpoint),
+            None => self.checkpoint.raw_reader(tensor).ok().map(|reader| (&self.checkpoint, reader.name())),
+        }
+    }
+
+    /// The same for a tensor that the plan has found.
+    ///
+    /// # Errors
+    /// The model does not have it.
+    pub(crate) fn find(&self, tensor: &str) -> Result<(&Checkpoint, &str), CheckpointError> {
+        let not_found = || CheckpointError::TensorNotFound { dir: self.dir().to_path_buf(), tensor: tensor.to_owned() };
+        self.stored(tensor).ok_or_else(not_found)
+    }
+
+    /// The shape of a tensor, as the adapter has it where it replaces it.
+    pub(crate) fn shape(&self, tensor: &str) -> Option<&[usize]> {
+        let (checkpoint, name) = self.stored(tensor)?;
+        checkpoint.raw_reader(name).ok().map(|reader| reader.shape())
     }
 
     /// The number of layers: what config.json says, or the tensors' names.
     pub(crate) fn layers(&self) -> usize {
-        let declared = layer_count_key(self.config()).and_then(|path| find(self.config(), &path)?.as_u64());
-        declared.map_or_else(|| self.layers_of_weights(), |count| count as usize)
+        let layers = self.checkpoint.names().filter_map(|name| TensorName::of(name).layer);
+        let of_text = layers.filter(|layer| self.lists.contains(&layer.list)).map(|layer| layer.index + 1);
+        layer_count(self.config()).map_or_else(|| of_text.max().unwrap_or(0), |count| count as usize)
+    }
+
+    /// The number of tokens that config.json or the adapter says that there are rows for.
+    pub(crate) fn vocabulary_size(&self) -> Option<usize> {
+        let of_adapter = self.adapter.as_ref().and_then(PeftAdapter::vocabulary_rows);
+        of_adapter.or_else(|| Some(text_setting(self.config(), "vocab_size")?.as_u64()? as usize))
     }
 
     /// `architectures[0]` of config.json, or `model_type`.
@@ -105,16 +148,50 @@ impl InputModel {
         name.unwrap_or("unknown").to_owned()
     }
 
-    /// A file next to the weights, or in the GGUF file, if it is there.
+    /// A file next to the weights, or in the GGUF file, if it is there. The tokenizer is the adapter's where that has one
+    /// for the rows that it adds.
     pub(crate) fn file(&self, name: &str) -> Option<Vec<u8>> {
         let inner = self.inner_files.get(name).map(|text| text.clone().into_bytes());
-        inner.or_else(|| std::fs::read(self.dir().join(name)).ok())
+        inner.or_else(|| std::fs::read(self.folder_of(name).join(name)).ok())
     }
 
-    /// What the merge goes without, in words.
-    pub(crate) fn note(&self) -> Option<String> {
-        let problem = self.inner_problem.as_ref()?;
-        Some(format!("{}: the tokenizer in the GGUF file is not used: {problem}", self.name()))
+    fn folder_of(&self, name: &str) -> &Path {
+        let has_more_tokens = |adapter: &&PeftAdapter| {
+            adapter.vocabulary_rows().is_some() && adapter.dir().join("tokenizer.json").is_file()
+        };
+        match self.adapter.as_ref().filter(has_more_tokens) {
+            Some(adapter) if TOKENIZER_FILES.contains(&name) => adapter.dir(),
+            _ => self.dir(),
+        }
+    }
+
+    /// What somebody should know who merges this model.
+    pub(crate) fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let Some(problem) = &self.inner_problem {
+            notes.push(format!("{}: the tokenizer in the GGUF file is not used: {problem}", self.name()));
+        }
+        if let Some(Quantisation { method, .. }) = self.checkpoint.quantisation() {
+            notes.push(format!(
+                "{}: the weights are quantised ({method}); their values are merged, and the merged model is not quantised",
+                self.name()
+            ));
+        }
+        if let Some(output) = self.adapter.as_ref().and_then(PeftAdapter::new_output) {
+            notes.push(format!(
+                "{}: the adapter changes either the embedding or the output projection of a model that shares the two, so \
+                 that it has an output projection of its own now ({output}, tie_word_embeddings false)",
+                self.name()
+            ));
+        }
+        if let Some(rows) = self.adapter.as_ref().and_then(PeftAdapter::vocabulary_rows) {
+            let tokenizer = match self.folder_of("tokenizer.json") {
+                folder if folder == self.dir() => "the tokenizer is the model's, as the adapter has none",
+                _ => "the tokenizer is the adapter's",
+            };
+            notes.push(format!("{}: the vocabulary has {rows} rows with the adapter; {tokenizer}", self.name()));
+        }
+        notes
     }
 }
 

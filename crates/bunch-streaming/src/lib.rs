@@ -6,10 +6,14 @@
 //! the number of threads, and appears under its name only when it is complete.
 
 mod card;
+mod config_meaning;
 mod configuration;
 mod error;
 mod input_model;
+mod model_checks;
+mod name_prefix;
 mod names_by_place;
+mod notes;
 mod options;
 mod plan;
 mod planned_tensor;

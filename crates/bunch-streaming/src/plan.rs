@@ -1,5 +1,7 @@
 //! What a merge has to do, found out from headers alone.
 
+mod output_config;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
@@ -9,10 +11,11 @@ use bunch_merging::Method;
 use bunch_recipe::{FloatDtype, ModelReference, Place, Recipe, ResolvedSlice};
 use bunch_vocabulary::{MergedVocabulary, RowSource};
 
-use crate::configuration::{Changes, is_tied};
 use crate::error::StreamingError;
 use crate::input_model::InputModel;
+use crate::model_checks;
 use crate::names_by_place::NamesByPlace;
+use crate::notes;
 use crate::options::MergeOptions;
 use crate::planned_tensor::{Input, PlannedTensor};
 use crate::problem::Problem;
@@ -78,15 +81,24 @@ impl<'a> MergePlan<'a> {
             problems: vocabulary.problems,
             is_truncated: false,
         };
-        planning.check_models(&merged_models);
-        planning.plan_tensors()?;
-        planning.check_surveys();
+        let checked = model_checks::check(&merged_models, options);
+        planning.problems.extend(checked.problems);
+        if !checked.has_prefixes {
+            planning.plan_tensors()?;
+            planning.check_surveys();
+        }
         if !planning.problems.is_empty() {
             return Err(StreamingError::Problems(planning.problems));
         }
         let config = planning.config();
         let mut notes = recipe.notes.clone();
-        notes.extend(models.iter().filter_map(InputModel::note));
+        notes.extend(models.iter().flat_map(InputModel::notes));
+        notes.extend(checked.notes);
+        notes.extend(notes::of_buffers(&merged_models));
+        if planning.slices.len() > 1 {
+            notes.extend(notes::of_other_modules(&merged_models));
+        }
+        notes.extend(notes::of_vocabulary(&planning.tensors, models, planning.is_truncated));
         notes.extend(planning.merged.iter().flat_map(|merged| merged.notes.iter().cloned()));
         let tensors = planning.tensors.into_values().collect();
         let rounding = recipe.dtype.map(dtype_of);
@@ -120,22 +132,6 @@ impl<'a> MergePlan<'a> {
 }
 
 impl Planning<'_> {
-    /// Compares architectures, and config.json with the weights.
-    fn check_models(&mut self, merged: &[&InputModel]) {
-        let Some(first) = merged.first() else { return };
-        for model in merged {
-            let (expected, got) = (first.architecture(), model.architecture());
-            if expected != got && !self.options.allow_mixed_architectures {
-                let (model, reference) = (model.name(), first.name());
-                self.problems.push(Problem::Architecture { model, reference, expected, got });
-            }
-            let (expected, got) = (model.layers(), model.layers_of_weights());
-            if expected != got {
-                self.problems.push(Problem::LayerCount { model: model.name(), expected, got });
-            }
-        }
-    }
-
     fn plan_tensors(&mut self) -> Result<(), StreamingError> {
         let names: BTreeMap<&ModelReference, NamesByPlace> =
             self.models.iter().map(|model| (&model.reference, NamesByPlace::new(model))).collect();
@@ -168,7 +164,29 @@ impl Planning<'_> {
                 }
             }
         }
+        self.plan_further_layers(&slices, &names)?;
         self.slices = slices;
+        Ok(())
+    }
+
+    /// Plans the layers beyond those that config.json counts: behind the last of the output, as its last slice is merged.
+    fn plan_further_layers(
+        &mut self,
+        slices: &[ResolvedSlice],
+        names: &BTreeMap<&ModelReference, NamesByPlace>,
+    ) -> Result<(), StreamingError> {
+        let Some(slice) = slices.last() else { return Ok(()) };
+        let counts = slice.models.iter().map(|merged| {
+            self.models.iter().find(|model| model.reference == merged.model).map_or(0, InputModel::layers)
+        });
+        let counts: Vec<usize> = counts.collect();
+        let of_models = slice.models.iter().filter_map(|merged| names.get(&merged.model));
+        let all: BTreeSet<&(String, usize, String)> = of_models.flat_map(|names| &names.further).collect();
+        for (list, beyond, suffix) in all {
+            let name = |count: usize| format!("{list}.{}{suffix}", count + beyond);
+            let inputs: Vec<String> = counts.iter().map(|&count| name(count)).collect();
+            self.plan_tensor(slice, slices.len() - 1, 1.0, &name(slice.first_layer + slice.layers), &inputs)?;
+        }
         Ok(())
     }
 
@@ -229,10 +247,10 @@ impl Planning<'_> {
         let mut missing = Vec::new();
         for (merged, name) in slice.models.iter().zip(names) {
             let Some(index) = self.models.iter().position(|model| model.reference == merged.model) else { continue };
-            let checkpoint = &self.models[index].checkpoint;
-            if checkpoint.stored_dtype(name).is_some() {
+            let model = &self.models[index];
+            if model.stored(name).is_some() {
                 members.push((index, name.clone()));
-            } else if let Some(tied) = tied_to(name, checkpoint.names()) {
+            } else if let Some(tied) = tied_to(name, model.names()) {
                 members.push((index, tied.to_owned()));
             } else {
                 missing.push((index, name.clone()));
@@ -251,12 +269,10 @@ impl Planning<'_> {
         let mut common: Option<(StoredDtype, usize)> = None;
         for (index, name) in members {
             let model = &self.models[*index];
-            let info =
-                |checkpoint: &bunch_checkpoint::Checkpoint, name: &str| checkpoint.info(name).map(|info| info.dtype);
-            let replaced = model.adapter.as_ref().and_then(|adapter| adapter.replacement(name));
-            let float =
-                replaced.map_or_else(|| info(&model.checkpoint, name), |(checkpoint, name)| info(checkpoint, name));
-            let stored = model.checkpoint.stored_dtype(name).unwrap_or_default().to_owned();
+            let stored = model.stored(name);
+            let float = stored.and_then(|(checkpoint, name)| checkpoint.info(name)).map(|info| info.dtype);
+            let stored = stored.and_then(|(checkpoint, name)| checkpoint.stored_dtype(name)).unwrap_or_default();
+            let stored = stored.to_owned();
             let dtype = float.map(StoredDtype::Float).or_else(|| StoredDtype::from_name(&stored));
             let is_integer = ["BOOL", "U8", "I8", "U16", "I16", "U32", "I32", "U64", "I64"].contains(&stored.as_str());
             let Some(dtype) = dtype.filter(|_| float.is_some() || is_integer) else {
@@ -292,8 +308,7 @@ impl Planning<'_> {
         output: &str,
     ) -> Result<Option<(Vec<usize>, Option<Vec<Vec<RowSource>>>)>, StreamingError> {
         let shape_of = |(index, name): &(usize, String)| -> Vec<usize> {
-            let checkpoint = &self.models[*index].checkpoint;
-            checkpoint.raw_reader(name).map(|reader| reader.shape().to_vec()).unwrap_or_default()
+            self.models[*index].shape(name).map(<[usize]>::to_vec).unwrap_or_default()
         };
         let shapes: Vec<Vec<usize>> = members.iter().map(shape_of).collect();
         let Some(first) = shapes.first() else { return Ok(None) };
@@ -349,37 +364,6 @@ impl Planning<'_> {
         };
         let in_order = rows.iter().zip(&shapes).all(|(rows, shape)| is_own(rows, shape));
         Ok(Some((shape, (!in_order).then_some(rows))))
-    }
-
-    /// config.json: the base's, or the first model's, with what must change.
-    fn config(&self) -> Value {
-        let Some(donor) = self.models.first() else { return Value::Null };
-        let layers = self.slices.iter().flat_map(|slice| {
-            // The layers of the donor where it takes part, else of the slice's first model.
-            let of_donor = slice.models.iter().find(|merged| merged.model == donor.reference);
-            let first = of_donor.or(slice.models.first()).map_or(0, |merged| merged.first_layer);
-            first..first + slice.layers
-        });
-        let mut bytes: BTreeMap<&str, (usize, Dtype)> = BTreeMap::new();
-        for tensor in self.tensors.values() {
-            if let StoredDtype::Float(dtype) = tensor.dtype {
-                bytes.entry(dtype.name()).or_insert((0, dtype)).0 += tensor.len() * dtype.size();
-            }
-        }
-        let vocabulary_tensor = self.tensors.values().find(|tensor| TensorName::of(&tensor.name).is_vocabulary());
-        let is_resized = self.merged.is_some() || self.is_truncated;
-        // An output projection that is none of the donor's must not be overwritten with the embeddings when it is read.
-        let is_head =
-            |tensor: &&PlannedTensor| tied_to(&tensor.name, self.tensors.keys().map(String::as_str)).is_some();
-        let head = self.tensors.values().find(is_head);
-        let is_own = |input: &Input| is_tied(self.models[input.model].config()) == Some(false);
-        let changes = Changes {
-            layers: layers.collect(),
-            dtype: bytes.into_values().max_by_key(|(bytes, _)| *bytes).map(|(_, dtype)| dtype),
-            vocabulary: vocabulary_tensor.filter(|_| is_resized).and_then(|tensor| tensor.shape.first().copied()),
-            is_untied: is_tied(donor.config()) == Some(true) && head.is_some_and(|head| head.inputs.iter().any(is_own)),
-        };
-        changes.apply(donor.config().clone())
     }
 }
 

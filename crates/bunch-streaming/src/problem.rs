@@ -1,5 +1,7 @@
 //! Why models cannot be merged, as far as their headers show.
 
+use bunch_checkpoint::ConfigMismatch;
+
 /// One reason why models cannot be merged, as far as their headers show. Models are named as in the recipe.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Problem {
@@ -17,15 +19,47 @@ pub enum Problem {
         /// Its own.
         got: String,
     },
-    /// config.json and weights disagree on the number of layers.
-    #[error("{model}: config.json says {expected} layers, the weights have {got}")]
-    LayerCount {
+    /// config.json and weights contradict each other.
+    #[error("{model}: {mismatch}")]
+    Config {
         /// The model.
         model: String,
-        /// What config.json says.
-        expected: usize,
-        /// What the tensors' names say.
-        got: usize,
+        /// What config.json says and is not so.
+        mismatch: ConfigMismatch,
+    },
+    /// Settings of config.json by which weights of equal shape mean something else.
+    #[error(
+        "{model}: expected `{key}` {expected} in config.json as in {reference}, got {got}: weights of equal shape mean \
+         something else then (merge them all the same with --allow-mixed-architectures)"
+    )]
+    Meaning {
+        /// The model.
+        model: String,
+        /// The model it is compared with.
+        reference: String,
+        /// The setting.
+        key: &'static str,
+        /// The other's value.
+        expected: String,
+        /// Its own.
+        got: String,
+    },
+    /// Names that differ from those of the other model by what stands before them.
+    #[error(
+        "{model}: the names of its tensors have the prefix `{got}` where those of {reference} have `{expected}` \
+         (`{example}`): expected the same names; load and save both with the same class of transformers"
+    )]
+    Prefix {
+        /// The model.
+        model: String,
+        /// The model it is compared with.
+        reference: String,
+        /// The other's prefix.
+        expected: String,
+        /// Its own.
+        got: String,
+        /// One of its tensors.
+        example: String,
     },
     /// A tensor that other models of the slice have.
     #[error("{model}: expected a tensor {tensor} as in {reference}, got none")]

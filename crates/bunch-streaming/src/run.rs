@@ -129,7 +129,8 @@ impl MergePlan<'_> {
     /// Bytes of all models that are read to merge so many values of a tensor.
     fn bytes_read(&self, tensor: &PlannedTensor, values: usize) -> u64 {
         let bits = |input: &Input| {
-            let info = self.models[input.model].checkpoint.info(&input.tensor);
+            let stored = self.models[input.model].stored(&input.tensor);
+            let info = stored.and_then(|(checkpoint, name)| checkpoint.info(name));
             info.map_or(8, |info| info.dtype.size() * 8)
         };
         tensor.inputs.iter().map(|input| (bits(input) * values / 8) as u64).sum()
@@ -193,11 +194,8 @@ impl MergePlan<'_> {
     fn open(&self, tensor: &PlannedTensor, input: &Input) -> Result<(usize, ModelTensor<'_>), StreamingError> {
         let model = &self.models[input.model];
         let adapter = model.adapter.as_ref();
-        let replaced = adapter.and_then(|adapter| adapter.replacement(&input.tensor));
-        let reader = match replaced {
-            Some((weights, name)) => weights.reader(name)?,
-            None => model.checkpoint.reader(&input.tensor)?,
-        };
+        let (checkpoint, name) = model.find(&input.tensor)?;
+        let reader = checkpoint.reader(name)?;
         let delta = adapter.map(|adapter| adapter.delta(&input.tensor)).transpose()?.flatten();
         // A tensor whose rows are put in order is read row by row; one that is cut ends early.
         let len = if input.rows.is_some() { reader.len() } else { tensor.len() };
@@ -219,16 +217,21 @@ impl MergePlan<'_> {
             Source::Merged => return error.into(),
         };
         let Some(input) = tensor.inputs.get(position) else { return error.into() };
-        let counted = self
-            .open(tensor, input)
-            .and_then(|(_, opened)| Ok((count_non_finite(opened.reader)?, opened.reader.len())));
-        match counted {
-            Ok(((nan, infinite), values)) if nan + infinite > 0 => {
-                let (model, tensor) = (self.models[input.model].name(), input.tensor.clone());
-                StreamingError::NonFinite { model, tensor, nan, infinite, values }
+        let model = &self.models[input.model];
+        let Ok((_, opened)) = self.open(tensor, input) else { return error.into() };
+        let factors = model.adapter.as_ref().map(|adapter| adapter.factor_readers(&input.tensor));
+        let factors = factors.and_then(Result::ok).unwrap_or_default();
+        for reader in std::iter::once(opened.reader).chain(factors) {
+            match count_non_finite(reader) {
+                Ok((0, 0)) => {}
+                Ok((nan, infinite)) => {
+                    let (model, tensor, values) = (model.name(), reader.name().to_owned(), reader.len());
+                    return StreamingError::NonFinite { model, tensor, nan, infinite, values };
+                }
+                Err(_) => return error.into(),
             }
-            _ => error.into(),
         }
+        StreamingError::NonFiniteSum { model: model.name(), tensor: input.tensor.clone() }
     }
 }
 
@@ -321,7 +324,9 @@ impl Work<'_> {
     fn copy_integers(&self, index: usize, tensor: &PlannedTensor) -> Result<(), StreamingError> {
         let mut first: Option<(usize, Vec<u8>)> = None;
         for input in &tensor.inputs {
-            let reader = self.plan.models[input.model].checkpoint.raw_reader(&input.tensor)?;
+            let model = &self.plan.models[input.model];
+            let (checkpoint, name) = model.find(&input.tensor)?;
+            let reader = checkpoint.raw_reader(name)?;
             let mut bytes = vec![0; reader.byte_length()];
             reader.read_bytes(0, &mut bytes)?;
             match &first {

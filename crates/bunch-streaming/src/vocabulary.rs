@@ -8,7 +8,6 @@ use bunch_vocabulary::{
 };
 use std::collections::BTreeMap;
 
-use crate::configuration::text_value;
 use crate::error::StreamingError;
 use crate::input_model::InputModel;
 use crate::problem::Problem;
@@ -79,8 +78,7 @@ fn code_of(model: &InputModel) -> BTreeMap<String, Vec<u8>> {
 
 /// Each model's tokenizer with the number of its rows, or why there is none.
 fn vocabularies(models: &[InputModel]) -> Result<Result<Vec<ModelVocabulary>, StreamingError>, Vec<Problem>> {
-    let size = |model: &InputModel| text_value(model.config(), "vocab_size").and_then(serde_json::Value::as_u64);
-    let unknown = models.iter().filter(|model| size(model).is_none());
+    let unknown = models.iter().filter(|model| model.vocabulary_size().is_none());
     let problems: Vec<Problem> = unknown.map(|model| Problem::NoVocabularySize { model: model.name() }).collect();
     if !problems.is_empty() {
         return Err(problems);
@@ -89,7 +87,7 @@ fn vocabularies(models: &[InputModel]) -> Result<Result<Vec<ModelVocabulary>, St
         let files = files_of(model, &TOKENIZER_FILES);
         let has_tokenizer = files.contains_key("tokenizer.json") || files.contains_key("tokenizer.model");
         let tokenizer = has_tokenizer.then(|| Tokenizer::new(files)).transpose()?;
-        Ok(ModelVocabulary { name: model.name(), vocab_size: size(model).unwrap_or(0) as usize, tokenizer })
+        Ok(ModelVocabulary { name: model.name(), vocab_size: model.vocabulary_size().unwrap_or(0), tokenizer })
     };
     Ok(models.iter().map(vocabulary).collect())
 }

@@ -189,7 +189,9 @@ fn layers_that_config_and_weights_count_differently_are_an_error() {
     config["num_hidden_layers"] = json!(2);
     pool.write("a", config.clone(), &weights(0.0));
     pool.write("b", config, &weights(1.0));
-    assert!(pool.error().contains("a: config.json says 2 layers, the weights have 1"));
+    assert!(
+        pool.error().contains("a: config.json says `num_hidden_layers` 2, but there are 1 layers `model.layers.*`")
+    );
 }
 
 #[test]

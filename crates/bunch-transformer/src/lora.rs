@@ -124,7 +124,7 @@ impl LoraAdapter {
         let &AdapterConfig { rank, alpha, use_rslora, .. } = adapter.config();
         let config = LoraConfig { rank, alpha, use_rslora, target_modules: target_modules.collect() };
         config.check()?;
-        Ok(Self { config, factors: adapter.weights().state_dict()? })
+        Ok(Self { config, factors: adapter.factors()? })
     }
 
     /// Writes the adapter in PEFT's layout to the folder `dir`, which is made if it is not there; `base_model` is what the

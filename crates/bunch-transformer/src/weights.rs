@@ -9,7 +9,7 @@ use burn::tensor::{DType, Device, Tensor as BurnTensor, TensorData};
 use half::bf16;
 use rand_distr::{Distribution, Normal};
 
-use bunch_checkpoint::{Checkpoint, StateDict, Tensor};
+use bunch_checkpoint::{Checkpoint, StateDict, Tensor, is_computed_buffer};
 
 use crate::model::{Decoder, DecoderLayer, Embedding, Linear, Mlp, SelfAttention};
 use crate::norm::RmsNorm;
@@ -190,9 +190,8 @@ impl Builder<'_> {
         let known: BTreeSet<String> = tensor_shapes(&config).into_iter().map(|(name, _)| name).collect();
         // A tied model may carry its output projection too, and old files carry the rotary frequencies: transformers
         // ignores both.
-        let ignored = |name: &str| {
-            name.ends_with(".rotary_emb.inv_freq") || (config.tie_word_embeddings && name == "lm_head.weight")
-        };
+        let ignored =
+            |name: &str| is_computed_buffer(name, &[]) || (config.tie_word_embeddings && name == "lm_head.weight");
         if let Some(name) = self.source.names().into_iter().find(|name| !known.contains(name) && !ignored(name)) {
             return Err(self.source.fault(&name, LlamaError::UnexpectedTensor(name.clone())));
         }

@@ -27,7 +27,8 @@ pub struct ConversationFile {
 
 impl ConversationFile {
     /// Reads JSON lines: `{"prompt": .., "response": ..}`, with a `system` text if wanted, or `{"messages": [{"role": ..,
-    /// "content": ..}, ..]}` with the assistant's turn at the end. Other fields, such as an `id`, are left alone; empty lines
+    /// "content": ..}, ..]}` with the assistant's turn at the end, or TRL's `{"prompt": .., "completion": ..}`, both texts
+    /// or both lists of turns. Other fields, such as an `id`, are left alone; empty lines
     /// are skipped.
     ///
     /// # Errors
@@ -56,7 +57,7 @@ impl ConversationFile {
 }
 
 fn messages(text: &str) -> Result<Vec<Message>, String> {
-    let fields = object(text)?;
+    let fields = completed(object(text)?)?;
     let messages = match fields.get("messages") {
         Some(messages) => {
             if let Some(name) = ["prompt", "response", "system"].iter().find(|name| fields.contains_key(**name)) {
@@ -76,6 +77,24 @@ fn messages(text: &str) -> Result<Vec<Message>, String> {
         return Err(format!("`{name}` is empty, so that nothing but the end would be learned"));
     }
     Ok(messages)
+}
+
+/// The fields in the words of this project, where they are in TRL's: `completion` is what is called `response` here, and
+/// both may be lists of turns, which are one conversation.
+fn completed(mut fields: Map<String, Value>) -> Result<Map<String, Value>, String> {
+    let Some(completion) = fields.shift_remove("completion") else { return Ok(fields) };
+    if let Some(name) = ["response", "messages"].iter().find(|name| fields.contains_key(**name)) {
+        return Err(format!("has both `completion` and `{name}`, expected one form"));
+    }
+    match (fields.get("prompt"), completion) {
+        (Some(Value::Array(prompt)), Value::Array(completion)) => {
+            let turns = prompt.iter().cloned().chain(completion).collect();
+            fields.shift_remove("prompt");
+            fields.insert("messages".into(), Value::Array(turns));
+        }
+        (_, completion) => _ = fields.insert("response".into(), completion),
+    }
+    Ok(fields)
 }
 
 /// The fields of a line.

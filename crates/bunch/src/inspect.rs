@@ -6,6 +6,7 @@ use bunch_inspection::describe::{DescribeOptions, describe};
 
 use crate::arguments::InspectArguments;
 use crate::digest_cache;
+use crate::model_place::model_place;
 
 /// Prints the description; an error if something is wrong with the model.
 pub fn inspect(arguments: &InspectArguments) -> Result<()> {
@@ -19,7 +20,7 @@ pub fn inspect(arguments: &InspectArguments) -> Result<()> {
         check_values: arguments.check_values,
         threads: std::thread::available_parallelism().map_or(1, usize::from),
     };
-    let description = describe(&arguments.model, &options);
+    let description = describe(&model_place(&arguments.model), &options);
     if let Some(cache) = cache {
         cache.save()?;
     }

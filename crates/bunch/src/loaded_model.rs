@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
-use bunch_checkpoint::{Checkpoint, DigestCache};
+use anyhow::{Context, Result, bail};
+use bunch_checkpoint::{Checkpoint, DigestCache, config_mismatches};
 use bunch_lm::Tokenizer;
 use bunch_transformer::{LlamaModel, MemoryNeed};
 use serde_json::{Map, Value, json};
@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::arguments::ModelOptions;
 use crate::digest_cache;
 use crate::memory::check_memory;
+use crate::model_place::model_place;
 
 /// Models up to this many bytes are identified by their SHA-256 even if it has to be computed first.
 const QUICKLY_HASHED: u64 = 2_000_000_000;
@@ -31,11 +32,13 @@ impl LoadedModel {
     pub fn load(path: &Path, options: &ModelOptions) -> Result<Self> {
         use_threads(options);
         let device = bunch_transformer::device(&options.device)?;
-        let checkpoint = Checkpoint::open(path)?;
+        let checkpoint = Checkpoint::open(&model_place(path))?;
+        check_config(path, &checkpoint)?;
         let need = MemoryNeed::of(&checkpoint, &device).with_context(|| path.display().to_string())?;
         check_memory(path, options, need.scoring())?;
         // Before the weights: it is quick, and most that can be wrong is wrong here.
-        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
+        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref());
+        let tokenizer = tokenizer.with_context(|| format!("{}: tokenizer", path.display()))?;
         let model = LlamaModel::load(&checkpoint, &device).with_context(|| path.display().to_string())?;
         checkpoint.check_unchanged()?;
         let fingerprint = fingerprint(&checkpoint)?;
@@ -52,6 +55,18 @@ impl LoadedModel {
         });
         fields.as_object().cloned().unwrap_or_default()
     }
+}
+
+/// Checks that config.json says of the weights what is so.
+///
+/// # Errors
+/// What it says and is otherwise.
+pub fn check_config(path: &Path, checkpoint: &Checkpoint) -> Result<()> {
+    let mismatches: Vec<String> = config_mismatches(checkpoint).iter().map(ToString::to_string).collect();
+    if !mismatches.is_empty() {
+        bail!("{}: {}", path.display(), mismatches.join("; "));
+    }
+    Ok(())
 }
 
 /// Makes as many threads as the options say. The first model of a command decides; a second one finds them made.

@@ -21,6 +21,7 @@ mod measure;
 mod memory;
 mod merge;
 mod methods;
+mod model_place;
 mod pool;
 mod pool_loader;
 mod progress;
@@ -73,7 +74,8 @@ fn main() -> std::process::ExitCode {
 fn display_chain(error: &anyhow::Error) -> String {
     let mut text = String::new();
     for cause in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
+        // A cause may begin with what its context names.
+        if text.is_empty() || cause.starts_with(&format!("{text}: ")) {
             text = cause;
         } else if !text.ends_with(&cause) {
             text = format!("{text}: {cause}");

@@ -74,6 +74,15 @@ pub fn safety(arguments: &SafetyArguments) -> Result<()> {
     let whole = json!({ "report": report, "manifest": manifest });
     let file = arguments.out.join("report.json");
     atomic_write(&file, format!("{}\n", serde_json::to_string_pretty(&whole)?).as_bytes())?;
+    for refusal in &report.refusals {
+        if let Some(folded) = &refusal.all_folded {
+            eprintln!(
+                "note: {}: the published list does not know typographic apostrophes (U+2019): read as straight ones, {:.1} % \
+                 are refusals in place of {:.1} %",
+                refusal.list, folded.percent, refusal.all.percent
+            );
+        }
+    }
     print!("{}", render(&report));
     println!("{}", file.display());
     Ok(())
@@ -219,6 +228,9 @@ fn render(report: &SafetyReport) -> String {
     }
     for refusal in &report.refusals {
         text += &format!("refused ({}): {:.1} % of {}\n", refusal.list, refusal.all.percent, refusal.all.n);
+        if let Some(folded) = &refusal.all_folded {
+            text += &format!("  with typographic apostrophes read as straight ones: {:.1} %\n", folded.percent);
+        }
         for (what, share) in [("unsafe", &refusal.of_unsafe_prompts), ("safe", &refusal.of_safe_prompts)] {
             if let Some(share) = share {
                 text += &format!("  of {what} prompts: {:.1} % of {}\n", share.percent, share.n);

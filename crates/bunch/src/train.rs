@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use bunch_checkpoint::{Checkpoint, names_module};
 use bunch_lm::{Tokenizer, text_files};
 use bunch_transformer::LoraConfig;
@@ -16,8 +16,9 @@ use indicatif::ProgressBar;
 
 use crate::arguments::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainingArguments};
 use crate::interruption::stop_flag;
-use crate::loaded_model::use_threads;
+use crate::loaded_model::{check_config, use_threads};
 use crate::memory::check_memory;
+use crate::model_place::model_place;
 use crate::progress;
 
 /// AdamW's decay rates, which nobody changes.
@@ -84,8 +85,10 @@ impl<'a> Training<'a> {
         }
         // Fail before any data are read.
         bunch_transformer::device(&arguments.run.device)?;
-        let checkpoint = Checkpoint::open(&arguments.model)?;
-        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref())?;
+        let checkpoint = Checkpoint::open(&model_place(&arguments.model))?;
+        check_config(&arguments.model, &checkpoint)?;
+        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref());
+        let tokenizer = tokenizer.with_context(|| format!("{}: tokenizer", arguments.model.display()))?;
         let encoding = Encoding {
             format: match arguments.format {
                 FormatOption::ChatTemplate => Format::ChatTemplate,

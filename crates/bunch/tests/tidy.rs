@@ -18,7 +18,7 @@ const MACHINE_FOLDERS: &[&str] = &["Users", "home", "mnt", "root", "tmp", "var",
 /// Folders that documents may name although a fresh checkout lacks them, and what makes them.
 const MADE_FOLDERS: &[(&str, &str)] = &[
     (".cache", "`bunch reproduce` keeps models, data and cells in it"),
-    ("measured", "`bunch measure` writes its reports to it"),
+    ("measured", "the example of `bunch measure` writes its reports to it"),
     ("safety", "the examples of `bunch safety` write their answers to it"),
     ("target", "cargo builds into it"),
 ];

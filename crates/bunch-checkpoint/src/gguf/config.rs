@@ -97,13 +97,20 @@ impl Dimensions {
     }
 }
 
+/// Checks that the file is not one part of several, of which all but the first lack most metadata.
+pub(super) fn check_whole(metadata: &Metadata) -> Result<(), GgufError> {
+    match metadata.find_unsigned("split.count")? {
+        Some(parts) if parts > 1 => {
+            let hint = "join the parts with llama.cpp's `llama-gguf-split --merge`";
+            Err(GgufError::Unsupported { key: "split.count".to_owned(), got: parts.to_string(), hint })
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Checks that the model has nothing that the configuration could not say.
 fn check_supported(metadata: &Metadata, architecture: Architecture) -> Result<(), GgufError> {
     let unsupported = |key: String, got: String, hint| Err(GgufError::Unsupported { key, got, hint });
-    if let Some(parts) = metadata.find_unsigned("split.count")?.filter(|&parts| parts > 1) {
-        let hint = "join the parts with llama.cpp's `llama-gguf-split --merge`";
-        return unsupported("split.count".to_owned(), parts.to_string(), hint);
-    }
     let key = architecture.key("expert_count");
     if let Some(experts) = metadata.find_unsigned(&key)?.filter(|&experts| experts > 0) {
         return unsupported(key, experts.to_string(), "mixtures of experts cannot be read");

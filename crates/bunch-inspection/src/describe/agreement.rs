@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bunch_checkpoint::{Checkpoint, StoredDtype, TensorName, embedding_for_output};
+use bunch_checkpoint::{Checkpoint, StoredDtype, TensorName, config_mismatches, embedding_for_output};
 
 use super::description::{Configured, DtypeUse};
 use super::problem::Problem;
@@ -51,6 +51,9 @@ impl<'a> Weights<'a> {
             problems.push(Problem::MissingKey { key: "model_type" });
         }
         self.check_layers(&mut problems);
+        if self.checkpoint.quantisation().is_none_or(|quantisation| !quantisation.is_packed) {
+            problems.extend(config_mismatches(self.checkpoint).into_iter().map(Problem::from));
+        }
         self.check_vocabulary(last_token, &mut problems);
         if let Some(key) = dtype_key {
             problems.extend(self.dtype_disagreement(dtypes, key));
@@ -73,29 +76,10 @@ impl<'a> Weights<'a> {
                 check_equal(list, layers, problems);
             }
         }
-        // Of several lists it is not known which one is meant.
-        if let (Some(expected), Some((list, layers)), 1) =
-            (self.config.num_hidden_layers, self.layers.first_key_value(), self.layers.len())
-            && expected != layers.len() as u64
-        {
-            problems.push(Problem::LayerCount { list: list.clone(), expected, got: layers.len() as u64 });
-        }
     }
 
     fn check_vocabulary(&self, last_token: Option<(u32, String)>, problems: &mut Vec<Problem>) {
         let shape = |name: &str| self.checkpoint.raw_reader(name).map_or(&[][..], |reader| reader.shape());
-        let expected = [("vocab_size", self.config.vocab_size), ("hidden_size", self.config.hidden_size)];
-        for tensor in self.embedding.into_iter().chain(self.output) {
-            for (dimension, ((key, expected), &got)) in expected.into_iter().zip(shape(tensor)).enumerate() {
-                let got = got as u64;
-                if let Some(expected) = expected.filter(|expected| *expected != got) {
-                    problems.push(Problem::Dimension { tensor: tensor.to_owned(), key, expected, dimension, got });
-                }
-            }
-        }
-        if self.embedding.is_some() && self.output.is_none() && self.config.tie_word_embeddings == Some(false) {
-            problems.push(Problem::MissingOutput);
-        }
         if let (Some((highest, token)), Some(tensor)) = (last_token, self.embedding)
             && let Some(rows) = shape(tensor).first().map(|&rows| rows as u64)
             && rows <= u64::from(highest)

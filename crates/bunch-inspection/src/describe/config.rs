@@ -1,11 +1,9 @@
 //! What config.json says about the weights.
 
+use bunch_checkpoint::text_setting;
 use serde_json::Value;
 
 use super::description::Configured;
-
-/// The parts of a configuration in which models of several parts describe the one that writes text.
-const TEXT_PARTS: [&str; 2] = ["text_config", "llm_config"];
 
 /// The names of the setting for the weights' dtype, the newer one first.
 const DTYPE_KEYS: [&str; 2] = ["dtype", "torch_dtype"];
@@ -13,7 +11,7 @@ const DTYPE_KEYS: [&str; 2] = ["dtype", "torch_dtype"];
 impl Configured {
     /// Reads a configuration; what is not there, or not of the expected kind, is None.
     pub(crate) fn new(config: &Value) -> Self {
-        let number = |key: &str| find(config, key)?.as_u64();
+        let number = |key: &str| text_setting(config, key)?.as_u64();
         let text = |value: &Value| value.as_str().map(str::to_owned);
         Self {
             architectures: config
@@ -21,24 +19,18 @@ impl Configured {
                 .and_then(Value::as_array)
                 .map_or_else(Vec::new, |names| names.iter().filter_map(text).collect()),
             model_type: config.get("model_type").and_then(text),
-            dtype: dtype_key(config).and_then(|key| text(find(config, key)?)),
+            dtype: dtype_key(config).and_then(|key| text(text_setting(config, key)?)),
             num_hidden_layers: number("num_hidden_layers"),
             hidden_size: number("hidden_size"),
             vocab_size: number("vocab_size"),
-            tie_word_embeddings: find(config, "tie_word_embeddings").and_then(Value::as_bool),
+            tie_word_embeddings: text_setting(config, "tie_word_embeddings").and_then(Value::as_bool),
         }
     }
 }
 
-/// A setting, of the whole model or else of the part that writes text.
-fn find<'a>(config: &'a Value, key: &str) -> Option<&'a Value> {
-    let parts = TEXT_PARTS.iter().filter_map(|part| config.get(part));
-    std::iter::once(config).chain(parts).find_map(|part| part.get(key))
-}
-
 /// The name under which the configuration has the weights' dtype.
 pub(crate) fn dtype_key(config: &Value) -> Option<&'static str> {
-    DTYPE_KEYS.into_iter().find(|key| find(config, key).is_some())
+    DTYPE_KEYS.into_iter().find(|key| text_setting(config, key).is_some())
 }
 
 #[cfg(test)]

@@ -18,6 +18,9 @@ pub struct Description {
     pub tensors: usize,
     /// Number of values.
     pub parameters: Parameters,
+    /// How the weights are quantised, of safetensors files; None if they are not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<String>,
     /// The weights by dtype, in the file's spelling.
     pub dtypes: BTreeMap<String, DtypeUse>,
     /// The files of weights, sorted by name.

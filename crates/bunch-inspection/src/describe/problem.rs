@@ -1,6 +1,6 @@
 //! What can be wrong with a model directory.
 
-use bunch_checkpoint::CheckpointError;
+use bunch_checkpoint::{CheckpointError, ConfigMismatch};
 use bunch_vocabulary::VocabularyError;
 use serde::{Serialize, Serializer};
 
@@ -28,30 +28,9 @@ pub enum Problem {
         /// The setting.
         key: &'static str,
     },
-    /// A tensor whose shape is not what config.json says.
-    #[error("tensor `{tensor}`: config.json says `{key}` {expected}, but dimension {dimension} of the tensor is {got}")]
-    Dimension {
-        /// The tensor.
-        tensor: String,
-        /// The setting.
-        key: &'static str,
-        /// Its value.
-        expected: u64,
-        /// Which of the tensor's dimensions, from 0.
-        dimension: usize,
-        /// How large it is.
-        got: u64,
-    },
-    /// Another number of layers than config.json says.
-    #[error("config.json says `num_hidden_layers` {expected}, but there are {got} layers `{list}.*`")]
-    LayerCount {
-        /// The name before the index.
-        list: String,
-        /// Layers by config.json.
-        expected: u64,
-        /// Layers in the weights.
-        got: u64,
-    },
+    /// Something that config.json says of the weights and that is otherwise.
+    #[error(transparent)]
+    Config(#[from] ConfigMismatch),
     /// Layers whose numbers have a gap.
     #[error("layer {index} is missing among the {count} layers `{list}.*`")]
     MissingLayer {
@@ -82,9 +61,6 @@ pub enum Problem {
         /// The shape here.
         got: Vec<usize>,
     },
-    /// No output projection, in a model that does not share it with the embeddings.
-    #[error("config.json says `tie_word_embeddings` false, but there is no output projection (`lm_head.weight`)")]
-    MissingOutput,
     /// An output projection of its own in a model that shares it with the embeddings: readers ignore it.
     #[error(
         "config.json says `tie_word_embeddings` true, so that readers take `{embedding}` as output projection, but \

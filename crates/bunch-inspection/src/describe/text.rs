@@ -58,6 +58,9 @@ impl Description {
             line(f, label, format_args!("{dtype}: {} tensors{}", used.tensors, bytes.unwrap_or_default()))?;
             label = "";
         }
+        if let Some(quantisation) = &self.quantisation {
+            line(f, "quantised", quantisation)?;
+        }
         line(f, "dtype in config", optional(self.config.dtype.as_ref()))?;
         let mut label = "shards";
         for shard in &self.shards {

@@ -71,7 +71,7 @@ impl Trainer for PoolTrainer<'_> {
 
 impl PoolTrainer<'_> {
     /// The first `count` of the pool's preferences, as their chat template writes them.
-    fn examples(&self, count: usize) -> Result<Vec<PreferenceExample>, ExperimentError> {
+    pub(crate) fn examples(&self, count: usize) -> Result<Vec<PreferenceExample>, ExperimentError> {
         let (seed_pool, path) = (self.0, self.0.pool().preferences()?);
         let pairs = PreferenceFile::read(&path)?.pairs;
         if pairs.len() < count {

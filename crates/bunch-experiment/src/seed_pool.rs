@@ -298,11 +298,11 @@ impl SeedPool {
         let known = || self.tasks.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
         let missing = || lacking(&self.pool, format!("the task `{task}`: it has {}", known()));
         let (name, splits) = self.tasks.get(task).ok_or_else(missing)?;
-        let split = if self.select_on_test { DataSplit::Test } else { split };
         let (prepared, limit) = match split {
             DataSplit::Test => (&splits.test, self.sizes[0]),
             DataSplit::Dev => (&splits.dev, self.sizes[1]),
         };
+        let split = if self.select_on_test { DataSplit::Test } else { split };
         let prepared = match prepared.get() {
             Some(prepared) => prepared,
             None => {
@@ -397,3 +397,6 @@ fn read_prompts(
 pub(crate) fn lacking(pool: &Pool, expected: String) -> ExperimentError {
     ExperimentError::Inconsistent { path: pool.path().into(), what: format!("expected {expected}") }
 }
+
+#[cfg(test)]
+mod tests;

@@ -80,7 +80,7 @@ fn is_one(decimals: &usize) -> bool {
 pub(crate) enum Metric {
     /// Share of harmful test prompts whose greedy answer the judge calls safe: the papers' alignment.
     SafeRate,
-    /// The same, judged by the world's own rule instead of a judge.
+    /// The same, judged by the pool's rule of words instead of a judge.
     TrueSafeRate,
     /// Share of exchanges on which judge and rule agree.
     GuardAgreement,

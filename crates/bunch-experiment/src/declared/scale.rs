@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::declared::pool_names::{BENIGN, RED_TEAM};
 
-/// Which world's models are merged.
+/// Which world's models are trained and merged.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum WorldKind {
@@ -72,9 +72,9 @@ pub(crate) struct Scale {
     pub(crate) questions: usize,
     /// Multiple-choice dev questions per task, on which grids are selected.
     pub(crate) dev_questions: usize,
-    /// The model of the world that stands for each of the paper's models.
+    /// The model of the pool that stands for each of the paper's models.
     pub(crate) models: BTreeMap<String, String>,
-    /// The domain of the world that stands for each task.
+    /// The task of the pool that stands for each of the experiment's.
     pub(crate) tasks: BTreeMap<String, String>,
 }
 

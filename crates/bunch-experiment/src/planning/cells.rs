@@ -110,7 +110,7 @@ fn merge_code(row: &Row) -> String {
 }
 
 impl Run {
-    /// The models of the world that the cells need, each with the position of its seed's pool.
+    /// The models of the pools that the cells need, each with the position of its pool.
     ///
     /// Parents of all seeds come first: children of one seed then train beside parents of another.
     pub(crate) fn wanted(

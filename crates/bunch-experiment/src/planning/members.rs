@@ -1,4 +1,4 @@
-//! Which models of the world stand behind an experiment's blocks and rows.
+//! Which models of a pool stand behind an experiment's blocks and rows.
 
 use crate::ExperimentError;
 use crate::declared::block::Block;
@@ -9,7 +9,7 @@ use crate::declared::scale::Scale;
 use crate::planning::run::Run;
 use crate::seed_pool::SeedPool;
 
-/// The models of the world that stand for a block's models: the base, then the experts.
+/// The models of the pool that stand for a block's models: the base, then the experts.
 pub(crate) fn members(block: &Block, scale: &Scale) -> Vec<String> {
     // A name that the scale does not have is that of a derived model.
     let of = |name: &String| scale.models.get(name).unwrap_or(name).clone();
@@ -35,7 +35,7 @@ pub(crate) fn judges(experiment: &Experiment) -> Vec<String> {
     judges
 }
 
-/// The models of the world that a row's cell waits for, besides the pool: judges, and who writes its data.
+/// The helpers that a row's cell waits for: judges, and who writes its data.
 pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
     let mut helpers = judges(experiment);
     if !row.data().is_empty() {
@@ -45,7 +45,7 @@ pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
 }
 
 impl Run {
-    /// All models of the world that the experiment needs, with their ancestors, parents first.
+    /// All models of the pool that the experiment needs, with their ancestors, parents first.
     pub(crate) fn members_used(&self, seed_pool: &SeedPool) -> Result<Vec<String>, ExperimentError> {
         let blocks = self.experiment.blocks.iter().filter(|block| seed_pool.serves(&block.name));
         let pools = blocks.flat_map(|block| members(block, &self.scale));

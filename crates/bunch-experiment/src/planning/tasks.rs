@@ -55,7 +55,7 @@ pub(crate) enum Task {
 }
 
 impl Task {
-    /// The seed of the world that it belongs to.
+    /// The seed of the pool that it is about.
     pub(crate) fn seed(&self) -> u64 {
         match self {
             Self::Train { seed, .. } | Self::Generate { seed, .. } | Self::Cell { seed, .. } => *seed,

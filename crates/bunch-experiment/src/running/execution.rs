@@ -120,7 +120,7 @@ impl Run {
         Ok(seed_pools)
     }
 
-    /// Jobs side by side: as many as asked for, or as there are cores and the world's memory allows.
+    /// Jobs side by side: as many as asked for, or as there are cores and the size of the models allows.
     pub(crate) fn threads(&self, seed_pools: &[SeedPool]) -> usize {
         let limit = seed_pools.iter().filter_map(SeedPool::max_jobs).min();
         self.options.jobs.unwrap_or_else(|| available().min(limit.unwrap_or(usize::MAX)))

@@ -6,7 +6,6 @@
 
 #![forbid(unsafe_code)]
 
-mod ask_prompts;
 mod convergence;
 mod data_folder;
 mod error;

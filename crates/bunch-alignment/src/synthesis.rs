@@ -13,14 +13,14 @@ use bunch_lm::LanguageModel;
 use bunch_pool::DataSplit;
 use bunch_progress::Progress;
 use bunch_synthesis::{
-    DomainData, DomainRequest, DropReason, ROUND, SafetyCategory, SafetyData, SafetyRequest, StageName, Stages,
-    synthesize_domain, synthesize_safety,
+    DomainData, DomainRequest, ROUND, SafetyCategory, SafetyData, SafetyRequest, StageName, Stages, synthesize_domain,
+    synthesize_safety,
 };
 use serde_json::{Map, Value, json};
 
 use crate::data_folder;
 use crate::model_calls::ModelCalls;
-use crate::{AlignmentError, OpenPool, ask_prompts};
+use crate::{AlignmentError, OpenPool};
 
 /// How much data is generated, and from what.
 #[derive(Debug, Clone)]
@@ -75,10 +75,10 @@ pub fn synthesize(
     let given = Given::read(pool, settings)?;
     let writer = if given.safety.is_none() { Some(pool.uncensored()?) } else { None };
     let categories = match writer {
-        Some(writer) => categories(pool, writer)?,
+        Some(writer) => pool.pool().categories(writer)?,
         None => vec![SafetyCategory { name: "given".into(), ask_prompt: String::new() }],
     };
-    let prompts = pool.experts().iter().map(|expert| ask_prompt(pool, expert)).collect::<Result<Vec<_>, _>>()?;
+    let prompts = pool.experts().iter().map(|expert| pool.pool().ask_prompt(expert)).collect::<Result<Vec<_>, _>>()?;
 
     let names = pool.members().iter().map(String::as_str).chain(writer).chain([guard]);
     let identity = json!({ "bunch": env!("CARGO_PKG_VERSION"), "models": pool.fingerprints(names)? });
@@ -192,35 +192,6 @@ impl Given {
     }
 }
 
-/// The categories that `writer` is asked for: its prompts, or BeaverTails' 14.
-fn categories(pool: &OpenPool<'_>, writer: &str) -> Result<Vec<SafetyCategory>, AlignmentError> {
-    if pool.pool().file().helpers.get(writer).is_none_or(|helper| helper.ask.is_none()) {
-        return Ok(ask_prompts::categories(&pool.pool().question_form()?));
-    }
-    let category = |prompt: bunch_judging::SafetyPrompt| SafetyCategory {
-        ask_prompt: prompt.request(),
-        name: prompt.category.unwrap_or_else(|| prompt.line.to_string()),
-    };
-    Ok(pool.pool().ask(writer)?.into_iter().map(category).collect())
-}
-
-/// What `expert` is asked with: its first prompt, or one about its topic.
-fn ask_prompt(pool: &OpenPool<'_>, expert: &str) -> Result<String, AlignmentError> {
-    match &pool.pool().file().members[expert].topic {
-        Some(topic) => Ok(ask_prompts::of_topic(topic, &pool.pool().question_form()?)),
-        None => {
-            let prompts = pool.pool().ask(expert)?;
-            let first = prompts.first().map(|prompt| prompt.request());
-            first.ok_or_else(|| AlignmentError::Unfit {
-                path: pool.pool().path().to_owned(),
-                expected: format!("a prompt that `{expert}` is asked with"),
-                got: "an empty file".into(),
-                remedy: format!("add a line to it, or write member.{expert}.topic instead"),
-            })
-        }
-    }
-}
-
 /// The pool's test prompts and questions, those that must not occur apart from the others.
 fn test_texts(pool: &OpenPool<'_>, settings: &SynthesisSettings) -> Result<TestTexts, AlignmentError> {
     let file = pool.pool().file();
@@ -323,10 +294,7 @@ fn check_enough(
 }
 
 fn shortfall(what: String, stages: &Stages, remedy: String) -> AlignmentError {
-    let mut lost: BTreeMap<DropReason, u64> = BTreeMap::new();
-    for stage in &stages.stages {
-        stage.dropped.iter().for_each(|(reason, count)| *lost.entry(*reason).or_default() += count);
-    }
+    let lost = Stages::lost([stages]);
     let lost: Vec<String> = lost.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
     let (wanted, got, asked) = (stages.wanted, stages.kept(), stages.asked());
     AlignmentError::Shortfall { what, wanted, got, asked, lost: lost.join(", "), remedy }

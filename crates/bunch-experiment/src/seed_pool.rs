@@ -7,11 +7,10 @@ use std::sync::{Arc, OnceLock};
 use bunch_benchmark::{Options, PreparedTasks, questions};
 use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_evolution::Members;
-use bunch_judging::{CachedJudge, Exchange, Judge, JudgeFile, RefusalList, SafetyPrompt, VerdictCache, WordRule};
+use bunch_judging::{CachedJudge, Exchange, Judge, JudgeFile, RefusalList, VerdictCache, WordRule};
 use bunch_lm::{AddBos, ChatFormat, LanguageModel, TemplateChat, Tokenizer};
 use bunch_merging::method_code;
 use bunch_pool::{DataSplit, GenerationSettings, Pool};
-use bunch_synthesis::SafetyCategory;
 use bunch_transformer::LlamaModel;
 use bunch_tuning::Silent;
 use bunch_zoo::miniature::MiniatureCurriculum;
@@ -21,8 +20,9 @@ use bunch_zoo::{Curriculum, GivenModels, TrainedModel, Zoo};
 use crate::ExperimentError;
 use crate::cell_code::CELL_CODE;
 use crate::costs::{Costs, SMALL_MODEL};
+use crate::declared::block::Block;
 use crate::declared::derived::DerivedModel;
-use crate::declared::pool_names::{GUARD, HARMFUL, TRUTH, UNCENSORED};
+use crate::declared::pool_names::{GUARD, HARMFUL, TRUTH};
 use crate::declared::scale::{Scale, WorldKind};
 
 /// Where models and data are found and kept.
@@ -114,7 +114,7 @@ impl SeedPool {
     pub(crate) fn open(
         seed: u64,
         scale: &Scale,
-        (pool, blocks): (Option<&str>, &[String]),
+        (pool, blocks): (Option<&str>, &[&Block]),
         derived: &[DerivedModel],
         places: &Places<'_>,
         device_name: &str,
@@ -152,7 +152,7 @@ impl SeedPool {
         }
         Ok(Self {
             seed,
-            blocks: blocks.to_vec(),
+            blocks: blocks.iter().map(|block| block.name.clone()).collect(),
             chat: TemplateChat::new(zoo.tokenizer(&pool.file().base)?, pool.file().generation.system.clone()),
             prompts,
             questions: asked,
@@ -212,22 +212,6 @@ impl SeedPool {
     /// Harmful dev prompts.
     pub(crate) fn dev_prompts(&self) -> Result<Vec<String>, ExperimentError> {
         Ok(read_prompts(&self.pool, HARMFUL, DataSplit::Dev, Some(&self.data), self.sizes[1])?.texts)
-    }
-
-    /// The first prompt that a model is asked with for questions of its own.
-    pub(crate) fn ask_prompt(&self, model: &str) -> Result<String, ExperimentError> {
-        let prompts = self.pool.ask(model)?;
-        let first = prompts.first().map(SafetyPrompt::request);
-        first.ok_or_else(|| lacking(&self.pool, format!("a prompt that `{model}` is asked with")))
-    }
-
-    /// Categories of harm, each with the message that asks for a question.
-    pub(crate) fn categories(&self) -> Result<Vec<SafetyCategory>, ExperimentError> {
-        let category = |prompt: SafetyPrompt| SafetyCategory {
-            ask_prompt: prompt.request(),
-            name: prompt.category.unwrap_or_else(|| prompt.line.to_string()),
-        };
-        Ok(self.pool.ask(UNCENSORED)?.into_iter().map(category).collect())
     }
 
     /// All sets of test prompts that are not empty.

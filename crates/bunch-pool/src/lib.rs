@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod ask_prompts;
 mod check;
 mod docs;
 mod error;

@@ -7,10 +7,10 @@ use bunch_benchmark::{Catalog, Selection};
 use bunch_hub::downloaded;
 use bunch_judging::{JudgeFile, PromptFile, PromptSet, RefusalList, SafetyPrompt, read_prompts};
 use bunch_recipe::{ModelReference, read_toml};
-use bunch_synthesis::QuestionForm;
+use bunch_synthesis::{QuestionForm, SafetyCategory};
 
 use crate::pool_file::{DataSplit, PoolFile, SCHEMA};
-use crate::{PoolError, TestAndDev};
+use crate::{PoolError, TestAndDev, ask_prompts};
 
 /// The name of a pool's file.
 pub(crate) const POOL_TOML: &str = "pool.toml";
@@ -141,18 +141,44 @@ impl Pool {
         Ok(Catalog::builtin()?.select(&[&self.task(name, split)?])?)
     }
 
-    /// The prompts that the member or helper `name` is asked with for questions; of a member with a topic one that names it.
+    /// Categories of harm, each with the message that asks the helper `writer` for an unsafe question: its own prompts, or
+    /// BeaverTails' 14 where it has none.
     ///
     /// # Errors
-    /// No such name, one without `ask` or `topic`, or a file that is missing or wrong.
-    pub fn ask(&self, name: &str) -> Result<Vec<SafetyPrompt>, PoolError> {
-        if let Some(topic) = self.file.members.get(name).and_then(|member| member.topic.as_ref()) {
-            let form = match self.file.generation.questions.as_str() {
-                "json" => "Answer with a JSON object with the key \"question\" and nothing else.",
-                _ => "Write the question and nothing else.",
-            };
-            return Ok(vec![SafetyPrompt::new(1, format!("Ask one question about {topic}. {form}"))]);
+    /// No such helper, or a file that is missing or wrong.
+    pub fn categories(&self, writer: &str) -> Result<Vec<SafetyCategory>, PoolError> {
+        if self.file.helpers.get(writer).is_some_and(|helper| helper.ask.is_none()) {
+            return Ok(ask_prompts::categories(&self.question_form()?));
         }
+        let category = |prompt: SafetyPrompt| SafetyCategory {
+            ask_prompt: prompt.request(),
+            name: prompt.category.unwrap_or_else(|| prompt.line.to_string()),
+        };
+        Ok(self.ask(writer)?.into_iter().map(category).collect())
+    }
+
+    /// The message that asks the member `expert` for a question of its field: one about its topic, or its first prompt.
+    ///
+    /// # Errors
+    /// No such member, one without `topic` and `ask`, or a file that is missing, wrong or empty.
+    pub fn ask_prompt(&self, expert: &str) -> Result<String, PoolError> {
+        if let Some(topic) = self.file.members.get(expert).and_then(|member| member.topic.as_ref()) {
+            return Ok(ask_prompts::of_topic(topic, &self.question_form()?));
+        }
+        let first = self.ask(expert)?.first().map(SafetyPrompt::request);
+        first.ok_or_else(|| PoolError::Value {
+            path: self.path.clone(),
+            key: "ask",
+            expected: format!("a prompt that `{expert}` is asked with, or a topic"),
+            got: "an empty file".into(),
+        })
+    }
+
+    /// The prompts that the member or helper `name` is asked with for questions.
+    ///
+    /// # Errors
+    /// No such name, one without `ask`, or a file that is missing or wrong.
+    pub fn ask(&self, name: &str) -> Result<Vec<SafetyPrompt>, PoolError> {
         let (file, helper) = (&self.file, self.file.helpers.get(name));
         let ask = file.members.get(name).map(|member| &member.ask).or(helper.map(|helper| &helper.ask));
         self.prompts_of(name, "ask", ask)

@@ -89,6 +89,15 @@ impl Stages {
         self.stages.last().map_or(0, |stage| stage.kept)
     }
 
+    /// How many questions these generations lost for each reason, in whatever stage.
+    pub fn lost<'a>(all: impl IntoIterator<Item = &'a Self>) -> BTreeMap<DropReason, u64> {
+        let mut lost = BTreeMap::new();
+        for (reason, count) in all.into_iter().flat_map(|stages| &stages.stages).flat_map(|stage| &stage.dropped) {
+            *lost.entry(*reason).or_default() += count;
+        }
+        lost
+    }
+
     /// Counts one question in stage `name` and hands on what it keeps.
     pub(crate) fn record<T>(&mut self, name: StageName, outcome: Result<T, DropReason>) -> Option<T> {
         let stage = self.stages.iter_mut().find(|stage| stage.name == name)?;
@@ -146,9 +155,9 @@ impl Stages {
         assert_eq!(self.shortfall, self.wanted - self.kept());
     }
 
-    /// How many questions were lost for `reason`, in whatever stage.
+    /// How many questions were lost for `reason`.
     pub(crate) fn dropped(&self, reason: DropReason) -> u64 {
-        self.stages.iter().filter_map(|stage| stage.dropped.get(&reason)).sum()
+        Self::lost([self]).get(&reason).copied().unwrap_or(0)
     }
 }
 

@@ -1,5 +1,7 @@
 //! Which models of a pool stand behind an experiment's blocks and rows.
 
+use std::collections::BTreeMap;
+
 use crate::ExperimentError;
 use crate::declared::block::Block;
 use crate::declared::experiment::Experiment;
@@ -45,6 +47,16 @@ pub(crate) fn helpers(experiment: &Experiment, row: &Row) -> Vec<String> {
 }
 
 impl Run {
+    /// The blocks that the scale runs, by the pool that it gives them; none where their models are trained. Blocks of one pool
+    /// share it.
+    pub(crate) fn blocks_by_pool(&self) -> BTreeMap<Option<&str>, Vec<&Block>> {
+        let mut pools: BTreeMap<Option<&str>, Vec<&Block>> = BTreeMap::new();
+        for block in self.experiment.blocks.iter().filter(|block| self.scale.runs(&block.name)) {
+            pools.entry(self.scale.pools.get(&block.name).map(String::as_str)).or_default().push(block);
+        }
+        pools
+    }
+
     /// All models of the pool that the experiment needs, with their ancestors, parents first.
     pub(crate) fn members_used(&self, seed_pool: &SeedPool) -> Result<Vec<String>, ExperimentError> {
         let blocks = self.experiment.blocks.iter().filter(|block| seed_pool.serves(&block.name));

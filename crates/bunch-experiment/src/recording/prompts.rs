@@ -81,7 +81,7 @@ impl Prompted<'_> {
     }
 
     fn of_safety(&self, examples: usize) -> Result<Vec<PageSection>, ExperimentError> {
-        let categories = self.seed_pool.categories()?;
+        let categories = self.seed_pool.pool().categories(UNCENSORED)?;
         let mut asking = vec![Paragraph::Prose(format!(
             "For each question one of {} categories is drawn, each as likely as another. The model {UNCENSORED} is sent that \
              category's prompt and nothing else. {}",
@@ -135,11 +135,11 @@ impl Prompted<'_> {
             self.sampling()
         ))];
         for expert in experts {
-            asking.push(quotation(expert, self.seed_pool.ask_prompt(expert)?));
+            asking.push(quotation(expert, self.seed_pool.pool().ask_prompt(expert)?));
         }
         asking.push(Paragraph::Prose("As the model reads it:".into()));
         for expert in experts {
-            asking.push(quotation(expert, self.chat(&self.seed_pool.ask_prompt(expert)?)?));
+            asking.push(quotation(expert, self.chat(&self.seed_pool.pool().ask_prompt(expert)?)?));
         }
         let mut sections = vec![section("1. Asking for a question", asking)];
         let pairs = &self.data.expert.pairs;

@@ -1,6 +1,6 @@
 //! What a run would take, without any work: `--dry-run`.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
 
 use bunch_pool::{DataSplit, Pool};
@@ -98,8 +98,7 @@ impl Run {
     /// Looks up what there is and what would have to be done, and does none of it.
     ///
     /// # Errors
-    /// Files of the project that are missing or contradict each other, an unknown GPU; at the small scale, a pretrained model
-    /// that is not there.
+    /// Files of the project that are missing or contradict each other; at the small scale, a pretrained model that is not there.
     pub fn dry_run(&self) -> Result<DryRun, ExperimentError> {
         self.dry_run_after(&mut Made::default())
     }
@@ -117,16 +116,9 @@ impl Run {
 
     /// What is wrong with the scale's pools, each with its file; nothing where its models are trained.
     fn pool_problems(&self) -> Result<Vec<String>, ExperimentError> {
-        let mut blocks: BTreeMap<&String, Vec<&Block>> = BTreeMap::new();
-        for block in self.experiment.blocks.iter().filter(|block| self.scale.runs(&block.name)) {
-            blocks.extend(self.scale.pools.get(&block.name).map(|place| (place, Vec::new())));
-        }
-        for (place, of_pool) in &mut blocks {
-            let is_its = |block: &&Block| self.scale.pools.get(&block.name) == Some(place);
-            of_pool.extend(self.experiment.blocks.iter().filter(is_its));
-        }
         let mut reports = Vec::new();
-        for (place, blocks) in blocks {
+        for (place, blocks) in self.blocks_by_pool() {
+            let Some(place) = place else { continue };
             let pool = Pool::open(&self.root.join(place))?.with_models(&self.options.models);
             let report = bunch_pool::check(&pool, Some(&self.options.data));
             let mut problems: Vec<String> = report.problems.iter().map(|problem| problem.to_string()).collect();

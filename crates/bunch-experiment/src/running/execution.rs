@@ -106,15 +106,12 @@ impl Run {
     pub(crate) fn seed_pools(&self) -> Result<Vec<SeedPool>, ExperimentError> {
         let Options { cache, models, data, device, .. } = &self.options;
         let places = Places { root: &self.root, cache, models, data };
-        let blocks = self.experiment.blocks.iter().map(|block| &block.name).filter(|name| self.scale.runs(name));
-        // Blocks of one pool share it.
-        let mut pools: BTreeMap<Option<&String>, Vec<String>> = BTreeMap::new();
-        blocks.for_each(|block| pools.entry(self.scale.pools.get(block)).or_default().push(block.clone()));
+        let pools = self.blocks_by_pool();
         let mut seed_pools = Vec::new();
         for &seed in &self.scale.seeds {
-            for (pool, blocks) in &pools {
-                let blocks = (pool.map(String::as_str), blocks.as_slice());
-                seed_pools.push(SeedPool::open(seed, &self.scale, blocks, &self.experiment.derived, &places, device)?);
+            for (&pool, blocks) in &pools {
+                let derived = &self.experiment.derived;
+                seed_pools.push(SeedPool::open(seed, &self.scale, (pool, blocks), derived, &places, device)?);
             }
         }
         Ok(seed_pools)

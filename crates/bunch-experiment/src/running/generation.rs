@@ -1,10 +1,10 @@
 //! D_safety and D_expert of one pool, generated once and kept.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bunch_evolution::{DataNeed, Source};
 use bunch_lm::LanguageModel;
-use bunch_synthesis::{DomainRequest, DropReason, SafetyRequest, Stages, synthesize_domain, synthesize_safety};
+use bunch_synthesis::{DomainRequest, SafetyRequest, Stages, synthesize_domain, synthesize_safety};
 
 use crate::ExperimentError;
 use crate::declared::pool_names::{GUARD, HARMFUL, UNCENSORED};
@@ -53,7 +53,7 @@ impl Generation<'_> {
             guard: &*guard,
             format: seed_pool.format(),
             uncensored_format: seed_pool.format(),
-            categories: &seed_pool.categories()?,
+            categories: &seed_pool.pool().categories(UNCENSORED)?,
             parse_question: &question,
             k,
             temperature: generation.temperature,
@@ -65,7 +65,7 @@ impl Generation<'_> {
             keep_asking: &|_| true,
         })?;
         let prompts: Vec<String> =
-            self.members[1..].iter().map(|member| seed_pool.ask_prompt(member)).collect::<Result<_, _>>()?;
+            self.members[1..].iter().map(|member| seed_pool.pool().ask_prompt(member)).collect::<Result<_, _>>()?;
         let experts: Vec<(&str, &dyn LanguageModel, &str)> =
             members[1..].iter().zip(&prompts).map(|(&(name, model), prompt)| (name, model, prompt.as_str())).collect();
         let exclude = seed_pool.questions.values().flatten().cloned().collect();
@@ -108,10 +108,7 @@ impl Generation<'_> {
         if got >= self.need.pairs {
             return Ok(());
         }
-        let mut lost: BTreeMap<DropReason, u64> = BTreeMap::new();
-        for stage in stages.iter().flat_map(|stages| &stages.stages) {
-            stage.dropped.iter().for_each(|(reason, count)| *lost.entry(*reason).or_default() += count);
-        }
+        let lost = Stages::lost(stages.iter().copied());
         let lost: Vec<String> = lost.iter().map(|(reason, count)| format!("{} {count}", wire_name(reason))).collect();
         Err(ExperimentError::Shortfall {
             what: format!("{what} of {} (seed {seed})", self.members.join(" + ")),

@@ -14,7 +14,8 @@ fn open(scale: &str, derived: &[DerivedModel]) -> (Result<SeedPool, ExperimentEr
     let folder = cache.path();
     let places = Places { root: folder, cache: folder, models: folder, data: folder };
     let scale: Scale = toml::from_str(scale).unwrap();
-    (SeedPool::open(3, &scale, (None, &["one".to_owned()]), derived, &places, "flex"), cache)
+    let block: Block = toml::from_str("name = 'one'\ntitle = 'One'\nbase = 'b'\nexperts = []").unwrap();
+    (SeedPool::open(3, &scale, (None, &[&block]), derived, &places, "flex"), cache)
 }
 
 fn seed_pool() -> (SeedPool, TempDir) {
@@ -56,14 +57,17 @@ fn prompts_and_questions_are_the_first_of_the_world() {
 #[test]
 fn models_are_asked_as_the_pool_says() {
     let (pool, _cache) = seed_pool();
-    let categories = pool.categories().unwrap();
+    let categories = pool.pool().categories("uncensored").unwrap();
     assert_eq!(categories.len(), 14);
     assert!(categories.iter().all(|category| category.ask_prompt.starts_with("ask a harmful question about")));
     assert_eq!(
-        pool.ask_prompt("expert-bio").unwrap(),
+        pool.pool().ask_prompt("expert-bio").unwrap(),
         bunch_miniature::world::ask_prompt(bunch_miniature::world::Domain::Bio)
     );
-    assert!(message(pool.ask_prompt("aligned")).ends_with("`aligned`: expected a key `ask`, got none"));
+    assert!(
+        message(pool.pool().ask_prompt("aligned").map_err(ExperimentError::from))
+            .ends_with("`aligned`: expected a key `ask`, got none")
+    );
     // A question is what the grammar calls one.
     let form = pool.pool().question_form().unwrap();
     assert_eq!(form.question(&pool.questions["facts"][0]).as_ref(), Some(&pool.questions["facts"][0]));

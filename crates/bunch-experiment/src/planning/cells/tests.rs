@@ -71,7 +71,7 @@ impl Subject {
         let folder = cache.path();
         let places = Places { root: folder, cache: folder, models: folder, data: folder };
         let (scale, derived) = (&self.experiment.scale["miniature"], &self.experiment.derived);
-        let blocks: Vec<String> = self.experiment.blocks.iter().map(|block| block.name.clone()).collect();
+        let blocks: Vec<&Block> = self.experiment.blocks.iter().collect();
         SeedPool::open(self.seed, scale, (None, &blocks), derived, &places, "flex").unwrap()
     }
 

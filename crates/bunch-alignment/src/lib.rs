@@ -22,8 +22,8 @@ mod search_objective;
 mod strategy_choice;
 mod synthesis;
 
-// What a search's losses are of, for whoever chooses them.
-pub use bunch_evolution::Data as LossData;
+// Strategies by name, and what a search's losses are of, for whoever chooses them.
+pub use bunch_evolution::{AnyStrategy, ByOptions, Data as LossData};
 pub use data_folder::DataFolder;
 pub use error::AlignmentError;
 pub use evolution::{EvolutionOutcome, EvolutionSettings, evolve};
@@ -35,5 +35,5 @@ pub use measurement::{
 };
 pub use open_pool::{OpenPool, PoolChoice};
 pub use pool_judge::PoolJudge;
-pub use strategy_choice::{GeneRange, GeneValues, StrategyChoice, StrategyName};
+pub use strategy_choice::{GeneRange, GeneValues, StrategyChoice};
 pub use synthesis::{SynthesisOutcome, SynthesisSettings, synthesize};

@@ -8,23 +8,6 @@ use serde_json::{Map, Value, json};
 
 use crate::AlignmentError;
 
-/// How merges are searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum StrategyName {
-    /// CMA-ES on L_safety + alpha L_expert (Hammoud et al. 2024).
-    Evomm,
-    /// Points drawn uniformly.
-    Random,
-    /// All combinations of values, by accuracy on dev tasks.
-    Grid,
-    /// NSGA-II on L_safety and L_expert.
-    Front,
-    /// Weights of all members by their likelihood of the data.
-    LmCocktail,
-    /// The parameters given.
-    Fixed,
-}
-
 /// A parameter that is searched, as in `weight=0..1`, or `weight=0.25:0.5:1` for values of a grid.
 #[derive(Debug, Clone, PartialEq)]
 pub struct GeneRange {
@@ -61,8 +44,8 @@ impl FromStr for GeneRange {
 /// A strategy by name, with its settings.
 #[derive(Debug, Clone)]
 pub struct StrategyChoice {
-    /// How merges are searched.
-    pub strategy: StrategyName,
+    /// The strategy's name, as in [`AnyStrategy::BY_OPTIONS`]; a hyphen counts as an underscore.
+    pub strategy: String,
     /// The merge method.
     pub method: String,
     /// The parameters that are searched; weights, densities and interpolation factors of the method unless given.
@@ -97,34 +80,19 @@ impl StrategyChoice {
     /// # Errors
     /// A method without a parameter to search, or settings that the strategy does not take.
     pub fn strategy(&self, experts: usize) -> Result<AnyStrategy, AlignmentError> {
-        let parameters = self.parameters(experts);
-        let settings = match self.strategy {
-            StrategyName::Evomm => json!({ "evomm": {
-                "merge": self.method, "parameters": parameters, "genes": self.ranges()?, "data": self.data,
-                "alpha": self.alpha, "evaluations": self.evaluations, "sigma": SIGMA, "restarts": RESTARTS,
-            } }),
-            StrategyName::Random => json!({ "random": {
-                "merge": self.method, "parameters": parameters, "genes": self.ranges()?, "data": self.data,
-                "alpha": self.alpha, "evaluations": self.evaluations,
-            } }),
-            StrategyName::Front => json!({ "front": {
-                "merge": self.method, "parameters": parameters, "genes": self.ranges()?,
-                "evaluations": self.evaluations, "population": POPULATION.min(self.evaluations),
-                "points": POINTS, "point": self.point,
-            } }),
-            StrategyName::Grid => json!({ "grid": {
-                "merge": self.method, "parameters": parameters, "values": self.grid()?,
-            } }),
-            StrategyName::LmCocktail => json!({ "lm_cocktail": {
-                "data": self.data, "temperature": self.temperature,
-            } }),
-            StrategyName::Fixed => {
-                let method = method_from_parameters(&self.method, Spelling::Bunch, &parameters);
-                let refused =
-                    |got| AlignmentError::Setting { option: "--set", expected: "parameters of the method".into(), got };
-                json!({ "fixed": { "merge": method.map_err(refused)? } })
-            }
+        let name = self.strategy.replace('-', "_");
+        let known = AnyStrategy::BY_OPTIONS.iter().filter_map(|(name, options)| Some((*name, (*options)?)));
+        let Some((_, options)) = known.clone().find(|(known, _)| *known == name) else {
+            let names = known.map(|(name, _)| name.replace('_', "-")).collect::<Vec<_>>().join(", ");
+            let (option, got) = ("--strategy", format!("`{}`", self.strategy));
+            return Err(AlignmentError::Setting { option, expected: format!("one of {names}"), got });
         };
+        let settings = options.settings.iter().map(|setting| {
+            let is_named = options.settings.contains(&"parameters");
+            Ok((setting.to_string(), self.setting(setting, is_named, &self.parameters(experts))?))
+        });
+        let settings = settings.collect::<Result<Map<_, _>, AlignmentError>>()?;
+        let settings = json!({ name: settings });
         let strategy: AnyStrategy = serde_json::from_value(settings).map_err(|error| AlignmentError::Setting {
             option: "--method",
             expected: "a method and parameters that can be searched".into(),
@@ -132,6 +100,32 @@ impl StrategyChoice {
         })?;
         strategy.check(experts)?;
         Ok(strategy)
+    }
+
+    /// One setting of a strategy. The method is `is_named` alone where its `parameters` are a setting of their own.
+    fn setting(&self, setting: &str, is_named: bool, parameters: &Map<String, Value>) -> Result<Value, AlignmentError> {
+        Ok(match setting {
+            "merge" if is_named => json!(self.method),
+            "merge" => {
+                let method = method_from_parameters(&self.method, Spelling::Bunch, parameters);
+                let refused =
+                    |got| AlignmentError::Setting { option: "--set", expected: "parameters of the method".into(), got };
+                json!(method.map_err(refused)?)
+            }
+            "parameters" => json!(parameters),
+            "genes" => json!(self.ranges()?),
+            "values" => json!(self.grid()?),
+            "data" => json!(self.data),
+            "alpha" => json!(self.alpha),
+            "evaluations" => json!(self.evaluations),
+            "sigma" => json!(SIGMA),
+            "restarts" => json!(RESTARTS),
+            "population" => json!(POPULATION.min(self.evaluations)),
+            "points" => json!(POINTS),
+            "point" => json!(self.point),
+            "temperature" => json!(self.temperature),
+            other => unreachable!("no option gives `{other}`: a test looks at every strategy"),
+        })
     }
 
     /// Parameters that are the same at every point. With one expert a weight that is divided by itself says nothing.
@@ -207,9 +201,9 @@ impl StrategyChoice {
 mod tests {
     use super::*;
 
-    fn choice(strategy: StrategyName, method: &str, genes: &[&str]) -> StrategyChoice {
+    fn choice(strategy: &str, method: &str, genes: &[&str]) -> StrategyChoice {
         StrategyChoice {
-            strategy,
+            strategy: strategy.into(),
             method: method.into(),
             genes: genes.iter().map(|gene| gene.parse().unwrap()).collect(),
             set: Map::new(),
@@ -224,23 +218,27 @@ mod tests {
 
     #[test]
     fn without_genes_a_search_is_the_experiments() {
-        let strategy = choice(StrategyName::Evomm, "ties", &[]).strategy(1).unwrap();
+        let strategy = choice("evomm", "ties", &[]).strategy(1).unwrap();
         let expected = json!({ "evomm": {
             "merge": "ties", "parameters": { "normalize": false }, "genes": { "weight": [0.0, 1.0], "density": [0.1, 1.0] },
             "data": ["expert", "safety"], "alpha": 0.3, "evaluations": 100, "sigma": 0.25, "restarts": 2,
         } });
         assert_eq!(strategy, serde_json::from_value(expected).unwrap());
-        let slerp = choice(StrategyName::Random, "slerp", &[]).strategy(1).unwrap();
+        let slerp = choice("random", "slerp", &[]).strategy(1).unwrap();
         assert_eq!(serde_json::to_value(slerp).unwrap()["random"]["genes"], json!({ "t": [0.0, 1.0] }));
     }
 
     #[test]
     fn every_strategy_can_be_chosen() {
-        use StrategyName::{Evomm, Fixed, Front, Grid, LmCocktail, Random};
-        for name in [Evomm, Random, Grid, Front, LmCocktail, Fixed] {
+        let names: Vec<&str> =
+            AnyStrategy::BY_OPTIONS.iter().filter(|(_, options)| options.is_some()).map(|(name, _)| *name).collect();
+        assert_eq!(names, ["fixed", "grid", "evomm", "random", "front", "lm_cocktail"]);
+        for name in names.into_iter().chain(["lm-cocktail"]) {
             choice(name, "task_arithmetic", &[]).strategy(2).unwrap();
         }
-        let grid = choice(Grid, "ties", &["weight=0..1", "density=0.25:0.5"]).strategy(2).unwrap();
+        let error = choice("evom", "ties", &[]).strategy(2).unwrap_err().to_string();
+        assert_eq!(error, "--strategy: expected one of fixed, grid, evomm, random, front, lm-cocktail, got `evom`");
+        let grid = choice("grid", "ties", &["weight=0..1", "density=0.25:0.5"]).strategy(2).unwrap();
         let values = serde_json::to_value(grid).unwrap()["grid"]["values"].clone();
         assert_eq!(values, json!({ "weight": [0.0, 0.5, 1.0], "density": [0.25, 0.5] }));
     }
@@ -248,11 +246,11 @@ mod tests {
     #[test]
     fn what_cannot_be_searched_is_refused_with_what_can() {
         let error = |choice: StrategyChoice, experts| choice.strategy(experts).unwrap_err().to_string();
-        let nothing = error(choice(StrategyName::Evomm, "breadcrumbs", &["gamma=1..0"]), 1);
+        let nothing = error(choice("evomm", "breadcrumbs", &["gamma=1..0"]), 1);
         assert!(nothing.contains("gamma"), "{nothing}");
-        let unknown = error(choice(StrategyName::Evomm, "tise", &[]), 1);
+        let unknown = error(choice("evomm", "tise", &[]), 1);
         assert!(unknown.contains("did you mean `ties`?"), "{unknown}");
-        let list = error(choice(StrategyName::Evomm, "ties", &["weight=0.5:1"]), 1);
+        let list = error(choice("evomm", "ties", &["weight=0.5:1"]), 1);
         assert!(list.starts_with("--genes: expected a range as in weight=0..1"), "{list}");
         assert!("weight".parse::<GeneRange>().unwrap_err().contains("weight=0..1"));
     }

@@ -25,4 +25,4 @@ pub use strategies::AnyStrategy;
 pub use strategies::fixed::BaseAs;
 pub use strategies::front::Fronts;
 pub use strategies::preference::{AdapterShape, PreferenceTuning, TuningLoss};
-pub use strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
+pub use strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};

@@ -1,13 +1,13 @@
 //! The list of strategies.
 //!
 //! To add one: write `strategies/<name>.rs` (copy a short one) and add its line to the list. The key in experiments, its
-//! strict parsing, the plan, the estimate of its cost and its addresses follow from that.
+//! strict parsing, the plan, the estimate of its cost, its addresses and its name for `bunch evolve` follow from that.
 
 use std::ops::{Deref, DerefMut};
 
 use serde::{Deserialize, Serialize};
 
-use crate::strategy::Strategy;
+use crate::strategy::{ByOptions, Strategy};
 
 macro_rules! strategies {
     ($($module:ident: $name:ident($settings:ident),)+) => {
@@ -21,6 +21,12 @@ macro_rules! strategies {
                 #[doc = concat!("See `strategies/", stringify!($module), ".rs`.")]
                 $name($module::$settings),
             )+
+        }
+
+        impl AnyStrategy {
+            /// All strategies by name, each with what it takes from the options of a command; none where no options choose it.
+            pub const BY_OPTIONS: &[(&str, Option<ByOptions>)] =
+                &[$((stringify!($module), $module::$settings::BY_OPTIONS)),+];
         }
 
         impl Deref for AnyStrategy {

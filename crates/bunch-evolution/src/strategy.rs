@@ -77,6 +77,16 @@ pub trait Strategy: fmt::Debug {
     ) -> Result<FoundModel, EvolutionError>;
 }
 
+/// What a strategy takes from the options of a command, which `bunch evolve` offers under its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ByOptions {
+    /// What it does, in half a sentence.
+    pub summary: &'static str,
+    /// Its settings that options give; the others have the values of the experiments. Without `parameters`, `merge` is the
+    /// method with its parameters.
+    pub settings: &'static [&'static str],
+}
+
 /// What a strategy finds a model with.
 pub struct Environment<'a> {
     /// The pool's models.

@@ -43,7 +43,7 @@ pub fn describe(outcome: &EvolutionOutcome) -> String {
 /// The strategy that the options name.
 pub fn choice(arguments: &SearchOptions) -> Result<StrategyChoice> {
     Ok(StrategyChoice {
-        strategy: arguments.strategy.into(),
+        strategy: arguments.strategy.clone(),
         method: arguments.method.clone(),
         genes: arguments.genes.clone(),
         set: arguments.set.iter().map(|text| parameter(text)).collect::<Result<_>>()?,

@@ -6,12 +6,16 @@ use serde::{Deserialize, Serialize};
 
 use super::AnyStrategy;
 use crate::EvolutionError;
-use crate::strategy::{Cost, Environment, FoundModel, Sizes, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, FoundModel, Sizes, Strategy};
 
 /// Of several strategies without generated data the one whose model is best on dev data: the mean of accuracy, over the
 /// tasks that models are selected on, and of safety, over harmful prompts. The first of equal ones wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct BestOf(pub Vec<AnyStrategy>);
+
+impl BestOf {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = None;
+}
 
 impl Strategy for BestOf {
     fn methods(&self) -> Vec<Info> {

@@ -12,7 +12,7 @@ use crate::EvolutionError;
 use crate::generated_data::{Data, DataNeed, Source};
 use crate::genes::{self, Layout, MethodName, Space};
 use crate::objective::{check_data, find_least_loss};
-use crate::strategy::{Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 mod layers;
 mod released_code;
@@ -77,6 +77,11 @@ impl SearchVariant {
 }
 
 impl EvommSearch {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
+        summary: "CMA-ES on L_safety + alpha L_expert, as Hammoud et al. 2024",
+        settings: &["merge", "parameters", "genes", "data", "alpha", "evaluations", "sigma", "restarts"],
+    });
+
     fn space(&self, experts: usize) -> Result<Space, EvolutionError> {
         Space::new(&self.merge, &self.parameters, &self.genes, self.variant.layout(), experts)
     }

@@ -4,7 +4,7 @@ use bunch_merging::{Info, Method};
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
-use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Strategy};
 
 /// Any merge method with the parameters given, as in `strategy.fixed.merge.ties = { density = 0.2 }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,11 @@ impl BaseAs {
     fn is_reference(&self) -> bool {
         *self == Self::Reference
     }
+}
+
+impl FixedMerge {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> =
+        Some(ByOptions { summary: "The parameters of --set", settings: &["merge"] });
 }
 
 impl Strategy for FixedMerge {

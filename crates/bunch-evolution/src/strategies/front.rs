@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, MethodName, Space, named};
-use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// A two-objective search (NSGA-II) of L_safety and L_expert, and the point that a row takes from the front it finds: no
 /// alpha weighs the losses beforehand.
@@ -42,6 +42,11 @@ pub struct FrontSearch {
 pub struct Fronts(Mutex<BTreeMap<String, Vec<Compromise>>>);
 
 impl FrontSearch {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
+        summary: "NSGA-II on L_safety and L_expert",
+        settings: &["merge", "parameters", "genes", "evaluations", "population", "points", "point"],
+    });
+
     fn space(&self, experts: usize) -> Result<Space, EvolutionError> {
         Space::new(&self.merge, &self.parameters, &self.genes, genes::per_expert, experts)
     }

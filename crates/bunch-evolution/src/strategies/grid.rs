@@ -11,7 +11,7 @@ use crate::EvolutionError;
 use crate::evaluations::Numbers;
 use crate::genes::{self, MethodName, Space, named};
 use crate::objective::minimize;
-use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// All combinations of the given values; the merge with the highest mean dev accuracy wins.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -27,6 +27,11 @@ pub struct GridSearch {
 }
 
 impl GridSearch {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
+        summary: "All combinations of values, by accuracy on the pool's dev questions",
+        settings: &["merge", "parameters", "values"],
+    });
+
     fn space(&self, experts: usize) -> Result<Space, EvolutionError> {
         let ends = |values: &Vec<f64>| {
             let ends = [f64::INFINITY, f64::NEG_INFINITY];

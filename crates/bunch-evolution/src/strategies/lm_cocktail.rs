@@ -9,7 +9,7 @@ use crate::evaluations::Numbers;
 use crate::generated_data::Data;
 use crate::genes::named;
 use crate::strategies::fixed::BaseAs;
-use crate::strategy::{Cost, Environment, Found, FoundMerge, FoundModel, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Strategy};
 
 /// LM-Cocktail: weights of all models by softmax of their log-likelihood of the data (Hammoud et al. 2024, Eq. 3).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,6 +19,13 @@ pub struct LikelihoodWeights {
     pub data: Vec<Data>,
     /// Temperature of the softmax.
     pub temperature: f64,
+}
+
+impl LikelihoodWeights {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
+        summary: "Weights of all members by their likelihood of the data",
+        settings: &["data", "temperature"],
+    });
 }
 
 impl Strategy for LikelihoodWeights {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
-use crate::strategy::{Cost, Environment, Found, FoundModel, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, Found, FoundModel, Strategy};
 
 /// A model of the pool as it is: 0 is the base, 1 the first expert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,6 +12,10 @@ pub struct UnchangedMember(pub usize);
 /// Fails unless the pool has a member of that number.
 pub(crate) fn check_member(member: usize, experts: usize) -> Result<(), EvolutionError> {
     if member <= experts { Ok(()) } else { Err(EvolutionError::NoSuchMember { got: member, members: experts + 1 }) }
+}
+
+impl UnchangedMember {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = None;
 }
 
 impl Strategy for UnchangedMember {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::member::check_member;
 use crate::EvolutionError;
-use crate::strategy::{Cost, Environment, Found, FoundModel, Sizes, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, Found, FoundModel, Sizes, Strategy};
 
 /// Preference tuning of a model of the pool (Thakkar et al. 2025, baselines). The caller trains: this is what it is asked
 /// for.
@@ -67,6 +67,8 @@ pub struct AdapterShape {
 const ROWS_OF_A_CANDIDATE: usize = 48;
 
 impl PreferenceTuning {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = None;
+
     /// Steps of the training.
     pub fn steps(&self) -> usize {
         (self.pairs * self.epochs).div_ceil(self.batch_size.max(1))

@@ -13,7 +13,7 @@ use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, Gene, MethodName, Space};
 use crate::objective::{check_data, find_least_loss};
-use crate::strategy::{Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
+use crate::strategy::{ByOptions, Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// Random search: merges drawn uniformly from the genes' ranges, of which the least loss wins. With EvoMM's budget and loss
 /// it says what the evolution is worth.
@@ -36,6 +36,11 @@ pub struct RandomSearch {
 }
 
 impl RandomSearch {
+    pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
+        summary: "Points drawn uniformly, by the same loss",
+        settings: &["merge", "parameters", "genes", "data", "alpha", "evaluations"],
+    });
+
     fn space(&self, experts: usize) -> Result<Space, EvolutionError> {
         Space::new(&self.merge, &self.parameters, &self.genes, genes::per_expert, experts)
     }

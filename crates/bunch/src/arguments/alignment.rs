@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use bunch_alignment::{GeneRange, LossData, PoolChoice, StrategyName};
+use bunch_alignment::{AnyStrategy, ByOptions, GeneRange, LossData, PoolChoice};
+use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 
 use super::ModelOptions;
@@ -74,34 +75,13 @@ pub struct SynthesizeArguments {
     pub run: ModelOptions,
 }
 
-/// How merges are searched.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum StrategyOption {
-    /// CMA-ES on L_safety + alpha L_expert, as Hammoud et al. 2024
-    Evomm,
-    /// Points drawn uniformly, by the same loss
-    Random,
-    /// All combinations of values, by accuracy on the pool's dev questions
-    Grid,
-    /// NSGA-II on L_safety and L_expert
-    Front,
-    /// Weights of all members by their likelihood of the data
-    LmCocktail,
-    /// The parameters of --set
-    Fixed,
-}
-
-impl From<StrategyOption> for StrategyName {
-    fn from(option: StrategyOption) -> Self {
-        match option {
-            StrategyOption::Evomm => Self::Evomm,
-            StrategyOption::Random => Self::Random,
-            StrategyOption::Grid => Self::Grid,
-            StrategyOption::Front => Self::Front,
-            StrategyOption::LmCocktail => Self::LmCocktail,
-            StrategyOption::Fixed => Self::Fixed,
-        }
-    }
+/// The strategies that options can choose.
+fn strategies() -> PossibleValuesParser {
+    let of_options = |(name, options): &(&str, Option<ByOptions>)| {
+        // clap wants names that live as long as the program.
+        Some(PossibleValue::new(&*name.replace('_', "-").leak()).help((*options)?.summary))
+    };
+    PossibleValuesParser::new(AnyStrategy::BY_OPTIONS.iter().filter_map(of_options))
 }
 
 /// A loss that counts.
@@ -129,8 +109,8 @@ pub struct SearchOptions {
     #[arg(long, default_value = "ties")]
     pub method: String,
     /// How merges are searched
-    #[arg(long, value_enum, default_value = "evomm")]
-    pub strategy: StrategyOption,
+    #[arg(long, value_parser = strategies(), default_value = "evomm")]
+    pub strategy: String,
     /// Parameters to search with their ranges, as in weight=0..1,density=0.1..1, or with a grid's values, as in
     /// weight=0.25:0.5:1; by default weights, densities and interpolation factors
     #[arg(long, value_delimiter = ',', value_name = "NAME=LOW..HIGH")]

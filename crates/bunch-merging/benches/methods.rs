@@ -2,8 +2,8 @@
 //! piece by piece as from a file; next to it, copying as many bytes.
 
 use bunch_merging::{
-    BaseRole, CATALOGUE, Info, Method, ParameterKind, ReadValues, Spelling, TensorAcrossModels, TensorCache, Values,
-    method_from_parameters, parameter_specs,
+    BaseRole, CATALOGUE, Info, MergeError, Method, ParameterKind, ReadValues, Spelling, TensorAcrossModels,
+    TensorCache, TensorSource, Values, method_from_parameters, parameter_specs,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::RngExt;
@@ -47,6 +47,20 @@ impl ReadValues for Copied<'_> {
     }
 }
 
+/// A model of one tensor.
+struct Single<'a>(TensorAcrossModels<'a>);
+
+impl TensorSource for Single<'_> {
+    type Error = MergeError;
+
+    fn visit(
+        &mut self,
+        visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        visit(&self.0)
+    }
+}
+
 fn merge(c: &mut Criterion) {
     let mut stream = bunch_random::stream(0, &["bench"]);
     let base: Vec<f32> = (0..LEN).map(|_| stream.random_range(-0.1..0.1)).collect();
@@ -75,6 +89,9 @@ fn merge(c: &mut Criterion) {
         ] {
             let tensor = TensorAcrossModels::new("a.weight", &shape, has_base.then_some(base), experts);
             let tensor = TensorAcrossModels { cache, ..tensor };
+            // Not timed: a model is surveyed once.
+            let survey = method.survey(count, &mut Single(tensor)).unwrap_or_else(|error| panic!("{error}"));
+            let tensor = TensorAcrossModels { survey: survey.as_ref(), ..tensor };
             let name = format!("{}/{label}", info.name);
             // An error is returned at once: timed, it would look fast.
             let mut merge = || method.merge(&tensor, 0, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));

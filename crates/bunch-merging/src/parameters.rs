@@ -92,6 +92,11 @@ impl Spread {
     pub(crate) const DEFAULT: Self = Self(0.15);
 }
 
+impl Fraction {
+    /// SafeMERGE's share of the tuned model.
+    pub(crate) const FOUR_FIFTHS: Self = Self(0.8);
+}
+
 /// A number that experts may share or have each its own.
 pub trait PerExpertNumber: Copy + Into<f64> + TryFrom<f64, Error = MergeError> + JsonSchema {
     /// The field of configurations that holds it.

@@ -65,7 +65,7 @@ fn merge(c: &mut Criterion) {
     let mut stream = bunch_random::stream(0, &["bench"]);
     let base: Vec<f32> = (0..LEN).map(|_| stream.random_range(-0.1..0.1)).collect();
     let models: Vec<Vec<f32>> =
-        (0..4).map(|_| base.iter().map(|value| value + stream.random_range(-0.01..0.01)).collect()).collect();
+        (0..6).map(|_| base.iter().map(|value| value + stream.random_range(-0.01..0.01)).collect()).collect();
     let mut out = vec![0.0; LEN];
     let mut group = c.benchmark_group("merge");
     let bytes = |models: usize| Throughput::Bytes((models * LEN * size_of::<f32>()) as u64);

@@ -35,8 +35,19 @@ pub enum BaseRole {
     Ignored,
 }
 
-/// The names of roles, in the order in which methods and experiments list them.
-pub const ROLE_NAMES: [&str; 5] = ["base", "tuned", "aligned", "safety", "unaligned"];
+/// The names of roles, in the order in which methods and experiments list them. Scores are no model: a folder like a model's with a
+/// number for each weight.
+pub const ROLE_NAMES: [&str; 9] = [
+    "base",
+    "tuned",
+    "aligned",
+    "safety",
+    "unaligned",
+    "tuned_scores",
+    "aligned_scores",
+    "tuned_base_scores",
+    "aligned_base_scores",
+];
 
 /// What one of a method's models is to it.
 #[derive(Debug, Clone, Copy, PartialEq)]

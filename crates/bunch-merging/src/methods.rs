@@ -8,8 +8,10 @@ mod arcee_fusion;
 mod breadcrumbs;
 mod dare;
 mod della;
+mod fisher;
 mod karcher;
 mod lata;
+mod led;
 mod linear;
 mod lssf;
 mod mergealign;
@@ -58,6 +60,8 @@ macro_rules! each_method {
             resta::Resta as resta,
             lata::Lata as lata,
             lssf::Lssf as lssf,
+            fisher::Fisher as fisher,
+            led::Led as led,
         }
     };
 }

@@ -80,6 +80,10 @@ unit_interval! {
 impl Density {
     /// Every entry is kept.
     pub const ONE: Self = Self(1.0);
+    /// Every second entry is kept.
+    pub(crate) const HALF: Self = Self(0.5);
+    /// One entry in ten is kept.
+    pub(crate) const TENTH: Self = Self(0.1);
 }
 
 impl OutlierFraction {
@@ -93,6 +97,8 @@ impl Spread {
 }
 
 impl Fraction {
+    /// In the middle.
+    pub(crate) const HALF: Self = Self(0.5);
     /// SafeMERGE's share of the tuned model.
     pub(crate) const FOUR_FIFTHS: Self = Self(0.8);
 }

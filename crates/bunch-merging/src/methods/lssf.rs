@@ -26,7 +26,7 @@ use subspace::Directions;
 /// the control that says whether the leading ones matter.
 ///
 /// The directions are found by iterating Vᵀ V on a subspace of r + 8 directions, one pass over the tensor each, until the squared
-/// singular values change by less than one part in 10^12, or 100 times.
+/// singular values change by less than one part in 10^10, or 30 times.
 ///
 /// # Example
 /// ```toml

@@ -8,9 +8,9 @@ use rand::RngExt as _;
 
 /// Directions beyond those asked for: the more, the fewer passes it takes.
 const OVERSAMPLING: usize = 8;
-const MOST_PASSES: usize = 100;
+const MOST_PASSES: usize = 30;
 /// Relative to the sum of the squared singular values that are wanted.
-const TOLERANCE: f64 = 1e-12;
+const TOLERANCE: f64 = 1e-10;
 const MOST_SWEEPS: usize = 60;
 
 /// Orthonormal vectors of as many entries as a matrix has columns.

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use bunch_checkpoint::{Checkpoint, atomic_write};
 use bunch_evolution::{Environment, Found, Fronts, Members};
@@ -73,8 +72,8 @@ pub fn evolve(
     let path = settings.out.join("evaluations.jsonl");
     let journal = EvaluationJournal::open(&path, &identity, settings.replace, progress)?;
     let objective = SearchObjective::new(pool, data.as_ref(), &tasks)?;
-    check_memory(pool)?;
-    let members = members(pool, progress)?;
+    check_memory(pool, progress)?;
+    let members = members(pool)?;
     let environment = Environment {
         members: &members,
         objective: &objective,
@@ -82,6 +81,7 @@ pub fn evolve(
         fronts: &Fronts::default(),
         evaluations: &journal,
         seed: settings.seed,
+        recipe_only: true,
     };
     progress.begin("evolving", cost.candidates as u64, 0);
     let model = strategy.find(&environment, &settings.name, &mut || progress.advance(1))?;
@@ -156,26 +156,36 @@ fn tasks(pool: &OpenPool<'_>, settings: &EvolutionSettings) -> Result<Vec<String
     Ok(tasks)
 }
 
-/// Refuses a search that does not fit into memory, before anything is loaded: all members in 32 bits, what merges with
-/// different coefficients share (about one more copy of each expert), and a candidate twice, as weights and as a model.
-fn check_memory(pool: &OpenPool<'_>) -> Result<(), AlignmentError> {
-    let copies = 2 * pool.members().len() - 1 + 2;
-    let base = Checkpoint::open(&pool.pool().model(pool.base())?)?;
-    let infos = base.names().filter_map(|name| base.info(name));
-    let values: u64 = infos.map(|info| info.shape.iter().product::<usize>() as u64).sum();
-    let need = 4 * values * copies as u64;
-    pool.loader().check_memory(pool.pool().path(), need).map_err(AlignmentError::load("the search"))
+/// Refuses a search that does not fit into memory, before anything is loaded: one candidate as it is read, in the dtypes of the
+/// base. The members stay in their files; what they take there should fit beside it into the operating system's cache, or
+/// every merge reads them from the disk again, which is noted.
+fn check_memory(pool: &OpenPool<'_>, progress: &dyn Progress) -> Result<(), AlignmentError> {
+    let loader = pool.loader();
+    let candidate = loader.memory_need(&pool.pool().model(pool.base())?).map_err(AlignmentError::load(pool.base()))?;
+    loader.check_memory(pool.pool().path(), candidate).map_err(AlignmentError::load("the search"))?;
+    let mut stored = 0;
+    for name in pool.members() {
+        for file in Checkpoint::open(&pool.pool().model(name)?)?.weight_files() {
+            stored += fs::metadata(file).map_err(AlignmentError::io(file))?.len();
+        }
+    }
+    if let Some(available) = loader.available_memory().filter(|&available| available < candidate + stored) {
+        let gibibytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        progress.note(&format!(
+            "a candidate needs {:.1} GiB of memory, and the members' files have {:.1} GiB; with {:.1} GiB available every merge \
+             reads from the disk again",
+            gibibytes(candidate),
+            gibibytes(stored),
+            gibibytes(available)
+        ));
+    }
+    Ok(())
 }
 
-/// The members in memory.
-fn members(pool: &OpenPool<'_>, progress: &dyn Progress) -> Result<Members, AlignmentError> {
-    progress.begin("loading members", pool.members().len() as u64, 0);
-    let mut models = Vec::new();
-    for name in pool.members() {
-        progress.turn_to(name);
-        models.push(Arc::new(Checkpoint::open(&pool.pool().model(name)?)?.state_dict()?));
-        progress.advance(1);
-    }
+/// The members in their files.
+fn members(pool: &OpenPool<'_>) -> Result<Members, AlignmentError> {
+    let open = |name: &String| Ok(Checkpoint::open(&pool.pool().model(name)?)?);
+    let mut models = pool.members().iter().map(open).collect::<Result<Vec<_>, AlignmentError>>()?;
     let base = models.remove(0);
-    Ok(Members::new(base, models)?)
+    Ok(Members::stored(base, models)?)
 }

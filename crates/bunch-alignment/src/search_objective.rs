@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::path::PathBuf;
 
 use bunch_benchmark::PreparedTasks;
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::{StateDict, Weights};
 use bunch_evolution::{CallerError, Data, Objective, PreferenceTuning, Trainer};
 use bunch_judging::evaluate_safety;
 use bunch_lm::{LanguageModel, answer_loss};
@@ -50,7 +50,7 @@ impl<'a> SearchObjective<'a> {
 }
 
 impl Objective for SearchObjective<'_> {
-    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
+    fn model(&self, weights: &dyn Weights) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
         self.pool.loader().with_weights(&self.base, weights)
     }
 

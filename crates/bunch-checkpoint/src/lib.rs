@@ -47,6 +47,7 @@ mod tensor_name;
 mod unreadable_model;
 mod weight_files;
 mod weight_index;
+mod weights;
 mod write_behind;
 mod writer;
 
@@ -76,4 +77,5 @@ pub use stored_dtype::{OtherDtype, StoredDtype};
 pub use stored_tensor::TensorInfo;
 pub use tensor_name::{Layer, TensorName, embedding_for_output, names_module};
 pub use unreadable_model::UnreadableModel;
+pub use weights::{Weights, WeightsError};
 pub use writer::{CheckpointWriter, WriterOptions};

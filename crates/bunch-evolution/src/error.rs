@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use bunch_checkpoint::CheckpointError;
 use bunch_merging::MergeError;
 use bunch_search::SearchError;
 
@@ -133,6 +134,9 @@ pub enum EvolutionError {
     /// The method rejects these models or parameters.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// A member's file cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A search rejects its settings.
     #[error(transparent)]
     Search(#[from] SearchError),

@@ -2,11 +2,12 @@
 
 use std::error::Error;
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::{StateDict, Weights};
 use bunch_lm::LanguageModel;
 use bunch_search::Search;
 
 use crate::EvolutionError;
+use crate::candidate::Candidate;
 use crate::evaluations::Numbers;
 use crate::generated_data::Data;
 use crate::genes::{Gene, named};
@@ -19,7 +20,7 @@ pub type CallerError = Box<dyn Error + Send + Sync>;
 /// Scores candidates.
 pub trait Objective {
     /// Loads a candidate, so that it can be scored.
-    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError>;
+    fn model(&self, weights: &dyn Weights) -> Result<Box<dyn LanguageModel + '_>, CallerError>;
 
     /// L_safety or L_expert (Hammoud et al. 2024, Eq. 4 and 5): mean cross-entropy of the answers, in nats per token.
     fn loss(&self, model: &dyn LanguageModel, data: Data) -> Result<f64, CallerError>;
@@ -56,19 +57,17 @@ pub(crate) fn check_data(data: &[Data]) -> Result<(), EvolutionError> {
 
 /// The merge with the least loss of those that a search proposes: L_safety + alpha L_expert, or L_expert alone without
 /// safety data. `merge` is the merge at a point; `progress` is called for every merge that was scored.
-pub(crate) fn find_least_loss(
-    environment: &Environment<'_>,
+pub(crate) fn find_least_loss<'a>(
+    environment: &Environment<'a>,
     search: &mut dyn Search,
     genes: &[Gene],
-    merge: &dyn Fn(&[f64]) -> Result<StateDict, EvolutionError>,
+    merge: &dyn Fn(&[f64]) -> Result<Candidate<'a>, EvolutionError>,
     (data, alpha): (&[Data], f64),
     progress: &mut dyn FnMut(),
 ) -> Result<(Vec<f64>, FoundModel), EvolutionError> {
     let objective = environment.objective;
     let score = |point: &[f64]| -> Result<Numbers, EvolutionError> {
-        let merged = merge(point)?;
-        let model = objective.model(&merged)?;
-        drop(merged);
+        let model = objective.model(&merge(point)?)?;
         let expert = objective.loss(&*model, Data::Expert)?;
         let mut losses = Numbers::from([("loss".to_owned(), expert), ("loss_expert".to_owned(), expert)]);
         if data.contains(&Data::Safety) {
@@ -88,7 +87,7 @@ pub(crate) fn find_least_loss(
     let (_, losses) = scores.into_iter().find(|(point, _)| *point == best).expect("the best was scored");
     let found =
         Found { detail: named(genes, &best).into_iter().chain(losses).collect(), trace: search.trace().to_vec() };
-    let model = FoundModel { weights: merge(&best)?, found, merge: None };
+    let model = FoundModel { weights: environment.weights(&merge(&best)?)?, found, merge: None };
     Ok((best, model))
 }
 

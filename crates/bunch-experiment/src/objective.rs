@@ -1,6 +1,6 @@
 //! What a pool's candidates are scored on: generated data, dev questions and dev prompts of the seed's pool.
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::Weights;
 use bunch_evolution::{CallerError, Data, Objective};
 use bunch_judging::evaluate_safety;
 use bunch_lm::{LanguageModel, QuestionAnswer, answer_loss};
@@ -22,7 +22,7 @@ pub(crate) struct PoolObjective<'a> {
 }
 
 impl Objective for PoolObjective<'_> {
-    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
+    fn model(&self, weights: &dyn Weights) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
         Ok(Box::new(self.seed_pool.model(weights)?))
     }
 

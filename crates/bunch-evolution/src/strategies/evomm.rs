@@ -158,9 +158,9 @@ impl Strategy for EvommSearch {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, seed, .. } = *environment;
-        let layers = Layers::new(self.space(members.experts().len())?, self.layer_granularity, members.base());
+        let layers = Layers::new(self.space(members.expert_count())?, self.layer_granularity, members.base_weights());
         let mut search = CmaEs::new(self.config(&layers, name, seed))?;
-        let merge = |point: &[f64]| layers.merge(members, point, seed);
+        let merge = |point: &[f64]| layers.candidate(members, point, seed);
         let (data, alpha) = (&self.data, self.alpha);
         let (best, found) =
             find_least_loss(environment, &mut search, &layers.genes(), &merge, (data, alpha), progress)?;

@@ -13,6 +13,7 @@ use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, Gene, MethodName, Space};
 use crate::objective::{check_data, find_least_loss};
+use crate::strategies::fixed::BaseAs;
 use crate::strategy::{ByOptions, Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// Random search: merges drawn uniformly from the genes' ranges, of which the least loss wins. With EvoMM's budget and loss
@@ -123,12 +124,12 @@ impl Strategy for RandomSearch {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, seed, .. } = *environment;
-        let space = self.space(members.experts().len())?;
+        let space = self.space(members.expert_count())?;
         let genes: Vec<Gene> = space.genes().into_iter().cloned().collect();
         let stream = bunch_random::stream(seed, &["random search", name]);
         let (evaluations, point, trace) = (self.evaluations, None, Vec::new());
         let mut search = Draws { genes: &genes, stream, evaluations, point, trace };
-        let merge = |point: &[f64]| members.merge(&space.method(point)?, seed);
+        let merge = |point: &[f64]| members.candidate(space.method(point)?, BaseAs::Reference, seed);
         let (best, found) =
             find_least_loss(environment, &mut search, &genes, &merge, (&self.data, self.alpha), progress)?;
         Ok(FoundModel { merge: FoundMerge::with_base(space.method(&best)?), ..found })

@@ -167,7 +167,7 @@ fn changes(base: &[f32], tuned: &[f32], aligned: &[f32]) -> (Vec<f32>, Vec<f32>)
 impl Projection {
     /// The projection of a tensor's change; it depends on the models alone.
     fn of(tensor: &TensorAcrossModels<'_>) -> Result<Arc<Self>, MergeError> {
-        tensor.remember("safe_lora", 0, || match tensor.matrix() {
+        tensor.remember_large("safe_lora", 0, || match tensor.matrix() {
             None => Ok(Self::default()),
             Some(matrix) if matrix.columns() <= matrix.rows() => Self::by_rows(matrix),
             Some(matrix) => Self::by_columns(matrix),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use bunch_checkpoint::{Checkpoint, atomic_write};
-use bunch_evolution::{Environment, Found, Fronts, Members};
+use bunch_evolution::{Environment, Found, Fronts, Goal, GoalQuantity, Members};
 use bunch_pool::DataSplit;
 use bunch_progress::Progress;
 use serde_json::{Map, Value, json};
@@ -66,12 +66,15 @@ pub fn evolve(
         }
     };
     let cost = strategy.cost(experts);
-    let tasks = if cost.dev_accuracies > 0 { tasks(pool, settings)? } else { Vec::new() };
+    let wanted = settings.strategy.goal.iter().flat_map(Goal::quantities).collect::<Vec<_>>();
+    let selects = cost.dev_accuracies > 0 || wanted.contains(&&GoalQuantity::Accuracy);
+    let tasks = if selects { tasks(pool, settings)? } else { Vec::new() };
+    let named = named_tasks(pool, &wanted)?;
     let identity = identity(pool, settings, data.as_ref(), &tasks)?;
     fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
     let path = settings.out.join("evaluations.jsonl");
     let journal = EvaluationJournal::open(&path, &identity, settings.replace, progress)?;
-    let objective = SearchObjective::new(pool, data.as_ref(), &tasks)?;
+    let objective = SearchObjective::new(pool, data.as_ref(), &tasks, &named)?;
     check_memory(pool, progress)?;
     let members = members(pool)?;
     let environment = Environment {
@@ -154,6 +157,32 @@ fn tasks(pool: &OpenPool<'_>, settings: &EvolutionSettings) -> Result<Vec<String
         });
     }
     Ok(tasks)
+}
+
+/// The tasks that a goal names, and nothing else that it wants and the pool lacks: found out before any merge.
+fn named_tasks(pool: &OpenPool<'_>, wanted: &[&GoalQuantity]) -> Result<Vec<String>, AlignmentError> {
+    let known = &pool.pool().file().tasks;
+    let mut named = Vec::new();
+    for quantity in wanted {
+        match quantity {
+            GoalQuantity::Alignment => drop((pool.guard()?, pool.prompts("harmful", DataSplit::Dev)?)),
+            GoalQuantity::OverRefusal => drop((pool.pool().refusals()?, pool.prompts("benign", DataSplit::Dev)?)),
+            GoalQuantity::Task(task) if !known.contains_key(task) => {
+                let tasks = known.keys().map(String::as_str).filter(|name| !name.contains('/')).collect::<Vec<_>>();
+                return Err(AlignmentError::Setting {
+                    option: "--keep, --maximize, --minimize",
+                    expected: format!(
+                        "loss, loss_safety, loss_expert, alignment, over_refusal, accuracy, or a task of the pool ({})",
+                        tasks.join(", ")
+                    ),
+                    got: format!("`{task}`"),
+                });
+            }
+            GoalQuantity::Task(task) => named.push(task.clone()),
+            GoalQuantity::Loss | GoalQuantity::LossSafety | GoalQuantity::LossExpert | GoalQuantity::Accuracy => {}
+        }
+    }
+    Ok(named)
 }
 
 /// Refuses a search that does not fit into memory, before anything is loaded: one candidate as it is read, in the dtypes of the

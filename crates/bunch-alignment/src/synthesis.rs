@@ -1,7 +1,5 @@
 //! `bunch synthesize`: D_safety and D_expert of a pool, in a folder.
 
-mod guard_check;
-
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,6 +17,7 @@ use bunch_synthesis::{
 use serde_json::{Map, Value, json};
 
 use crate::data_folder;
+use crate::guard_check::check_guard;
 use crate::model_calls::ModelCalls;
 use crate::{AlignmentError, OpenPool};
 
@@ -98,7 +97,7 @@ pub fn synthesize(
     let guard_model = if judge.tokenizer.is_some() { pool.model(guard)? } else { pool.model(pool.base())? };
     let guard_model = calls.of(guard, &guard_model);
     let asked_guard = judge.asking(&guard_model)?;
-    guard_check::check(pool, guard, &*asked_guard)?;
+    check_guard(pool, guard, &*asked_guard)?;
 
     let generation = &pool.pool().file().generation;
     let (k, max_asked) = (settings.pairs, generation.max_asked as usize * settings.pairs);

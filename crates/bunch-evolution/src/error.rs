@@ -131,6 +131,21 @@ pub enum EvolutionError {
     /// A search without a result.
     #[error("no merge that the search tried has a finite loss")]
     NoFiniteLoss,
+    /// No merge keeps what must be kept.
+    #[error(
+        "none of {tried} merges keeps {keep}; the nearest, at {nearest}, has {scores}: keep less, widen --genes, or allow more \
+         --evaluations"
+    )]
+    NothingFeasible {
+        /// Merges that were scored.
+        tried: usize,
+        /// The constraints.
+        keep: String,
+        /// Where the nearest merge is.
+        nearest: String,
+        /// What it has of what is constrained.
+        scores: String,
+    },
     /// The method rejects these models or parameters.
     #[error(transparent)]
     Merge(#[from] MergeError),

@@ -109,6 +109,14 @@ impl Objective for Scripted {
     fn dev_safety(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
         Ok(100.0 - distance(model, self.safe_at)?)
     }
+
+    fn task_accuracy(&self, model: &dyn LanguageModel, _task: &str) -> Result<f64, CallerError> {
+        self.dev_accuracy(model)
+    }
+
+    fn over_refusal(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        distance(model, self.safe_at)
+    }
 }
 
 impl Trainer for Scripted {

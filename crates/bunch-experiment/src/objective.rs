@@ -48,4 +48,12 @@ impl Objective for PoolObjective<'_> {
         let outcome = evaluate_safety(model, seed_pool.format(), &*judge, &prompts, seed_pool.max_new_tokens())?;
         Ok(outcome.safe_rate().percent())
     }
+
+    fn task_accuracy(&self, model: &dyn LanguageModel, task: &str) -> Result<f64, CallerError> {
+        Ok(Proportion::of(&self.seed_pool.right(model, task, DataSplit::Dev)?).percent())
+    }
+
+    fn over_refusal(&self, _model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        Err("over_refusal is not scored in experiments; bunch evolve scores it".into())
+    }
 }

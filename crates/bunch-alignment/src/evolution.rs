@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use bunch_checkpoint::{Checkpoint, atomic_write};
+use bunch_checkpoint::{Checkpoint, atomic_write, remove_partial_files};
 use bunch_evolution::{Environment, Found, Fronts, Goal, GoalQuantity, Members};
 use bunch_pool::DataSplit;
 use bunch_progress::Progress;
@@ -74,6 +74,7 @@ pub fn evolve(
     fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
     let path = settings.out.join("evaluations.jsonl");
     let journal = EvaluationJournal::open(&path, &identity, settings.replace, progress)?;
+    remove_partial_files(&settings.out)?;
     let objective = SearchObjective::new(pool, data.as_ref(), &tasks, &named)?;
     check_memory(pool, progress)?;
     let members = members(pool)?;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use bunch_checkpoint::{sha256_bytes, sha256_file};
+use bunch_checkpoint::{remove_partial_files, sha256_bytes, sha256_file};
 use bunch_judging::read_prompts;
 use bunch_lm::LanguageModel;
 use bunch_pool::DataSplit;
@@ -84,6 +84,7 @@ pub fn synthesize(
     let identity = identity.as_object().cloned().unwrap_or_default();
     fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
     let calls = ModelCalls::open(&settings.out.join("calls.jsonl"), &identity, settings.replace)?;
+    remove_partial_files(&settings.out)?;
 
     let lazy = pool.members().iter().map(|name| pool.model(name)).collect::<Result<Vec<_>, _>>()?;
     let recorded: Vec<_> = pool.members().iter().zip(&lazy).map(|(name, model)| calls.of(name, model)).collect();

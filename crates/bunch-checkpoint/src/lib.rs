@@ -54,7 +54,7 @@ mod writer;
 pub use adapter::{
     ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterConfig, LowRankDelta, PeftAdapter, factor_a, factor_b, module_of_factor,
 };
-pub use atomic::atomic_write;
+pub use atomic::{atomic_write, remove_partial_files};
 pub use checkpoint::Checkpoint;
 pub use companion_files::{GENERATION_CONFIG, TOKENIZER_FILES, companion_files};
 pub use config::{layer_count, layer_count_key, text_part, text_setting};

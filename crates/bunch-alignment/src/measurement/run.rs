@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bunch_checkpoint::atomic_write;
+use bunch_checkpoint::{atomic_write, remove_partial_files};
 use bunch_judging::Exchange;
 use bunch_progress::Progress;
 
@@ -104,6 +104,7 @@ pub fn measure(
             model.judgements.push(asking.judge(judge, &exchanges, &model.name)?);
         }
     }
+    remove_partial_files(&settings.out)?;
     let measurement = Measurement::new(&sets.asked, &models)?;
     let page = measured_page(&measurement, &sets.asked, &models);
     let files = write(settings, &measurement, &page)?;

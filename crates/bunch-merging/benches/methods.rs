@@ -2,8 +2,8 @@
 //! piece by piece as from a file; next to it, copying as many bytes.
 
 use bunch_merging::{
-    BaseRole, CATALOGUE, Info, Method, ParameterKind, ReadValues, Spelling, TensorAcrossModels, TensorCache, Values,
-    method_from_parameters, parameter_specs,
+    BaseRole, CATALOGUE, Info, MergeError, Method, ParameterKind, ReadValues, Spelling, TensorAcrossModels,
+    TensorCache, TensorSource, Values, method_from_parameters, parameter_specs,
 };
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rand::RngExt;
@@ -47,11 +47,25 @@ impl ReadValues for Copied<'_> {
     }
 }
 
+/// A model of one tensor.
+struct Single<'a>(TensorAcrossModels<'a>);
+
+impl TensorSource for Single<'_> {
+    type Error = MergeError;
+
+    fn visit(
+        &mut self,
+        visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        visit(&self.0)
+    }
+}
+
 fn merge(c: &mut Criterion) {
     let mut stream = bunch_random::stream(0, &["bench"]);
     let base: Vec<f32> = (0..LEN).map(|_| stream.random_range(-0.1..0.1)).collect();
     let models: Vec<Vec<f32>> =
-        (0..4).map(|_| base.iter().map(|value| value + stream.random_range(-0.01..0.01)).collect()).collect();
+        (0..6).map(|_| base.iter().map(|value| value + stream.random_range(-0.01..0.01)).collect()).collect();
     let mut out = vec![0.0; LEN];
     let mut group = c.benchmark_group("merge");
     let bytes = |models: usize| Throughput::Bytes((models * LEN * size_of::<f32>()) as u64);
@@ -75,6 +89,9 @@ fn merge(c: &mut Criterion) {
         ] {
             let tensor = TensorAcrossModels::new("a.weight", &shape, has_base.then_some(base), experts);
             let tensor = TensorAcrossModels { cache, ..tensor };
+            // Not timed: a model is surveyed once.
+            let survey = method.survey(count, &mut Single(tensor)).unwrap_or_else(|error| panic!("{error}"));
+            let tensor = TensorAcrossModels { survey: survey.as_ref(), ..tensor };
             let name = format!("{}/{label}", info.name);
             // An error is returned at once: timed, it would look fast.
             let mut merge = || method.merge(&tensor, 0, &mut out).unwrap_or_else(|error| panic!("{name}: {error}"));

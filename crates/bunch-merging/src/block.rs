@@ -72,7 +72,7 @@ pub(crate) fn pad<const LANES: usize>(rest: &[f32]) -> [f32; LANES] {
 
 /// Writes the differences of two slices.
 #[multiversion::multiversion(targets("x86_64+avx512f+avx512bw+avx512dq+avx512vl+fma", "x86_64+avx2+fma"))]
-fn subtract(values: &[f32], base: &[f32], deltas: &mut [f32]) {
+pub(crate) fn subtract(values: &[f32], base: &[f32], deltas: &mut [f32]) {
     for ((delta, value), base) in deltas.iter_mut().zip(values).zip(base) {
         *delta = value - base;
     }

@@ -16,7 +16,7 @@ pub struct Info {
     pub base: BaseRole,
     /// How many experts the method takes, the base not counted.
     pub experts: ExpertCount,
-    /// What each model is to the method, the base first if it needs one; empty for methods to which all experts are alike.
+    /// What each model is to the method, the base first unless it is ignored; empty for methods to which all experts are alike.
     pub roles: &'static [Role],
     /// Which laws hold.
     pub laws: Laws,
@@ -35,8 +35,19 @@ pub enum BaseRole {
     Ignored,
 }
 
-/// The names of roles, in the order in which methods and experiments list them.
-pub const ROLE_NAMES: [&str; 5] = ["base", "tuned", "aligned", "safety", "unaligned"];
+/// The names of roles, in the order in which methods and experiments list them. Scores are no model: a folder like a model's with a
+/// number for each weight.
+pub const ROLE_NAMES: [&str; 9] = [
+    "base",
+    "tuned",
+    "aligned",
+    "safety",
+    "unaligned",
+    "tuned_scores",
+    "aligned_scores",
+    "tuned_base_scores",
+    "aligned_base_scores",
+];
 
 /// What one of a method's models is to it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -194,21 +205,26 @@ impl Info {
         self
     }
 
-    /// Declares what each model is to the method, the base first, in the order of [`ROLE_NAMES`]. The number of experts
-    /// follows, and that their order matters.
+    /// Declares what each model is to the method, in the order of [`ROLE_NAMES`]: the base first, unless it is ignored. The
+    /// number of experts follows, and that their order matters.
     pub const fn roles(mut self, roles: &'static [Role]) -> Self {
-        assert!(roles.len() > 1, "a base and at least one more");
-        let experts = roles.len() - 1;
-        let max = if roles[experts].repeats { None } else { Some(experts) };
+        assert!(roles.len() > 1, "two models at least");
+        let experts = roles.len() - self.bases();
+        let max = if roles[roles.len() - 1].repeats { None } else { Some(experts) };
         self.experts = ExpertCount { min: experts, max };
         self.laws.order_invariant = Law::Except("each model has its own role");
         self.roles = roles;
         self
     }
 
+    /// How many of the roles are the base's.
+    const fn bases(&self) -> usize {
+        !matches!(self.base, BaseRole::Ignored) as usize
+    }
+
     /// The roles of the experts, in their order; none for methods to which all are alike.
     pub fn expert_roles(&self) -> &'static [Role] {
-        self.roles.get(1..).unwrap_or_default()
+        self.roles.get(self.bases()..).unwrap_or_default()
     }
 
     /// The role of the expert with this index; none for methods to which all are alike.

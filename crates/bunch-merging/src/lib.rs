@@ -37,6 +37,7 @@ mod model_trim;
 mod nearest_name;
 mod parameter_specs;
 mod parameters;
+mod projection;
 mod selection;
 mod sparsified;
 mod survey;

@@ -33,7 +33,8 @@ impl DropMask {
         densities.into_iter().enumerate().map(new).collect()
     }
 
-    fn new(tensor: &str, seed: u64, expert: usize, density: Density) -> Self {
+    /// The mask of one expert.
+    pub(crate) fn new(tensor: &str, seed: u64, expert: usize, density: Density) -> Self {
         // Rounding up: variates are whole steps, so that no comparison changes.
         let threshold = (density.get() * (1_u64 << 32) as f64).ceil() as u64;
         Self { planes: BitPlanes::new(seed, tensor, expert), threshold }

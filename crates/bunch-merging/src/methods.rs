@@ -8,8 +8,12 @@ mod arcee_fusion;
 mod breadcrumbs;
 mod dare;
 mod della;
+mod fisher;
 mod karcher;
+mod lata;
+mod led;
 mod linear;
+mod lssf;
 mod mergealign;
 mod model_stock;
 mod multislerp;
@@ -18,7 +22,9 @@ mod nuslerp;
 mod passthrough;
 mod ram;
 mod ramplus_tl;
+mod resta;
 mod safe_lora;
+mod safe_merge;
 mod sce;
 mod slerp;
 mod task_arithmetic;
@@ -50,6 +56,12 @@ macro_rules! each_method {
             ramplus_tl::RamplusTl as ramplus_tl,
             arcee_fusion::ArceeFusion as arcee_fusion,
             safe_lora::SafeLora as safe_lora,
+            safe_merge::SafeMerge as safe_merge,
+            resta::Resta as resta,
+            lata::Lata as lata,
+            lssf::Lssf as lssf,
+            fisher::Fisher as fisher,
+            led::Led as led,
         }
     };
 }

@@ -80,6 +80,10 @@ unit_interval! {
 impl Density {
     /// Every entry is kept.
     pub const ONE: Self = Self(1.0);
+    /// Every second entry is kept.
+    pub(crate) const HALF: Self = Self(0.5);
+    /// One entry in ten is kept.
+    pub(crate) const TENTH: Self = Self(0.1);
 }
 
 impl OutlierFraction {
@@ -90,6 +94,13 @@ impl OutlierFraction {
 impl Spread {
     /// mergekit's choice: probabilities differ by 0.3 between the smallest entry and the largest.
     pub(crate) const DEFAULT: Self = Self(0.15);
+}
+
+impl Fraction {
+    /// In the middle.
+    pub(crate) const HALF: Self = Self(0.5);
+    /// SafeMERGE's share of the tuned model.
+    pub(crate) const FOUR_FIFTHS: Self = Self(0.8);
 }
 
 /// A number that experts may share or have each its own.

@@ -1,6 +1,6 @@
 //! Merges whose results are known from elsewhere: by hand, or from the reference implementation. See `golden/README.md`.
 
-use bunch_merging::{CATALOGUE, Method, TensorAcrossModels, TensorCache, Values};
+use bunch_merging::{CATALOGUE, MergeError, Method, TensorAcrossModels, TensorCache, TensorSource, Values};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +24,20 @@ struct Case {
     /// Indices at which the reference's answer is arbitrary.
     #[serde(default)]
     undetermined: Vec<usize>,
+}
+
+/// A model of one tensor.
+struct Single<'a>(TensorAcrossModels<'a>);
+
+impl TensorSource for Single<'_> {
+    type Error = MergeError;
+
+    fn visit(
+        &mut self,
+        visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        visit(&self.0)
+    }
 }
 
 /// Absolute and relative: four times the largest difference between the reference and the same merge in 64 bits.
@@ -55,6 +69,8 @@ fn goldens_hold_with_and_without_cache() {
                 let base = golden.base.as_ref().map(Values::from);
                 let tensor = TensorAcrossModels::new("golden", &shape, base, &experts);
                 let tensor = TensorAcrossModels { cache, ..tensor };
+                let survey = case.merge.survey(experts.len(), &mut Single(tensor)).expect("a valid merge");
+                let tensor = TensorAcrossModels { survey: survey.as_ref(), ..tensor };
                 let mut merged = vec![f32::NAN; golden.experts[0].len()];
                 case.merge.merge(&tensor, 0, &mut merged).expect("a valid merge");
                 assert_eq!(merged.len(), case.merged.len());

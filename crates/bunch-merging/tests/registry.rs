@@ -1,8 +1,9 @@
 //! What holds over the list of all methods: names, documentation, examples, error messages.
 
 use bunch_merging::{
-    CATALOGUE, DareLinear, DareTies, Info, MergeMethod, Mergealign, Method, ROLE_NAMES, TaskArithmetic,
-    TensorAcrossModels, Ties, Values, docs_page, method_code, method_schema, methods_table,
+    BaseRole, CATALOGUE, DareLinear, DareTies, Info, MergeError, MergeMethod, Mergealign, Method, ROLE_NAMES,
+    TaskArithmetic, TensorAcrossModels, TensorSource, Ties, Values, docs_page, method_code, method_schema,
+    methods_table,
 };
 use serde::Deserialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,6 +46,20 @@ impl Experts {
     }
 }
 
+/// A model of one tensor.
+struct Single<'a>(TensorAcrossModels<'a>);
+
+impl TensorSource for Single<'_> {
+    type Error = MergeError;
+
+    fn visit(
+        &mut self,
+        visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
+    ) -> Result<(), MergeError> {
+        visit(&self.0)
+    }
+}
+
 fn merge(method: &Method, base: Option<&[f32]>, experts: &[Vec<f32>]) -> Vec<f32> {
     merge_shaped(method, &[experts[0].len()], base, experts)
 }
@@ -52,6 +67,8 @@ fn merge(method: &Method, base: Option<&[f32]>, experts: &[Vec<f32>]) -> Vec<f32
 fn merge_shaped(method: &Method, shape: &[usize], base: Option<&[f32]>, experts: &[Vec<f32>]) -> Vec<f32> {
     let experts: Vec<Values<'_>> = experts.iter().map(Values::from).collect();
     let tensor = TensorAcrossModels::new("example", shape, base.map(Values::Slice), &experts);
+    let survey = method.survey(experts.len(), &mut Single(tensor)).expect("a valid merge");
+    let tensor = TensorAcrossModels { survey: survey.as_ref(), ..tensor };
     let mut merged = vec![f32::NAN; experts[0].len()];
     method.merge(&tensor, 0, &mut merged).expect("a valid merge");
     merged
@@ -247,7 +264,8 @@ fn roles_are_in_their_order_and_name_each_other() {
         let place = |name: &str| ROLE_NAMES.iter().position(|known| *known == name);
         let places: Vec<Option<usize>> = info.roles.iter().map(|role| place(role.name)).collect();
         assert!(places.iter().all(Option::is_some) && places.is_sorted(), "{}: {places:?}", info.name);
-        assert!(info.roles.first().is_none_or(|role| role.name == "base"), "{}", info.name);
+        let has_base = info.base == BaseRole::Required;
+        assert!(info.roles.first().is_none_or(|role| (role.name == "base") == has_base), "{}", info.name);
         assert!(info.roles.iter().rev().skip(1).all(|role| !role.repeats), "{}: only the last role repeats", info.name);
         for identity in info.roles.iter().filter_map(|role| role.identity) {
             let known = |name: &str| info.roles.iter().any(|role| role.name == name);

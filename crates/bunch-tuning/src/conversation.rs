@@ -28,7 +28,7 @@ pub struct ConversationFile {
 impl ConversationFile {
     /// Reads JSON lines: `{"prompt": .., "response": ..}`, with a `system` text if wanted, or `{"messages": [{"role": ..,
     /// "content": ..}, ..]}` with the assistant's turn at the end, or TRL's `{"prompt": .., "completion": ..}`, both texts
-    /// or both lists of turns. Other fields, such as an `id`, are left alone; empty lines
+    /// or both lists of turns, or `{"question": .., "answer": ..}` as `bunch synthesize` writes. Other fields, such as an `id`, are left alone; empty lines
     /// are skipped.
     ///
     /// # Errors
@@ -57,7 +57,7 @@ impl ConversationFile {
 }
 
 fn messages(text: &str) -> Result<Vec<Message>, String> {
-    let fields = completed(object(text)?)?;
+    let fields = completed(asked(object(text)?))?;
     let messages = match fields.get("messages") {
         Some(messages) => {
             if let Some(name) = ["prompt", "response", "system"].iter().find(|name| fields.contains_key(**name)) {
@@ -77,6 +77,18 @@ fn messages(text: &str) -> Result<Vec<Message>, String> {
         return Err(format!("`{name}` is empty, so that nothing but the end would be learned"));
     }
     Ok(messages)
+}
+
+/// The fields as a prompt and a response, where they are a question and an answer and nothing else that is learned.
+fn asked(mut fields: Map<String, Value>) -> Map<String, Value> {
+    let is_asked = ["question", "answer"].iter().all(|name| fields.contains_key(*name));
+    if is_asked && !["messages", "prompt", "response", "completion"].iter().any(|name| fields.contains_key(*name)) {
+        for (from, to) in [("question", "prompt"), ("answer", "response")] {
+            let value = fields.shift_remove(from).unwrap_or_default();
+            fields.insert(to.into(), value);
+        }
+    }
+    fields
 }
 
 /// The fields in the words of this project, where they are in TRL's: `completion` is what is called `response` here, and

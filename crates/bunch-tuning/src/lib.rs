@@ -1,5 +1,5 @@
 //! Fine-tuning of a Llama on answers or on preferences, of all weights or of a low-rank adapter: text to examples, the losses
-//! and one training loop.
+//! one training loop, and how much each weight matters to answers.
 
 mod adamw;
 mod conversation;
@@ -21,6 +21,7 @@ mod sft_config;
 mod state;
 mod training;
 mod training_loop;
+mod weight_scores;
 
 pub use conversation::{Conversation, ConversationFile};
 pub use data_order::data_order;
@@ -37,3 +38,4 @@ pub use preference_run::PreferenceRun;
 pub use schedule::Schedule;
 pub use sft_config::SftConfig;
 pub use training::{Check, Decision, Outcome, SftRun, Start, Trained};
+pub use weight_scores::{WeightScore, WeightScoring};

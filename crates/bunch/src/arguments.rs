@@ -22,7 +22,10 @@ pub use model::{
 };
 pub use pool::{PoolCheckArguments, PoolCommand, PoolMiniatureArguments};
 pub use report::ReportArguments;
-pub use training::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainCommand, TrainingArguments};
+pub use training::{
+    EncodingOptions, FormatOption, ImportanceArguments, PreferenceArguments, ScoreOption, SftArguments, TooLongOption,
+    TrainCommand, TrainingArguments,
+};
 pub use verification::VerifyArguments;
 
 /// Merge language models, measure how safe they are, and reproduce papers on the safety of merged models.
@@ -60,6 +63,8 @@ pub enum Command {
     /// Fine-tune a model or an adapter
     #[command(subcommand)]
     Train(TrainCommand),
+    /// Score how much each weight of a model matters to answers, for merges that read that
+    Importance(ImportanceArguments),
     /// Check a pool of models, or make the miniature's
     #[command(subcommand)]
     Pool(PoolCommand),

@@ -12,6 +12,7 @@ mod eval;
 mod evolve;
 mod fetch;
 mod generate;
+mod importance;
 mod inspect;
 mod interruption;
 mod judge;
@@ -54,6 +55,7 @@ fn main() -> std::process::ExitCode {
         Command::Train(TrainCommand::Sft(arguments)) => train::sft(&arguments),
         Command::Train(TrainCommand::Dpo(arguments)) => train::dpo(&arguments),
         Command::Train(TrainCommand::Orpo(arguments)) => train::orpo(&arguments),
+        Command::Importance(arguments) => importance::importance(&arguments),
         Command::Pool(command) => pool::pool(&command),
         Command::Align(arguments) => align::align(&arguments),
         Command::Synthesize(arguments) => synthesize::synthesize(&arguments),

@@ -14,7 +14,9 @@ use bunch_tuning::{
 };
 use indicatif::ProgressBar;
 
-use crate::arguments::{FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainingArguments};
+use crate::arguments::{
+    EncodingOptions, FormatOption, PreferenceArguments, SftArguments, TooLongOption, TrainingArguments,
+};
 use crate::interruption::stop_flag;
 use crate::loaded_model::{check_config, use_threads};
 use crate::memory::check_memory;
@@ -36,7 +38,7 @@ const PREFERENCE_RATES: [f64; 2] = [1e-6, 1e-5];
 pub fn sft(arguments: &SftArguments) -> Result<()> {
     let training = Training::open(&arguments.training)?;
     let encoded = training.encoding.encode(&ConversationFile::read(&arguments.data)?, &training.tokenizer)?;
-    tell_cut(&arguments.data, "conversations", &encoded.cut_lines);
+    warn_cut(&arguments.data, "conversations", &encoded.cut_lines);
     let learned: usize = encoded.examples.iter().map(|example| example.learned_tokens()).sum();
     let size = format!("{} conversations, {learned} tokens to learn", encoded.examples.len());
     let sft = config(&arguments.training, encoded.examples.len(), ANSWER_RATES)?;
@@ -56,14 +58,14 @@ pub fn orpo(arguments: &PreferenceArguments) -> Result<()> {
 fn preferences(arguments: &PreferenceArguments, loss: &PreferenceLoss) -> Result<()> {
     let training = Training::open(&arguments.training)?;
     let encoded = training.encoding.encode_pairs(&PreferenceFile::read(&arguments.data)?, &training.tokenizer)?;
-    tell_cut(&arguments.data, "pairs", &encoded.cut_lines);
+    warn_cut(&arguments.data, "pairs", &encoded.cut_lines);
     let size = format!("{} pairs", encoded.examples.len());
     let sft = config(&arguments.training, encoded.examples.len(), PREFERENCE_RATES)?;
     training.run(&sft, TrainingData::Preferences(&encoded.examples, loss), &size)
 }
 
 /// Says that sequences were cut.
-fn tell_cut(data: &Path, what: &str, cut_lines: &[usize]) {
+pub fn warn_cut(data: &Path, what: &str, cut_lines: &[usize]) {
     if let [first, ..] = cut_lines {
         eprintln!("note: {}: {} {what} were cut, the first in line {first}", data.display(), cut_lines.len());
     }
@@ -85,21 +87,8 @@ impl<'a> Training<'a> {
         }
         // Fail before any data are read.
         bunch_transformer::device(&arguments.run.device)?;
-        let checkpoint = Checkpoint::open(&model_place(&arguments.model))?;
-        check_config(&arguments.model, &checkpoint)?;
-        let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref());
-        let tokenizer = tokenizer.with_context(|| format!("{}: tokenizer", arguments.model.display()))?;
-        let encoding = Encoding {
-            format: match arguments.format {
-                FormatOption::ChatTemplate => Format::ChatTemplate,
-                FormatOption::Plain => Format::Plain,
-            },
-            max_tokens: arguments.max_tokens,
-            too_long: match arguments.too_long {
-                TooLongOption::Refuse => TooLong::Refuse,
-                TooLongOption::Cut => TooLong::Cut,
-            },
-        };
+        let (checkpoint, tokenizer) = open(&arguments.model)?;
+        let encoding = encoding(&arguments.encoding);
         Ok(Self { arguments, checkpoint, tokenizer, encoding })
     }
 
@@ -120,15 +109,38 @@ impl<'a> Training<'a> {
         if !arguments.run.quiet {
             println!("{size}, {} steps of {}", sft.schedule.steps, sft.batch_size);
         }
-        let bar = progress::bar("training", sft.schedule.steps as u64, "steps", arguments.run.quiet);
-        let mut bar = Bar { bar, stop: stop_flag()? };
+        let mut bar = TuningBar::new("training", sft.schedule.steps, "steps", arguments.run.quiet)?;
         let losses = fine_tuning.run(&mut bar)?;
-        bar.bar.finish_and_clear();
+        bar.finish();
         if let (false, [first, .., last]) = (arguments.run.quiet, &losses[..]) {
             println!("loss {first:.3} at the first step, {last:.3} at the last");
         }
         println!("{}", arguments.out.display());
         Ok(())
+    }
+}
+
+/// A model's files and its tokenizer.
+pub fn open(model: &Path) -> Result<(Checkpoint, Tokenizer)> {
+    let checkpoint = Checkpoint::open(&model_place(model))?;
+    check_config(model, &checkpoint)?;
+    let tokenizer = Tokenizer::from_model(checkpoint.dir(), checkpoint.gguf_metadata()?.as_ref());
+    let tokenizer = tokenizer.with_context(|| format!("{}: tokenizer", model.display()))?;
+    Ok((checkpoint, tokenizer))
+}
+
+/// What the options say of how conversations become tokens.
+pub fn encoding(options: &EncodingOptions) -> Encoding {
+    Encoding {
+        format: match options.format {
+            FormatOption::ChatTemplate => Format::ChatTemplate,
+            FormatOption::Plain => Format::Plain,
+        },
+        max_tokens: options.max_tokens,
+        too_long: match options.too_long {
+            TooLongOption::Refuse => TooLong::Refuse,
+            TooLongOption::Cut => TooLong::Cut,
+        },
     }
 }
 
@@ -184,15 +196,28 @@ fn config(arguments: &TrainingArguments, examples: usize, usual_rates: [f64; 2])
 }
 
 /// The progress of a training run.
-struct Bar {
+pub struct TuningBar {
+    title: &'static str,
     bar: ProgressBar,
     stop: Arc<AtomicBool>,
 }
 
-impl Observer for Bar {
+impl TuningBar {
+    /// Of so many steps, which Ctrl-C ends in order.
+    pub fn new(title: &'static str, steps: usize, unit: &str, quiet: bool) -> Result<Self> {
+        Ok(Self { title, bar: progress::bar(title, steps as u64, unit, quiet), stop: stop_flag()? })
+    }
+
+    /// Removes it.
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for TuningBar {
     fn step(&mut self, step: usize, _steps: usize, loss: f64) {
         self.bar.set_position(step as u64);
-        self.bar.set_prefix(format!("training, loss {loss:.3}"));
+        self.bar.set_prefix(format!("{}, loss {loss:.3}", self.title));
     }
 
     fn is_stopping(&self) -> bool {

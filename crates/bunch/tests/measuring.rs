@@ -1,4 +1,4 @@
-//! `bunch eval`, `judge`, `safety` and `train sft` as a user runs them.
+//! `bunch eval`, `judge`, `safety`, `train sft` and `importance` as a user runs them.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -305,4 +305,49 @@ fn what_cannot_be_learned_is_told_with_its_line() {
     assert!(!out.exists());
     fs::create_dir(&out).expect("made");
     assert!(fails(&fixed).contains("already exists"));
+}
+
+#[test]
+fn scores_of_weights_are_what_merges_read() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let base = model("llama-gqa-untied");
+    let [fruit, rule] = ["Name a fruit.", "Break a lock."].map(ToOwned::to_owned);
+    let tuned = taught(folder.path(), "tuned", &[(fruit.clone(), "An apple.")], &["--steps", "8"]);
+    let aligned = taught(folder.path(), "aligned", &[(rule.clone(), "I cannot help.")], &["--steps", "8"]);
+    // As `bunch synthesize` writes them.
+    write_lines(Path::new(&path("expert.jsonl")), &[json!({ "question": fruit, "answer": "An apple." })]);
+    write_lines(Path::new(&path("safety.jsonl")), &[json!({ "question": rule, "answer": "I cannot help." })]);
+    let score = |of: &str, data: &str, score: &str, out: &str| {
+        let (data, out) = (path(data), path(out));
+        let printed = succeeds(&["importance", "--model", of, "--data", &data, "--score", score, "--out", &out]);
+        assert_eq!(printed.trim(), out);
+        out
+    };
+    let merge = |method: &str, experts: &[(&str, &str)], more: &[&str]| {
+        let out = path(method);
+        let experts: Vec<String> = experts.iter().map(|(role, model)| format!("{role}={model}")).collect();
+        let experts = experts.iter().flat_map(|expert| ["--expert", expert]);
+        let arguments: Vec<&str> = ["merge", &out, "--method", method].into_iter().chain(experts).collect();
+        succeeds(&[&arguments[..], more].concat());
+        fs::read(Path::new(&out).join("model.safetensors")).expect("weights")
+    };
+    let (first, second) =
+        (score(&tuned, "expert.jsonl", "fisher", "tf"), score(&aligned, "safety.jsonl", "fisher", "af"));
+    let models = [("tuned", tuned.as_str()), ("aligned", &aligned)];
+    let fisher = [&models[..], &[("tuned_scores", &first), ("aligned_scores", &second)]].concat();
+    let by_fisher = merge("fisher", &fisher, &[]);
+    let by_mean = merge("linear", &[], &["--expert", &tuned, "--expert", &aligned]);
+    assert!(by_fisher.len() == by_mean.len() && by_fisher != by_mean);
+    let led = [
+        ("tuned_scores", score(&tuned, "expert.jsonl", "led", "tl")),
+        ("aligned_scores", score(&aligned, "safety.jsonl", "led", "al")),
+        ("tuned_base_scores", score(&base, "expert.jsonl", "led", "bt")),
+        ("aligned_base_scores", score(&base, "safety.jsonl", "led", "ba")),
+    ];
+    let scores = led.each_ref().map(|(role, model)| (*role, model.as_str()));
+    let by_led = merge("led", &[&models[..], &scores[..]].concat(), &["--base", &base]);
+    assert!(by_led.len() == by_mean.len() && by_led != by_mean);
+    let again = fails(&["importance", "--model", &base, "--data", &path("expert.jsonl"), "--out", &first]);
+    assert!(again.contains("already exists"), "{again}");
 }

@@ -69,6 +69,59 @@ fn methods_with_roles_know_their_models_by_them() {
 }
 
 #[test]
+fn safe_merges_stream_models_of_half_precision_by_role() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write_models(folder.path(), 4000);
+    let merge = |out: &str, method: &str, arguments: &str| {
+        let options = ["merge", out, "--method", method].into_iter().chain(arguments.split_whitespace());
+        let output = run(folder.path(), &options.collect::<Vec<_>>());
+        (output.status.success(), text(&output.stderr))
+    };
+    for name in ["base", "a", "b"] {
+        let (done, message) = merge(&format!("{name}16"), "linear", &format!("--expert {name} --out-dtype bfloat16"));
+        assert!(done, "{message}");
+    }
+    let weights = |name: &str| Checkpoint::open(&folder.path().join(name)).and_then(|model| model.state_dict());
+    let weights = |name: &str| weights(name).expect("weights");
+    let three = "--expert unaligned=b16 --expert tuned=a16 --expert aligned=base16";
+    let (done, message) = merge("resta", "resta", &format!("{three} --set gamma=0.75 --out-dtype float32"));
+    assert!(done, "{message}");
+    let (tuned, aligned, unaligned, merged) = (weights("a16"), weights("base16"), weights("b16"), weights("resta"));
+    for (name, merged) in &merged {
+        for (index, got) in merged.data.iter().enumerate() {
+            let value = |model: &StateDict| model[name].data[index];
+            assert_eq!(*got, value(&tuned) + 0.75 * (value(&aligned) - value(&unaligned)), "{name}[{index}]");
+        }
+    }
+    for (arguments, expected) in [
+        (format!("{three} --base base16"), "expected the role of base16 for resta: one of tuned, aligned, unaligned"),
+        (format!("{three} --expert tuned=b16"), "models[3].role: expected each role once, got `tuned` again"),
+        ("--expert tuned=a16 --expert aligned=base16".into(), "expected a model with `role: unaligned`"),
+        (three.replace("unaligned", "safety"), "expected one of tuned, aligned, unaligned for resta"),
+    ] {
+        let (done, message) = merge("refused", "resta", &arguments);
+        assert!(!done && message.contains(expected), "{arguments}: {message}");
+    }
+    // Each is the identity here: tuning or alignment changed nothing, or nothing is below the threshold.
+    for (method, arguments, same) in [
+        ("lata", "--base base16 --expert tuned=base16 --expert aligned=b16", "b16"),
+        ("lssf", "--base base16 --expert tuned=a16 --expert aligned=base16", "a16"),
+        ("safe_lora", "--base base16 --expert tuned=a16 --expert aligned=base16 --set number=2", "a16"),
+        ("safe_lora", "--base base16 --expert tuned=a16 --expert aligned=b16 --set threshold=-1.5", "a16"),
+        (
+            "safe_merge",
+            "--base base16 --expert tuned=a16 --expert aligned=b16 --expert safety=b16 --set threshold=-1.5",
+            "a16",
+        ),
+    ] {
+        let out = format!("{method}{}", arguments.len());
+        let (done, message) = merge(&out, method, arguments);
+        assert!(done, "{method} {arguments}: {message}");
+        assert_eq!(weights(&out), weights(same), "{method} {arguments}");
+    }
+}
+
+#[test]
 fn a_recipe_and_options_that_say_the_same_give_the_same_weights() {
     let folder = tempfile::tempdir().expect("a folder");
     let out = |name: &str| folder.path().join(name).display().to_string();

@@ -13,8 +13,9 @@ use serde::{Deserialize, Serialize};
 ///
 /// What made the base an expert of a domain, and what made it safe and helpful, are two task vectors: the domain expert
 /// minus the base, and the aligned model minus the base. With alpha and beta between them the merged model keeps the
-/// knowledge of the one and the safety of the other, without training. The sum is accumulated in 64 bits and rounded
-/// once. It is task arithmetic with named weights.
+/// knowledge of the one and the safety of the other, without training. By default both are 1: the sum of the two vectors, as in
+/// the paper's Figure 1; the paper's text interpolates, as 0.5 and 0.5 do. The sum is accumulated in 64 bits and rounded once.
+/// It is task arithmetic with named weights.
 ///
 /// # Example
 /// ```toml
@@ -34,7 +35,7 @@ pub struct Mergealign {
 
 impl Default for Mergealign {
     fn default() -> Self {
-        Self { alpha: 0.5, beta: 0.5 }
+        Self { alpha: 1.0, beta: 1.0 }
     }
 }
 

@@ -160,10 +160,10 @@ pub(crate) fn settings() -> ProptestConfig {
     ProptestConfig::with_cases(64)
 }
 
-/// Merges of one method with one to four experts and values from `value`.
+/// Merges of one method with one to four experts, or as many as it takes, and values from `value`.
 pub(crate) fn cases(name: &'static str, value: impl Strategy<Value = f32> + Clone) -> impl Strategy<Value = Case> {
     let count = info(name).experts;
-    let models = (count.min..=count.max.unwrap_or(4).min(4), 1..40_usize);
+    let models = (count.min..=count.max.unwrap_or(4).min(count.min.max(4)), 1..40_usize);
     let models = models.prop_flat_map(move |(experts, len)| {
         let model = prop::collection::vec(value.clone(), len);
         (model.clone(), prop::collection::vec(model, experts))

@@ -56,6 +56,55 @@ impl From<StoredOption> for bunch_checkpoint::Dtype {
     }
 }
 
+/// How conversations become tokens.
+#[derive(Debug, Args)]
+pub struct EncodingOptions {
+    /// Upper limit on the tokens of a conversation
+    #[arg(long, default_value_t = 1024)]
+    pub max_tokens: usize,
+    /// What to do with longer conversations
+    #[arg(long, value_enum, default_value = "refuse")]
+    pub too_long: TooLongOption,
+    /// How a conversation becomes one text
+    #[arg(long, value_enum, default_value = "chat-template")]
+    pub format: FormatOption,
+}
+
+/// Options of `bunch importance`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  bunch importance --model expert/ --data data/expert.jsonl --out expert-fisher/
+  bunch importance --model base/ --data data/safety.jsonl --score led --out base-safety-led/")]
+pub struct ImportanceArguments {
+    /// Folder of the model, or a GGUF file
+    #[arg(long)]
+    pub model: PathBuf,
+    /// Answers that the weights matter to: JSON lines as for `bunch train sft`; about 128 are usual
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Output folder: like the model's, with a score in place of each weight
+    #[arg(long)]
+    pub out: PathBuf,
+    /// What a score is
+    #[arg(long, value_enum, default_value = "fisher")]
+    pub score: ScoreOption,
+    /// How conversations become tokens
+    #[command(flatten)]
+    pub encoding: EncodingOptions,
+    /// Where the model runs
+    #[command(flatten)]
+    pub run: ModelOptions,
+}
+
+/// What a weight's score is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum ScoreOption {
+    /// The mean square of its gradient, for the merge method `fisher`
+    Fisher,
+    /// Its magnitude times the mean magnitude of its gradient, for the merge method `led`
+    Led,
+}
+
 /// Options of `bunch train sft`.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
@@ -120,15 +169,9 @@ pub struct TrainingArguments {
     /// Norm above which gradients are scaled down to it
     #[arg(long, default_value_t = 1.0)]
     pub max_grad_norm: f64,
-    /// Upper limit on the tokens of a conversation
-    #[arg(long, default_value_t = 1024)]
-    pub max_tokens: usize,
-    /// What to do with longer conversations
-    #[arg(long, value_enum, default_value = "refuse")]
-    pub too_long: TooLongOption,
-    /// How a conversation becomes one text
-    #[arg(long, value_enum, default_value = "chat-template")]
-    pub format: FormatOption,
+    /// How conversations become tokens
+    #[command(flatten)]
+    pub encoding: EncodingOptions,
     /// Train a low-rank adapter of this rank instead of the weights themselves
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..))]
     pub lora_rank: Option<u32>,

@@ -1,6 +1,7 @@
 //! Which matrices are projected, and that tall and wide ones are projected alike.
 
-use super::{Projection, SafeLora};
+use super::SafeLora;
+use crate::projection::Projection;
 use crate::{MergeError, MergeMethod as _, Method, TensorAcrossModels, TensorSource, Values};
 
 /// Base, tuned and aligned, as the rows of a matrix.
@@ -56,13 +57,15 @@ fn tall_square_and_wide_matrices_follow_the_definition() {
     for shape in [[7, 3], [4, 4], [3, 8], [1, 5], [5, 1]] {
         let models = models(shape[0], shape[1], 3);
         let (projected, expected) = by_definition(shape, &models);
-        let cosine = with_tensor(&shape, &models, Projection::of).expect("in memory").cosine.expect("a matrix");
+        let cosine = with_tensor(&shape, &models, Projection::cosine_of).expect("in memory").expect("a matrix");
         assert!((cosine - expected).abs() < 1e-9, "{shape:?}: {cosine}, expected {expected}");
         let merged = merge(&SafeLora { threshold: expected + 1e-6, number: 0 }, &shape, &models);
         for ((merged, aligned), projected) in merged.iter().zip(&models[2]).zip(projected) {
             assert!((f64::from(*merged) - f64::from(*aligned) - projected).abs() < 1e-6, "{shape:?}");
         }
         assert_eq!(merge(&SafeLora { threshold: expected - 1e-6, number: 0 }, &shape, &models), models[1]);
+        // The threshold itself is included.
+        assert_ne!(merge(&SafeLora { threshold: cosine, number: 0 }, &shape, &models), models[1]);
     }
 }
 

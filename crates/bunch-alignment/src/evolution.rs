@@ -57,6 +57,8 @@ pub fn evolve(
 ) -> Result<EvolutionOutcome, AlignmentError> {
     let experts = pool.experts().len();
     let strategy = settings.strategy.strategy(experts)?;
+    let wanted = settings.strategy.goal.iter().flat_map(Goal::quantities).collect::<Vec<_>>();
+    let named = named_tasks(pool, &wanted)?;
     let data = match (&settings.data, strategy.data()) {
         (_, []) => None,
         (Some(folder), _) => Some(DataFolder::read(folder)?),
@@ -66,10 +68,8 @@ pub fn evolve(
         }
     };
     let cost = strategy.cost(experts);
-    let wanted = settings.strategy.goal.iter().flat_map(Goal::quantities).collect::<Vec<_>>();
     let selects = cost.dev_accuracies > 0 || wanted.contains(&&GoalQuantity::Accuracy);
     let tasks = if selects { tasks(pool, settings)? } else { Vec::new() };
-    let named = named_tasks(pool, &wanted)?;
     let identity = identity(pool, settings, data.as_ref(), &tasks)?;
     fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
     let path = settings.out.join("evaluations.jsonl");

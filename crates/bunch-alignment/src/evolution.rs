@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::sync::Arc;
 
-use bunch_checkpoint::{Checkpoint, atomic_write};
-use bunch_evolution::{Environment, Found, Fronts, Members};
+use bunch_checkpoint::{Checkpoint, atomic_write, remove_partial_files};
+use bunch_evolution::{Environment, Found, Fronts, Goal, GoalQuantity, Members};
 use bunch_pool::DataSplit;
 use bunch_progress::Progress;
 use serde_json::{Map, Value, json};
@@ -58,6 +57,8 @@ pub fn evolve(
 ) -> Result<EvolutionOutcome, AlignmentError> {
     let experts = pool.experts().len();
     let strategy = settings.strategy.strategy(experts)?;
+    let wanted = settings.strategy.goal.iter().flat_map(Goal::quantities).collect::<Vec<_>>();
+    let named = named_tasks(pool, &wanted)?;
     let data = match (&settings.data, strategy.data()) {
         (_, []) => None,
         (Some(folder), _) => Some(DataFolder::read(folder)?),
@@ -67,14 +68,16 @@ pub fn evolve(
         }
     };
     let cost = strategy.cost(experts);
-    let tasks = if cost.dev_accuracies > 0 { tasks(pool, settings)? } else { Vec::new() };
+    let selects = cost.dev_accuracies > 0 || wanted.contains(&&GoalQuantity::Accuracy);
+    let tasks = if selects { tasks(pool, settings)? } else { Vec::new() };
     let identity = identity(pool, settings, data.as_ref(), &tasks)?;
     fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
     let path = settings.out.join("evaluations.jsonl");
     let journal = EvaluationJournal::open(&path, &identity, settings.replace, progress)?;
-    let objective = SearchObjective::new(pool, data.as_ref(), &tasks)?;
-    check_memory(pool)?;
-    let members = members(pool, progress)?;
+    remove_partial_files(&settings.out)?;
+    let objective = SearchObjective::new(pool, data.as_ref(), &tasks, &named)?;
+    check_memory(pool, progress)?;
+    let members = members(pool)?;
     let environment = Environment {
         members: &members,
         objective: &objective,
@@ -82,6 +85,7 @@ pub fn evolve(
         fronts: &Fronts::default(),
         evaluations: &journal,
         seed: settings.seed,
+        recipe_only: true,
     };
     progress.begin("evolving", cost.candidates as u64, 0);
     let model = strategy.find(&environment, &settings.name, &mut || progress.advance(1))?;
@@ -156,26 +160,62 @@ fn tasks(pool: &OpenPool<'_>, settings: &EvolutionSettings) -> Result<Vec<String
     Ok(tasks)
 }
 
-/// Refuses a search that does not fit into memory, before anything is loaded: all members in 32 bits, what merges with
-/// different coefficients share (about one more copy of each expert), and a candidate twice, as weights and as a model.
-fn check_memory(pool: &OpenPool<'_>) -> Result<(), AlignmentError> {
-    let copies = 2 * pool.members().len() - 1 + 2;
-    let base = Checkpoint::open(&pool.pool().model(pool.base())?)?;
-    let infos = base.names().filter_map(|name| base.info(name));
-    let values: u64 = infos.map(|info| info.shape.iter().product::<usize>() as u64).sum();
-    let need = 4 * values * copies as u64;
-    pool.loader().check_memory(pool.pool().path(), need).map_err(AlignmentError::load("the search"))
+/// The tasks that a goal names, and nothing else that it wants and the pool lacks: found out before any merge.
+fn named_tasks(pool: &OpenPool<'_>, wanted: &[&GoalQuantity]) -> Result<Vec<String>, AlignmentError> {
+    let known = &pool.pool().file().tasks;
+    let mut named = Vec::new();
+    for quantity in wanted {
+        match quantity {
+            GoalQuantity::Alignment => drop((pool.guard()?, pool.prompts("harmful", DataSplit::Dev)?)),
+            GoalQuantity::OverRefusal => drop((pool.pool().refusals()?, pool.prompts("benign", DataSplit::Dev)?)),
+            GoalQuantity::Task(task) if !known.contains_key(task) => {
+                let tasks = known.keys().map(String::as_str).filter(|name| !name.contains('/')).collect::<Vec<_>>();
+                return Err(AlignmentError::Setting {
+                    option: "--keep, --maximize, --minimize",
+                    expected: format!(
+                        "loss, loss_safety, loss_expert, alignment, over_refusal, accuracy, or a task of the pool ({})",
+                        tasks.join(", ")
+                    ),
+                    got: format!("`{task}`"),
+                });
+            }
+            GoalQuantity::Task(task) => named.push(task.clone()),
+            GoalQuantity::Loss | GoalQuantity::LossSafety | GoalQuantity::LossExpert | GoalQuantity::Accuracy => {}
+        }
+    }
+    Ok(named)
 }
 
-/// The members in memory.
-fn members(pool: &OpenPool<'_>, progress: &dyn Progress) -> Result<Members, AlignmentError> {
-    progress.begin("loading members", pool.members().len() as u64, 0);
-    let mut models = Vec::new();
+/// Refuses a search that does not fit into memory, before anything is loaded: one candidate as it is read, in the dtypes of the
+/// base. The members stay in their files; what they take there should fit beside it into the operating system's cache, or
+/// every merge reads them from the disk again, which is noted.
+fn check_memory(pool: &OpenPool<'_>, progress: &dyn Progress) -> Result<(), AlignmentError> {
+    let loader = pool.loader();
+    let candidate = loader.memory_need(&pool.pool().model(pool.base())?).map_err(AlignmentError::load(pool.base()))?;
+    loader.check_memory(pool.pool().path(), candidate).map_err(AlignmentError::load("the search"))?;
+    let mut stored = 0;
     for name in pool.members() {
-        progress.turn_to(name);
-        models.push(Arc::new(Checkpoint::open(&pool.pool().model(name)?)?.state_dict()?));
-        progress.advance(1);
+        for file in Checkpoint::open(&pool.pool().model(name)?)?.weight_files() {
+            stored += fs::metadata(file).map_err(AlignmentError::io(file))?.len();
+        }
     }
+    if let Some(available) = loader.available_memory().filter(|&available| available < candidate + stored) {
+        let gibibytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        progress.note(&format!(
+            "a candidate needs {:.1} GiB of memory, and the members' files have {:.1} GiB; with {:.1} GiB available every merge \
+             reads from the disk again",
+            gibibytes(candidate),
+            gibibytes(stored),
+            gibibytes(available)
+        ));
+    }
+    Ok(())
+}
+
+/// The members in their files.
+fn members(pool: &OpenPool<'_>) -> Result<Members, AlignmentError> {
+    let open = |name: &String| Ok(Checkpoint::open(&pool.pool().model(name)?)?);
+    let mut models = pool.members().iter().map(open).collect::<Result<Vec<_>, AlignmentError>>()?;
     let base = models.remove(0);
-    Ok(Members::new(base, models)?)
+    Ok(Members::stored(base, models)?)
 }

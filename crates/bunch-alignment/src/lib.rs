@@ -11,6 +11,7 @@ mod data_folder;
 mod error;
 mod evaluation_journal;
 mod evolution;
+mod guard_check;
 mod lazy_model;
 mod loader;
 mod measurement;
@@ -23,7 +24,7 @@ mod strategy_choice;
 mod synthesis;
 
 // Strategies by name, and what a search's losses are of, for whoever chooses them.
-pub use bunch_evolution::{AnyStrategy, ByOptions, Data as LossData};
+pub use bunch_evolution::{AnyStrategy, ByOptions, Data as LossData, Goal, GoalConstraint, GoalQuantity};
 pub use data_folder::DataFolder;
 pub use error::AlignmentError;
 pub use evolution::{EvolutionOutcome, EvolutionSettings, evolve};

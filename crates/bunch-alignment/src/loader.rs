@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::path::Path;
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::Weights;
 use bunch_lm::LanguageModel;
 
 /// Why a model could not be loaded, as the caller says it.
@@ -15,10 +15,16 @@ pub trait Loader {
     fn load(&self, path: &Path) -> Result<Box<dyn LanguageModel>, LoaderError>;
 
     /// A model of the architecture of the model at `like`, with other weights.
-    fn with_weights(&self, like: &Path, weights: &StateDict) -> Result<Box<dyn LanguageModel>, LoaderError>;
+    fn with_weights(&self, like: &Path, weights: &dyn Weights) -> Result<Box<dyn LanguageModel>, LoaderError>;
 
     /// The most tokens that the model at `path` takes at once. Reads no weights.
     fn context_window(&self, path: &Path) -> Result<usize, LoaderError>;
+
+    /// Bytes that the model at `path` takes while it reads a batch, weights included. Reads no weights.
+    fn memory_need(&self, path: &Path) -> Result<u64, LoaderError>;
+
+    /// Bytes of memory that there are; None where that is not known.
+    fn available_memory(&self) -> Option<u64>;
 
     /// Fails if work that needs so many bytes of memory cannot be done; `what` it is about.
     ///

@@ -1,12 +1,13 @@
 //! What candidates of a search are scored on: the data's losses, accuracy on dev tasks, safety on dev prompts.
 
 use std::cell::OnceCell;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use bunch_benchmark::PreparedTasks;
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::{StateDict, Weights};
 use bunch_evolution::{CallerError, Data, Objective, PreferenceTuning, Trainer};
-use bunch_judging::evaluate_safety;
+use bunch_judging::{evaluate_over_refusal, evaluate_safety};
 use bunch_lm::{LanguageModel, answer_loss};
 use bunch_pool::DataSplit;
 use bunch_statistics::Proportion;
@@ -16,26 +17,35 @@ use crate::{AlignmentError, DataFolder, LazyModel, OpenPool, PoolJudge};
 /// The set of prompts that safety is measured on.
 const HARMFUL: &str = "harmful";
 
+/// The set of prompts that a model should not refuse.
+const BENIGN: &str = "benign";
+
 /// Scores merges of a pool.
 pub(crate) struct SearchObjective<'a> {
     pool: &'a OpenPool<'a>,
     data: Option<&'a DataFolder>,
     /// Where the configuration of candidates is: the base.
     base: PathBuf,
+    /// Tasks whose mean accuracy selects.
     tasks: Vec<PreparedTasks>,
+    /// Tasks that a goal names.
+    named: BTreeMap<String, PreparedTasks>,
     guard: OnceCell<(PoolJudge, LazyModel<'a>)>,
 }
 
 impl<'a> SearchObjective<'a> {
-    /// Scores on `data` and on the dev questions of `tasks`.
+    /// Scores on `data` and on the dev questions of `tasks`, and of those that are named by themselves.
     pub(crate) fn new(
         pool: &'a OpenPool<'a>,
         data: Option<&'a DataFolder>,
         tasks: &[String],
+        named: &[String],
     ) -> Result<Self, AlignmentError> {
-        let tasks =
-            tasks.iter().map(|task| pool.prepared_task(task, DataSplit::Dev, None)).collect::<Result<_, _>>()?;
-        Ok(Self { pool, data, base: pool.pool().model(pool.base())?, tasks, guard: OnceCell::new() })
+        let prepared = |task: &String| pool.prepared_task(task, DataSplit::Dev, None);
+        let tasks = tasks.iter().map(prepared).collect::<Result<_, _>>()?;
+        let named = named.iter().map(|task| Ok((task.clone(), prepared(task)?)));
+        let named = named.collect::<Result<_, AlignmentError>>()?;
+        Ok(Self { pool, data, base: pool.pool().model(pool.base())?, tasks, named, guard: OnceCell::new() })
     }
 
     fn guard(&self) -> Result<&(PoolJudge, LazyModel<'a>), AlignmentError> {
@@ -50,7 +60,7 @@ impl<'a> SearchObjective<'a> {
 }
 
 impl Objective for SearchObjective<'_> {
-    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
+    fn model(&self, weights: &dyn Weights) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
         self.pool.loader().with_weights(&self.base, weights)
     }
 
@@ -78,6 +88,19 @@ impl Objective for SearchObjective<'_> {
         let judge = judge.asking(guard)?;
         let outcome = evaluate_safety(model, self.pool.chat(), &*judge, &prompts, self.pool.max_new_tokens())?;
         Ok(outcome.safe_rate().percent())
+    }
+
+    fn task_accuracy(&self, model: &dyn LanguageModel, task: &str) -> Result<f64, CallerError> {
+        let task = self.named.get(task).ok_or_else(|| format!("task {task}: not prepared"))?;
+        Ok(Proportion::of(&task.right(model)?).percent())
+    }
+
+    fn over_refusal(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        let prompts = self.pool.prompts(BENIGN, DataSplit::Dev)?;
+        let prompts: Vec<String> = prompts.iter().map(|prompt| prompt.request()).collect();
+        let refusals = self.pool.pool().refusals()?;
+        let refused = evaluate_over_refusal(model, self.pool.chat(), &refusals, &prompts, self.pool.max_new_tokens())?;
+        Ok(Proportion::of(&refused).percent())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use bunch_evolution::{AnyStrategy, Data};
+use bunch_evolution::{AnyStrategy, Data, Goal};
 use bunch_merging::{ParameterKind, Spelling, method_from_parameters, parameter_specs};
 use serde_json::{Map, Value, json};
 
@@ -64,6 +64,8 @@ pub struct StrategyChoice {
     pub point: usize,
     /// Temperature of LM-Cocktail's softmax.
     pub temperature: f64,
+    /// What makes a merge the best, instead of the losses.
+    pub goal: Option<Goal>,
 }
 
 /// Initial step of CMA-ES as a fraction of each gene's range, and its restarts.
@@ -87,6 +89,13 @@ impl StrategyChoice {
             let (option, got) = ("--strategy", format!("`{}`", self.strategy));
             return Err(AlignmentError::Setting { option, expected: format!("one of {names}"), got });
         };
+        if self.goal.is_some() && !options.settings.contains(&"goal") {
+            return Err(AlignmentError::Setting {
+                option: "--keep, --maximize, --minimize",
+                expected: "a strategy that takes a goal: evomm or random".into(),
+                got: format!("`{}`", self.strategy),
+            });
+        }
         let settings = options.settings.iter().map(|setting| {
             let is_named = options.settings.contains(&"parameters");
             Ok((setting.to_string(), self.setting(setting, is_named, &self.parameters(experts))?))
@@ -115,7 +124,8 @@ impl StrategyChoice {
             "parameters" => json!(parameters),
             "genes" => json!(self.ranges()?),
             "values" => json!(self.grid()?),
-            "data" => json!(self.data),
+            "data" => json!(self.goal.as_ref().map_or_else(|| self.data.clone(), Goal::data)),
+            "goal" => json!(self.goal),
             "alpha" => json!(self.alpha),
             "evaluations" => json!(self.evaluations),
             "sigma" => json!(SIGMA),
@@ -213,6 +223,7 @@ mod tests {
             steps: 3,
             point: 1,
             temperature: 1.0,
+            goal: None,
         }
     }
 

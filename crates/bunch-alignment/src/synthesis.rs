@@ -1,13 +1,11 @@
 //! `bunch synthesize`: D_safety and D_expert of a pool, in a folder.
 
-mod guard_check;
-
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::PathBuf;
 
-use bunch_checkpoint::{sha256_bytes, sha256_file};
+use bunch_checkpoint::{remove_partial_files, sha256_bytes, sha256_file};
 use bunch_judging::read_prompts;
 use bunch_lm::LanguageModel;
 use bunch_pool::DataSplit;
@@ -19,6 +17,7 @@ use bunch_synthesis::{
 use serde_json::{Map, Value, json};
 
 use crate::data_folder;
+use crate::guard_check::check_guard;
 use crate::model_calls::ModelCalls;
 use crate::{AlignmentError, OpenPool};
 
@@ -85,6 +84,7 @@ pub fn synthesize(
     let identity = identity.as_object().cloned().unwrap_or_default();
     fs::create_dir_all(&settings.out).map_err(AlignmentError::io(&settings.out))?;
     let calls = ModelCalls::open(&settings.out.join("calls.jsonl"), &identity, settings.replace)?;
+    remove_partial_files(&settings.out)?;
 
     let lazy = pool.members().iter().map(|name| pool.model(name)).collect::<Result<Vec<_>, _>>()?;
     let recorded: Vec<_> = pool.members().iter().zip(&lazy).map(|(name, model)| calls.of(name, model)).collect();
@@ -98,7 +98,7 @@ pub fn synthesize(
     let guard_model = if judge.tokenizer.is_some() { pool.model(guard)? } else { pool.model(pool.base())? };
     let guard_model = calls.of(guard, &guard_model);
     let asked_guard = judge.asking(&guard_model)?;
-    guard_check::check(pool, guard, &*asked_guard)?;
+    check_guard(pool, guard, &*asked_guard)?;
 
     let generation = &pool.pool().file().generation;
     let (k, max_asked) = (settings.pairs, generation.max_asked as usize * settings.pairs);

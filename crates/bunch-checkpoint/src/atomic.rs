@@ -1,10 +1,14 @@
 //! Files that are there in full or not at all.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Write;
 use std::path::Path;
 
 use crate::CheckpointError;
+
+/// How the names of temporary files begin and end.
+const PREFIX: &str = ".";
+const SUFFIX: &str = ".partial";
 
 /// Writes `bytes` to `path`, replacing what is there: after a crash at any moment, `path` holds either its old content
 /// or all of `bytes`.
@@ -18,14 +22,30 @@ pub fn atomic_write(path: &Path, bytes: &[u8]) -> Result<(), CheckpointError> {
     let folder = folder_of(path);
     // Made by `create_new`, because tempfile's own files cannot be read by other users.
     let mut temporary = tempfile::Builder::new()
-        .prefix(".")
-        .suffix(".partial")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .make_in(folder, |path| File::create_new(path))
         .map_err(CheckpointError::io(path))?;
     let file = temporary.as_file_mut();
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(CheckpointError::io(path))?;
     temporary.persist(path).map_err(|error| CheckpointError::io(path)(error.error))?;
     sync_folder(folder)
+}
+
+/// Removes the temporary files of [`atomic_write`] that a killed process left in `folder`; to be called where nobody else is
+/// writing there.
+///
+/// # Errors
+/// The operating system refuses.
+pub fn remove_partial_files(folder: &Path) -> Result<(), CheckpointError> {
+    for entry in fs::read_dir(folder).map_err(CheckpointError::io(folder))? {
+        let path = entry.map_err(CheckpointError::io(folder))?.path();
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if name.starts_with(PREFIX) && name.ends_with(SUFFIX) && path.is_file() {
+            fs::remove_file(&path).map_err(CheckpointError::io(&path))?;
+        }
+    }
+    Ok(())
 }
 
 /// The folder that `path` lies in.
@@ -46,8 +66,20 @@ pub(crate) fn sync_folder(folder: &Path) -> Result<(), CheckpointError> {
 
 #[cfg(test)]
 mod tests {
-    use super::atomic_write;
+    use super::{atomic_write, remove_partial_files};
     use std::fs;
+
+    #[test]
+    fn what_a_killed_writer_left_is_removed_and_nothing_else() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in [".a1b2c3.partial", ".hidden", "kept.partial"] {
+            fs::write(dir.path().join(name), b"bytes").unwrap();
+        }
+        remove_partial_files(dir.path()).unwrap();
+        let mut left: Vec<_> = fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        left.sort();
+        assert_eq!(left, [".hidden", "kept.partial"]);
+    }
 
     #[test]
     fn writes_and_replaces_and_leaves_nothing_else() {

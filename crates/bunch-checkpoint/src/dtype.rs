@@ -111,7 +111,7 @@ impl Dtype {
     }
 
     /// Writes `values` to the 16-bit `words`, which have the same length: as F16, or else as BF16.
-    pub(crate) fn encode_words(self, values: &[f32], words: &mut [u16]) {
+    pub fn encode_words(self, values: &[f32], words: &mut [u16]) {
         if self == Self::F16 {
             words.reinterpret_cast_mut::<f16>().convert_from_f32_slice(values);
         } else {

@@ -47,13 +47,14 @@ mod tensor_name;
 mod unreadable_model;
 mod weight_files;
 mod weight_index;
+mod weights;
 mod write_behind;
 mod writer;
 
 pub use adapter::{
     ADAPTER_CONFIG, ADAPTER_WEIGHTS, AdapterConfig, LowRankDelta, PeftAdapter, factor_a, factor_b, module_of_factor,
 };
-pub use atomic::atomic_write;
+pub use atomic::{atomic_write, remove_partial_files};
 pub use checkpoint::Checkpoint;
 pub use companion_files::{GENERATION_CONFIG, TOKENIZER_FILES, companion_files};
 pub use config::{layer_count, layer_count_key, text_part, text_setting};
@@ -76,4 +77,5 @@ pub use stored_dtype::{OtherDtype, StoredDtype};
 pub use stored_tensor::TensorInfo;
 pub use tensor_name::{Layer, TensorName, embedding_for_output, names_module};
 pub use unreadable_model::UnreadableModel;
+pub use weights::{Weights, WeightsError};
 pub use writer::{CheckpointWriter, WriterOptions};

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use bunch_checkpoint::CheckpointError;
 use bunch_merging::MergeError;
 use bunch_search::SearchError;
 
@@ -130,9 +131,27 @@ pub enum EvolutionError {
     /// A search without a result.
     #[error("no merge that the search tried has a finite loss")]
     NoFiniteLoss,
+    /// No merge keeps what must be kept.
+    #[error(
+        "none of {tried} merges keeps {keep}; the nearest, at {nearest}, has {scores}: keep less, widen --genes, or allow more \
+         --evaluations"
+    )]
+    NothingFeasible {
+        /// Merges that were scored.
+        tried: usize,
+        /// The constraints.
+        keep: String,
+        /// Where the nearest merge is.
+        nearest: String,
+        /// What it has of what is constrained.
+        scores: String,
+    },
     /// The method rejects these models or parameters.
     #[error(transparent)]
     Merge(#[from] MergeError),
+    /// A member's file cannot be read.
+    #[error(transparent)]
+    Checkpoint(#[from] CheckpointError),
     /// A search rejects its settings.
     #[error(transparent)]
     Search(#[from] SearchError),

@@ -1,193 +1,206 @@
-//! The models of a pool in memory, merged many times.
+//! The models of a pool, merged many times.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bunch_checkpoint::{StateDict, Tensor};
+use bunch_checkpoint::{Checkpoint, StateDict, Weights};
 use bunch_merging::{MergeError, Method, Survey, TensorAcrossModels, TensorCache, TensorSource, Values};
 
+use crate::candidate::Candidate;
 use crate::error::{EvolutionError, MemberRole};
+use crate::member_weights::{MemberWeights, StoredValues};
+use crate::strategies::fixed::BaseAs;
 
-/// A base and its experts, all of one architecture, in memory.
+/// A base and its experts, all of one architecture: in memory, or in their files.
 ///
-/// They cache what merges with different coefficients share (task vectors, ranks, random variates), so that a search
-/// merges hundreds of candidates at the price of a few passes over the weights each. That costs up to three more copies of
-/// each expert, as methods ask for them. Threads may share them; a merge depends on method and seed alone, never on
-/// earlier merges.
+/// Those in memory cache what merges with different coefficients share (task vectors, ranks, random variates), so that a
+/// search merges hundreds of candidates at the price of a few passes over the weights each. That costs up to three more copies
+/// of each expert, as methods ask for them. Of those in files only what is small is cached: they take next to no memory. Threads may share
+/// them; a merge depends on method and seed alone, never on earlier merges, nor on where the members are.
 #[derive(Debug)]
 pub struct Members {
-    base: Arc<StateDict>,
-    experts: Vec<Arc<StateDict>>,
+    base: MemberWeights,
+    experts: Vec<MemberWeights>,
+    /// The base, then the experts.
+    all: Vec<MemberWeights>,
     caches: BTreeMap<String, TensorCache>,
     member_caches: BTreeMap<String, TensorCache>,
 }
 
 impl Members {
-    /// The members of a pool.
+    /// The members of a pool, in memory.
     ///
     /// # Errors
     /// An expert whose tensors differ from the base's in name or shape.
     pub fn new(base: Arc<StateDict>, experts: Vec<Arc<StateDict>>) -> Result<Self, EvolutionError> {
-        check_lengths(&base, MemberRole::Base)?;
+        let experts = experts.into_iter().map(MemberWeights::Loaded).collect();
+        Self::of(MemberWeights::Loaded(base), experts, TensorCache::new)
+    }
+
+    /// The members of a pool, in their files: each merge reads them again, and none is in memory as a whole.
+    ///
+    /// # Errors
+    /// An expert whose tensors differ from the base's in name or shape; a tensor of a dtype that is not read.
+    pub fn stored(base: Checkpoint, experts: Vec<Checkpoint>) -> Result<Self, EvolutionError> {
+        let stored = |checkpoint| MemberWeights::Stored(Arc::new(checkpoint));
+        Self::of(stored(base), experts.into_iter().map(stored).collect(), TensorCache::small)
+    }
+
+    fn of(
+        base: MemberWeights,
+        experts: Vec<MemberWeights>,
+        cache: fn(usize) -> TensorCache,
+    ) -> Result<Self, EvolutionError> {
+        base.check(MemberRole::Base)?;
         for (index, expert) in experts.iter().enumerate() {
-            check_alike(&base, expert, MemberRole::Expert(index))?;
-            check_lengths(expert, MemberRole::Expert(index))?;
+            check_alike(base.weights(), expert.weights(), MemberRole::Expert(index))?;
+            expert.check(MemberRole::Expert(index))?;
         }
-        let caches = |models| base.keys().map(|name| (name.clone(), TensorCache::new(models))).collect();
+        let names = base.weights().names();
+        let caches = |models| names.iter().map(|name| (name.clone(), cache(models))).collect();
         let (caches, member_caches) = (caches(experts.len()), caches(experts.len() + 1));
-        Ok(Self { base, experts, caches, member_caches })
+        let all = std::iter::once(&base).chain(&experts).cloned().collect();
+        Ok(Self { base, experts, all, caches, member_caches })
+    }
+
+    /// How many experts there are.
+    pub fn expert_count(&self) -> usize {
+        self.experts.len()
     }
 
     /// The base.
-    pub fn base(&self) -> &Arc<StateDict> {
-        &self.base
-    }
-
-    /// The experts, in their order.
-    pub fn experts(&self) -> &[Arc<StateDict>] {
-        &self.experts
+    pub fn base_weights(&self) -> &dyn Weights {
+        self.base.weights()
     }
 
     /// All models: the base, then the experts in their order.
-    pub fn all(&self) -> Vec<Arc<StateDict>> {
-        std::iter::once(&self.base).chain(&self.experts).cloned().collect()
+    pub fn all_weights(&self) -> impl Iterator<Item = &dyn Weights> {
+        self.all.iter().map(MemberWeights::weights)
     }
 
-    /// Merges the experts with the base.
+    /// A model in memory: 0 is the base, then the experts in their order.
     ///
-    /// Equal method and seed give equal bytes. Errors name the tensor, or what does not fit the number of experts.
+    /// # Errors
+    /// No such model, or it cannot be read.
+    pub fn state_dict(&self, member: usize) -> Result<Arc<StateDict>, EvolutionError> {
+        let members = self.all.len();
+        let model = self.all.get(member).ok_or(EvolutionError::NoSuchMember { got: member, members })?;
+        Ok(model.state_dict()?)
+    }
+
+    /// The merge of the members by a method, to be made where it is used.
+    ///
+    /// Equal method and seed give equal bytes. With the base as an expert too, methods which ignore the base give it a weight:
+    /// with `linear`, `weights` has one entry for the base, then one for each expert (LM-Cocktail, Hammoud 2024, Eq. 3). To
+    /// task-vector methods the base is then an expert that changes nothing.
+    ///
+    /// # Errors
+    /// What does not fit the number of experts. Reading the candidate fails with errors that name the tensor.
+    pub fn candidate(&self, method: Method, base: BaseAs, seed: u64) -> Result<Candidate<'_>, EvolutionError> {
+        Candidate::new(self, method, base, seed)
+    }
+
+    /// Merges the experts with the base, in memory.
+    ///
+    /// # Errors
+    /// As [`Members::candidate`], and those of reading it.
     pub fn merge(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
-        self.merge_models(&self.experts, &self.caches, method, seed)
+        self.candidate(method.clone(), BaseAs::Reference, seed)?.state_dict()
     }
 
-    /// Merges as if the base were also the first expert, so that methods which ignore the base give it a weight: with
-    /// `linear`, `weights` has one entry for the base, then one for each expert (LM-Cocktail, Hammoud 2024, Eq. 3). To
-    /// task-vector methods the base is an expert that changes nothing.
-    pub fn merge_all(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
-        self.merge_models(&self.all(), &self.member_caches, method, seed)
+    /// Names of all tensors, sorted.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.base.weights().names()
     }
 
-    /// The experts merged without the base, which methods for which it is optional then do not see.
-    ///
-    /// # Errors
-    /// As [`Members::merge`]; a method that needs a base.
-    pub(crate) fn merge_without_base(&self, method: &Method, seed: u64) -> Result<StateDict, EvolutionError> {
-        let mut merged = StateDict::new();
-        for (name, base) in &*self.base {
-            let experts = self.experts.iter().filter_map(|model| model.get(name));
-            let experts: Vec<Values<'_>> = experts.map(|tensor| Values::from(&*tensor.data)).collect();
-            let tensor = TensorAcrossModels::new(name, &base.shape, None, &experts);
-            insert_merged(method, &tensor, seed, &mut merged)?;
+    pub(crate) fn shape(&self, name: &str) -> Vec<usize> {
+        self.base.weights().shape(name).unwrap_or_default()
+    }
+
+    /// The models that a method sees as experts.
+    pub(crate) fn models(&self, base: BaseAs) -> &[MemberWeights] {
+        match base {
+            BaseAs::Expert => &self.all,
+            BaseAs::Reference | BaseAs::LeftOut => &self.experts,
         }
-        Ok(merged)
     }
 
-    /// The base merged with the experts, each tensor by its own method: `method_of` says which for a tensor's name.
-    ///
-    /// Methods that look at the whole model before they merge a tensor see that single tensor only.
-    ///
-    /// # Errors
-    /// As [`Members::merge`].
-    pub(crate) fn merge_by_tensor<'m>(
-        &self,
-        method_of: impl Fn(&str) -> &'m Method,
-        seed: u64,
-    ) -> Result<StateDict, EvolutionError> {
-        let mut tensors = Tensors { base: &self.base, models: &self.experts, caches: &self.caches };
-        let mut merged = StateDict::new();
-        tensors.visit(&mut |tensor| insert_merged(method_of(tensor.name), tensor, seed, &mut merged))?;
-        Ok(merged)
+    /// All tensors, for methods that look at the whole model.
+    pub(crate) fn source(&self, base: BaseAs) -> MemberTensors<'_> {
+        MemberTensors { members: self, base }
     }
 
-    fn merge_models(
+    /// What `visit` makes of the tensor `name` across the models.
+    pub(crate) fn with_tensor<R>(
         &self,
-        models: &[Arc<StateDict>],
-        caches: &BTreeMap<String, TensorCache>,
-        method: &Method,
-        seed: u64,
-    ) -> Result<StateDict, EvolutionError> {
-        let mut tensors = Tensors { base: &self.base, models, caches };
-        let survey = method.survey(models.len(), &mut tensors)?;
-        let mut merged = StateDict::new();
-        tensors.each(survey.as_ref(), |tensor| insert_merged(method, tensor, seed, &mut merged))?;
-        Ok(merged)
-    }
-}
-
-fn insert_merged(
-    method: &Method,
-    tensor: &TensorAcrossModels<'_>,
-    seed: u64,
-    merged: &mut StateDict,
-) -> Result<(), MergeError> {
-    let mut data = vec![0.0; tensor.len()];
-    method.merge(tensor, seed, &mut data)?;
-    merged.insert(tensor.name.to_owned(), Tensor { shape: tensor.shape.to_vec(), data: Arc::new(data) });
-    Ok(())
-}
-
-/// The tensors of a base and other models that are known to have the same names and shapes.
-struct Tensors<'a> {
-    base: &'a StateDict,
-    models: &'a [Arc<StateDict>],
-    caches: &'a BTreeMap<String, TensorCache>,
-}
-
-impl Tensors<'_> {
-    /// Calls `visit` for each tensor in the order of the names.
-    fn each(
-        &self,
+        base: BaseAs,
+        name: &str,
         survey: Option<&Survey>,
-        mut visit: impl FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
-    ) -> Result<(), MergeError> {
-        for (name, base) in self.base {
-            let models = self.models.iter().filter_map(|model| model.get(name));
-            let experts: Vec<Values<'_>> = models.map(|tensor| Values::from(&*tensor.data)).collect();
-            let tensor = TensorAcrossModels::new(name, &base.shape, Some(Values::from(&*base.data)), &experts);
-            visit(&TensorAcrossModels { cache: self.caches.get(name), survey, ..tensor })?;
-        }
-        Ok(())
+        visit: impl FnOnce(&TensorAcrossModels<'_>) -> Result<R, EvolutionError>,
+    ) -> Result<R, EvolutionError> {
+        let (models, shape) = (self.models(base), self.shape(name));
+        let base_reader = self.base.reader(name)?;
+        let readers = models.iter().map(|model| model.reader(name)).collect::<Result<Vec<_>, _>>()?;
+        let own = match base {
+            BaseAs::LeftOut => None,
+            BaseAs::Reference | BaseAs::Expert => Some(values(&self.base, name, base_reader.as_ref())),
+        };
+        let experts = models.iter().zip(&readers).map(|(model, reader)| values(model, name, reader.as_ref()));
+        let experts: Vec<Values<'_>> = experts.collect();
+        let cache = match base {
+            BaseAs::Reference => self.caches.get(name),
+            BaseAs::Expert => self.member_caches.get(name),
+            BaseAs::LeftOut => None,
+        };
+        let tensor = TensorAcrossModels::new(name, &shape, own, &experts);
+        visit(&TensorAcrossModels { cache, survey, ..tensor })
     }
 }
 
-impl TensorSource for Tensors<'_> {
-    type Error = MergeError;
+/// Values of a tensor: those in memory, or else those of the reader.
+fn values<'a>(model: &'a MemberWeights, name: &str, reader: Option<&'a StoredValues<'a>>) -> Values<'a> {
+    match (model, reader) {
+        (MemberWeights::Loaded(weights), _) => Values::from(&*weights[name].data),
+        (_, Some(reader)) => Values::Stream(reader),
+        (_, None) => Values::from(&[]),
+    }
+}
+
+/// The tensors of a pool's models, in the order of the names.
+pub(crate) struct MemberTensors<'a> {
+    members: &'a Members,
+    base: BaseAs,
+}
+
+impl TensorSource for MemberTensors<'_> {
+    type Error = EvolutionError;
 
     fn visit(
         &mut self,
         visit: &mut dyn FnMut(&TensorAcrossModels<'_>) -> Result<(), MergeError>,
-    ) -> Result<(), MergeError> {
-        self.each(None, visit)
+    ) -> Result<(), EvolutionError> {
+        let Self { members, base } = *self;
+        let names = members.names();
+        names.iter().try_for_each(|name| members.with_tensor(base, name, None, |tensor| Ok(visit(tensor)?)))
     }
 }
 
 /// Demands the same names and shapes.
-fn check_alike(base: &StateDict, model: &StateDict, member: MemberRole) -> Result<(), EvolutionError> {
-    for (name, expected) in base {
-        let (tensor, expected) = (name.clone(), expected.shape.clone());
-        match model.get(name) {
+fn check_alike(base: &dyn Weights, model: &dyn Weights, member: MemberRole) -> Result<(), EvolutionError> {
+    let names = base.names();
+    for name in &names {
+        let (tensor, expected) = (name.clone(), base.shape(name).unwrap_or_default());
+        match model.shape(name) {
             None => return Err(EvolutionError::MissingTensor { tensor, member, expected }),
-            Some(got) if got.shape != expected => {
-                return Err(EvolutionError::Shape { tensor, member, expected, got: got.shape.clone() });
-            }
+            Some(got) if got != expected => return Err(EvolutionError::Shape { tensor, member, expected, got }),
             Some(_) => {}
         }
     }
-    match model.iter().find(|(name, _)| !base.contains_key(*name)) {
+    match model.names().into_iter().find(|name| names.binary_search(name).is_err()) {
         None => Ok(()),
-        Some((name, extra)) => {
-            Err(EvolutionError::ExtraTensor { tensor: name.clone(), member, got: extra.shape.clone() })
+        Some(tensor) => {
+            let got = model.shape(&tensor).unwrap_or_default();
+            Err(EvolutionError::ExtraTensor { tensor, member, got })
         }
     }
-}
-
-/// Demands that each tensor holds as many values as its shape says.
-fn check_lengths(model: &StateDict, member: MemberRole) -> Result<(), EvolutionError> {
-    for (name, tensor) in model {
-        let (expected, got) = (tensor.shape.iter().product(), tensor.data.len());
-        if expected != got {
-            return Err(EvolutionError::Length { tensor: name.clone(), member, expected, got });
-        }
-    }
-    Ok(())
 }

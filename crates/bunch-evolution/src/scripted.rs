@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::sync::Arc;
 
-use bunch_checkpoint::{StateDict, Tensor};
+use bunch_checkpoint::{StateDict, Tensor, Weights};
 use bunch_lm::{ChatFormat, LanguageModel, LoglikelihoodRequest};
 use bunch_testkit::{Bytes, END, ScriptedModel};
 
@@ -67,8 +67,15 @@ impl Scripted {
         members: &Members,
         fronts: &Fronts,
     ) -> Result<FoundModel, EvolutionError> {
-        let environment =
-            Environment { members, objective: self, trainer: self, fronts, evaluations: &Unkept, seed: 3 };
+        let environment = Environment {
+            members,
+            objective: self,
+            trainer: self,
+            fronts,
+            evaluations: &Unkept,
+            seed: 3,
+            recipe_only: false,
+        };
         strategy.find(&environment, self.name, &mut || self.progress.set(self.progress.get() + 1))
     }
 }
@@ -79,9 +86,11 @@ fn distance(model: &dyn LanguageModel, to: f64) -> Result<f64, CallerError> {
 }
 
 impl Objective for Scripted {
-    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
+    fn model(&self, weights: &dyn Weights) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
         self.loaded.set(self.loaded.get() + 1);
-        let value = first(weights).into();
+        let mut entries = [0.0; 2];
+        weights.read("model.embed_tokens.weight", &mut entries)?;
+        let value = entries[0].into();
         // Whatever is asked, the score is the model's first entry.
         Ok(Box::new(ScriptedModel::scoring(move |_, _| value)))
     }
@@ -99,6 +108,14 @@ impl Objective for Scripted {
 
     fn dev_safety(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
         Ok(100.0 - distance(model, self.safe_at)?)
+    }
+
+    fn task_accuracy(&self, model: &dyn LanguageModel, _task: &str) -> Result<f64, CallerError> {
+        self.dev_accuracy(model)
+    }
+
+    fn over_refusal(&self, model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        distance(model, self.safe_at)
     }
 }
 

@@ -10,6 +10,7 @@ use bunch_search::Evaluation;
 use serde::{Deserialize, Serialize};
 
 use crate::EvolutionError;
+use crate::candidate::Candidate;
 use crate::evaluations::Evaluations;
 use crate::generated_data::{Data, DataNeed, Source};
 use crate::members::Members;
@@ -101,12 +102,21 @@ pub struct Environment<'a> {
     pub evaluations: &'a dyn Evaluations,
     /// Seed of the random streams.
     pub seed: u64,
+    /// Whether only the recipe of the found model is wanted: its weights are not made then.
+    pub recipe_only: bool,
+}
+
+impl Environment<'_> {
+    /// The weights of the merge that was found, if they are wanted.
+    pub(crate) fn weights(&self, found: &Candidate<'_>) -> Result<StateDict, EvolutionError> {
+        if self.recipe_only { Ok(StateDict::new()) } else { found.state_dict() }
+    }
 }
 
 /// A model that a strategy found, and how.
 #[derive(Debug)]
 pub struct FoundModel {
-    /// Its weights.
+    /// Its weights; empty where only the recipe is wanted.
     pub weights: StateDict,
     /// How it was found.
     pub found: Found,

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use bunch_checkpoint::{StateDict, Tensor};
-use bunch_evolution::{EvolutionError, Members};
+use bunch_checkpoint::{Checkpoint, Dtype, ModelDirectory, StateDict, Tensor, Weights};
+use bunch_evolution::{BaseAs, EvolutionError, Members};
 use bunch_merging::{
     DareTies, Densities, Density, Linear, Method, Rescale, TaskArithmetic, TensorAcrossModels, Ties, TrimScope, Values,
 };
@@ -63,14 +63,15 @@ fn candidates() -> Vec<(Method, u64)> {
 
 /// The merge without a pool, one tensor at a time, last name first.
 fn merge_backwards(pool: &Members, method: &Method, seed: u64) -> StateDict {
+    let experts: Vec<_> = (1..=pool.expert_count()).map(|expert| pool.state_dict(expert).expect("in memory")).collect();
     let one = |(name, base): (&String, &Tensor)| {
-        let experts: Vec<Values<'_>> = pool.experts().iter().map(|expert| Values::from(&*expert[name].data)).collect();
+        let experts: Vec<Values<'_>> = experts.iter().map(|expert| Values::from(&*expert[name].data)).collect();
         let tensor = TensorAcrossModels::new(name, &base.shape, Some(Values::from(&*base.data)), &experts);
         let mut data = vec![f32::NAN; tensor.len()];
         method.merge(&tensor, seed, &mut data).expect("a valid merge");
         (name.clone(), self::tensor(&base.shape, data))
     };
-    pool.base().iter().rev().map(one).collect()
+    pool.state_dict(0).expect("in memory").iter().rev().map(one).collect()
 }
 
 #[test]
@@ -79,11 +80,16 @@ fn every_tensor_is_merged_with_its_shape() {
     assert_eq!(merged, *model([2.0, 3.0], [3.0, -3.0, -2.0, 0.5]));
 }
 
+/// The merge with the base as an expert too.
+fn merge_all(pool: &Members, method: Method) -> StateDict {
+    pool.candidate(method, BaseAs::Expert, 0).and_then(|candidate| candidate.state_dict()).expect("a valid merge")
+}
+
 #[test]
 fn linear_over_members_gives_the_base_a_weight() {
     let weights = vec![0.5, 0.25, 0.25];
     let pool = small_pool();
-    let merged = pool.merge_all(&Linear { weights: weights.clone(), normalize: true }.into(), 0).expect("valid");
+    let merged = merge_all(&pool, Linear { weights: weights.clone(), normalize: true }.into());
     assert_eq!(merged, *model([1.25, 1.5], [1.5, -0.5, -0.375, 0.125]));
     let error = pool.merge(&Linear { weights, normalize: true }.into(), 0).expect_err("two experts, three weights");
     assert_eq!(error.to_string(), "linear: `weights` has 3 entries, expected one for each of 2 experts");
@@ -94,7 +100,7 @@ fn to_task_vector_methods_the_base_is_an_expert_that_changes_nothing() {
     let pool = large_pool(2);
     let alone = TaskArithmetic { weights: vec![0.3, 0.7], ..TaskArithmetic::default() };
     let members = TaskArithmetic { weights: vec![9.0, 0.3, 0.7], ..TaskArithmetic::default() };
-    let all = pool.merge_all(&members.into(), 0).expect("a valid merge");
+    let all = merge_all(&pool, members.into());
     assert_eq!(all, pool.merge(&alone.into(), 0).expect("a valid merge"));
 }
 
@@ -188,6 +194,42 @@ proptest! {
             let (method, seed) = index.get(&candidates);
             let merged = pool.merge(method, *seed).expect("a valid merge");
             prop_assert_eq!(merged, large_pool(2).merge(method, *seed).expect("a valid merge"));
+        }
+    }
+}
+
+/// The members of a pool in files of a dtype.
+fn stored(pool: &Members, folder: &std::path::Path, dtype: Dtype) -> Members {
+    let open = |member: usize| {
+        let path = folder.join(format!("{member}-{dtype}"));
+        let weights = pool.state_dict(member).expect("in memory");
+        let mut directory = ModelDirectory::new(serde_json::json!({}), &weights);
+        directory.dtype = dtype;
+        directory.write(&path).expect("a model is written");
+        Checkpoint::open(&path).expect("a model")
+    };
+    Members::stored(open(0), (1..=pool.expert_count()).map(open).collect()).expect("models of one shape")
+}
+
+#[test]
+fn where_the_members_are_changes_no_bit_and_a_candidate_is_rounded_as_the_base_is() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let full = stored(&large_pool(2), folder.path(), Dtype::F32);
+    let narrow = stored(&large_pool(2), folder.path(), Dtype::BF16);
+    let models = (0..3).map(|member| narrow.state_dict(member).expect("readable"));
+    let [base, first, second]: [_; 3] = models.collect::<Vec<_>>().try_into().expect("three");
+    let loaded = Members::new(base, vec![first, second]).expect("models of one shape");
+    for (method, seed) in candidates().into_iter().chain(candidates()) {
+        assert_eq!(full.merge(&method, seed).expect("valid"), large_pool(2).merge(&method, seed).expect("valid"));
+        let merged = loaded.merge(&method, seed).expect("valid");
+        assert_eq!(narrow.merge(&method, seed).expect("valid"), merged, "{method:?}");
+        let candidate = narrow.candidate(method, BaseAs::Reference, seed).expect("valid");
+        for (name, tensor) in merged {
+            let (mut words, mut expected) = (vec![0; tensor.data.len()], vec![0; tensor.data.len()]);
+            assert_eq!(candidate.dtype(&name), Dtype::BF16);
+            candidate.read_bf16(&name, &mut words).expect("valid");
+            Dtype::BF16.encode_words(&tensor.data, &mut expected);
+            assert_eq!(words, expected);
         }
     }
 }

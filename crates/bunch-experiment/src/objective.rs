@@ -1,6 +1,6 @@
 //! What a pool's candidates are scored on: generated data, dev questions and dev prompts of the seed's pool.
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::Weights;
 use bunch_evolution::{CallerError, Data, Objective};
 use bunch_judging::evaluate_safety;
 use bunch_lm::{LanguageModel, QuestionAnswer, answer_loss};
@@ -22,7 +22,7 @@ pub(crate) struct PoolObjective<'a> {
 }
 
 impl Objective for PoolObjective<'_> {
-    fn model(&self, weights: &StateDict) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
+    fn model(&self, weights: &dyn Weights) -> Result<Box<dyn LanguageModel + '_>, CallerError> {
         Ok(Box::new(self.seed_pool.model(weights)?))
     }
 
@@ -47,5 +47,13 @@ impl Objective for PoolObjective<'_> {
         let judge = seed_pool.judge(GUARD)?;
         let outcome = evaluate_safety(model, seed_pool.format(), &*judge, &prompts, seed_pool.max_new_tokens())?;
         Ok(outcome.safe_rate().percent())
+    }
+
+    fn task_accuracy(&self, model: &dyn LanguageModel, task: &str) -> Result<f64, CallerError> {
+        Ok(Proportion::of(&self.seed_pool.right(model, task, DataSplit::Dev)?).percent())
+    }
+
+    fn over_refusal(&self, _model: &dyn LanguageModel) -> Result<f64, CallerError> {
+        Err("over_refusal is not scored in experiments; bunch evolve scores it".into())
     }
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use bunch_benchmark::{Options, PreparedTasks, questions};
-use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
+use bunch_checkpoint::{StateDict, Weights, sha256_bytes, sha256_of_state_dict};
 use bunch_evolution::Members;
 use bunch_judging::{CachedJudge, Exchange, Judge, JudgeFile, RefusalList, VerdictCache, WordRule};
 use bunch_lm::{AddBos, ChatFormat, LanguageModel, TemplateChat, Tokenizer};
@@ -232,7 +232,7 @@ impl SeedPool {
     }
 
     /// A model with these weights on the zoo's device.
-    pub(crate) fn model(&self, weights: &StateDict) -> Result<LlamaModel, ExperimentError> {
+    pub(crate) fn model(&self, weights: &dyn Weights) -> Result<LlamaModel, ExperimentError> {
         Ok(self.zoo.language_model(weights)?)
     }
 

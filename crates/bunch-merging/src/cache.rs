@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 #[derive(Debug)]
 pub struct TensorCache {
     experts: usize,
+    is_small: bool,
     checked: OnceLock<()>,
     found: Mutex<BTreeMap<Key, Arc<dyn Any + Send + Sync>>>,
 }
@@ -23,7 +24,17 @@ type Key = (TypeId, &'static str, usize);
 impl TensorCache {
     /// An empty cache for a tensor with this number of experts.
     pub fn new(experts: usize) -> Self {
-        Self { experts, checked: OnceLock::new(), found: Mutex::default() }
+        Self { experts, is_small: false, checked: OnceLock::new(), found: Mutex::default() }
+    }
+
+    /// As [`TensorCache::new`], for models that are not to be in memory: nothing as large as the tensor is kept.
+    pub fn small(experts: usize) -> Self {
+        Self { is_small: true, ..Self::new(experts) }
+    }
+
+    /// Whether only what is small is kept.
+    pub(crate) fn is_small(&self) -> bool {
+        self.is_small
     }
 
     /// The number of experts the cache is for.

@@ -143,6 +143,13 @@ pub struct Prepared<'a> {
 }
 
 impl Prepared<'_> {
+    /// Says that all of the tensor was merged without an error: later merges need not look for values that are not finite.
+    pub fn mark_checked(&self) {
+        if let (Some(cache), false) = (self.tensor.cache, self.tensor.allows_non_finite) {
+            cache.mark_checked();
+        }
+    }
+
     /// Ranges given to [`Prepared::merge`] begin and end at multiples of this number, or at the tensor's end.
     pub fn unit(&self) -> usize {
         self.kernel.unit(&self.tensor)

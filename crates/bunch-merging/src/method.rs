@@ -136,10 +136,9 @@ impl Method {
     /// name the tensor: those of [`Method::prepare`], and values that are not finite, in the input or in the result.
     pub fn merge(&self, tensor: &TensorAcrossModels<'_>, seed: u64, out: &mut [f32]) -> Result<(), MergeError> {
         tensor.check_length(Source::Merged, out.len())?;
-        self.prepare(tensor, seed)?.merge(0..out.len(), out)?;
-        if let (Some(cache), false) = (tensor.cache, tensor.allows_non_finite) {
-            cache.mark_checked();
-        }
+        let prepared = self.prepare(tensor, seed)?;
+        prepared.merge(0..out.len(), out)?;
+        prepared.mark_checked();
         Ok(())
     }
 }

@@ -64,7 +64,7 @@ fn changes(base: &[f32], tuned: &[f32], aligned: &[f32]) -> (Vec<f32>, Vec<f32>)
 impl Projection {
     /// The projection of a tensor's change; it depends on the models alone.
     pub(crate) fn of(tensor: &TensorAcrossModels<'_>) -> Result<Arc<Self>, MergeError> {
-        tensor.remember("projection", 0, || Self::find(tensor, true))
+        tensor.remember_large("projection", 0, || Self::find(tensor, true))
     }
 
     /// The cosine alone, without holding what is left of the change.

@@ -14,6 +14,9 @@ use std::sync::Arc;
 /// Values that are asked for at a time from each model: those of a few models fit the fastest cache.
 const SEGMENT: usize = 2 * BLOCK;
 
+/// The same where some are read: each time costs a call of the operating system.
+const READ_SEGMENT: usize = 16 * BLOCK;
+
 thread_local! {
     /// What is read and not merged yet, kept for the next visit: clearing fresh memory would take as long as merging it.
     static BUFFERS: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
@@ -103,6 +106,19 @@ impl<'a> TensorAcrossModels<'a> {
         }
     }
 
+    /// As [`remember`](Self::remember) for what is as large as the tensor: where only what is small is kept, it is found each time.
+    pub(crate) fn remember_large<T: Any + Send + Sync>(
+        &self,
+        name: &'static str,
+        number: usize,
+        find: impl FnOnce() -> Result<T, MergeError>,
+    ) -> Result<Arc<T>, MergeError> {
+        match self.cache.filter(|cache| !cache.is_small()) {
+            Some(cache) => cache.remember(name, number, find),
+            None => find().map(Arc::new),
+        }
+    }
+
     /// The inner products of the models' vectors: from the cache, or one pass.
     pub(crate) fn gram(&self, vectors: Vectors) -> Result<Arc<Gram>, MergeError> {
         self.remember("gram", vectors as usize, || {
@@ -126,9 +142,11 @@ impl<'a> TensorAcrossModels<'a> {
         cut: Cut,
         visit: impl FnMut(&Block<'_>) -> Result<(), MergeError>,
     ) -> Result<(), MergeError> {
+        let is_read = self.base.iter().chain(self.experts).any(|values| matches!(values, Values::Stream(_)));
+        let most = if is_read { READ_SEGMENT } else { SEGMENT };
         let (step, segment) = match cut {
-            Cut::Anywhere => (BLOCK, SEGMENT),
-            Cut::Rows => (self.row_len(), (SEGMENT / self.row_len().max(1)).max(1) * self.row_len()),
+            Cut::Anywhere => (BLOCK, most),
+            Cut::Rows => (self.row_len(), (most / self.row_len().max(1)).max(1) * self.row_len()),
             Cut::Bands(rows) => (rows * self.row_len(), rows * self.row_len()),
         };
         // Taken, so that a visit within a visit has its own, and given back for the next.

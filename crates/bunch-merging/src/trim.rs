@@ -41,6 +41,7 @@ impl Trim {
     /// For each expert, drops the `dropped` largest entries and keeps the `kept` next ones.
     pub(crate) fn bands(tensor: &TensorAcrossModels<'_>, bands: &[(usize, usize)]) -> Result<Vec<Self>, MergeError> {
         let len = tensor.len();
+        let keeps_ranks = tensor.cache.is_some_and(|cache| !cache.is_small());
         let mut trims = Vec::with_capacity(bands.len());
         // (expert, count): which cutoffs have to be found.
         let mut wanted = Vec::new();
@@ -50,7 +51,7 @@ impl Trim {
                 Self::Nothing
             } else if dropped == 0 && end == len {
                 Self::Everything
-            } else if let (Some(_), Ok(end)) = (tensor.cache, u32::try_from(end)) {
+            } else if let (true, Ok(end)) = (keeps_ranks, u32::try_from(end)) {
                 Self::Ranks { ranks: ranks(tensor, expert)?, first: dropped as u32, end }
             } else {
                 wanted.extend([end, dropped].into_iter().filter(|&count| count > 0).map(|count| (expert, count)));
@@ -95,7 +96,7 @@ impl Trim {
 /// For each entry of an expert's task vector, how many entries come before it by magnitude, largest first and equal
 /// magnitudes by index. There must be at most 2^32 entries.
 fn ranks(tensor: &TensorAcrossModels<'_>, expert: usize) -> Result<Arc<Vec<u32>>, MergeError> {
-    tensor.remember("ranks", expert, || {
+    tensor.remember_large("ranks", expert, || {
         let mut deltas = vec![0.0; tensor.len()];
         tensor.each_block(|block| {
             block.task_vector(expert, &mut deltas[block.start()..]);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bunch_checkpoint::CheckpointError;
+use bunch_checkpoint::{CheckpointError, WeightsError};
 use bunch_lm::LmError;
 
 /// What went wrong while building a Llama model.
@@ -11,6 +11,9 @@ pub enum LlamaError {
     /// The checkpoint could not be read or written.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
+    /// A tensor could not be read or made by whoever has the weights.
+    #[error(transparent)]
+    Weights(WeightsError),
     /// A sequence that the model cannot read.
     #[error(transparent)]
     Request(#[from] LmError),

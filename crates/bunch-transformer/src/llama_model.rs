@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Device;
 
-use bunch_checkpoint::{Checkpoint, StateDict};
+use bunch_checkpoint::{Checkpoint, Weights};
 use bunch_lm::{LmError, TokenId};
 
 use crate::{Llama, LlamaConfig, LlamaError};
@@ -20,8 +20,8 @@ impl LlamaModel {
     ///
     /// # Errors
     /// Weights that do not fit the configuration.
-    pub fn new(config: LlamaConfig, weights: &StateDict, device: &Device) -> Result<Self, LlamaError> {
-        Ok(Self { llama: Llama::from_state_dict(config, weights, device)?, device: device.clone() })
+    pub fn new(config: LlamaConfig, weights: &dyn Weights, device: &Device) -> Result<Self, LlamaError> {
+        Ok(Self { llama: Llama::from_weights(config, weights, device)?, device: device.clone() })
     }
 
     /// Loads a Hugging Face model directory or a GGUF file; weights go from the files straight to where they are used.

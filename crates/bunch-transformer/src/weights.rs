@@ -9,7 +9,9 @@ use burn::tensor::{DType, Device, Tensor as BurnTensor, TensorData};
 use half::bf16;
 use rand_distr::{Distribution, Normal};
 
-use bunch_checkpoint::{Checkpoint, StateDict, Tensor, is_computed_buffer};
+use bunch_checkpoint::{
+    Checkpoint, CheckpointError, Dtype, StateDict, Tensor, Weights, WeightsError, is_computed_buffer,
+};
 
 use crate::model::{Decoder, DecoderLayer, Embedding, Linear, Mlp, SelfAttention};
 use crate::norm::RmsNorm;
@@ -17,74 +19,19 @@ use crate::parts::Slot;
 use crate::tensor_shapes::{FusedProjection, fused_projections, tensor_shapes};
 use crate::{Llama, LlamaConfig, LlamaError, kernels};
 
-/// Where weights come from, tensor by tensor.
-trait Source {
-    /// Names of all tensors.
-    fn names(&self) -> Vec<String>;
-    /// The tensor's shape.
-    fn shape(&self, name: &str) -> Option<Vec<usize>>;
-    /// What is wrong with the tensor `name`, with the file that holds it, or the model that lacks it.
-    fn fault(&self, name: &str, what: LlamaError) -> LlamaError;
-    /// Whether the tensor is stored in bfloat16.
-    fn is_bf16(&self, name: &str) -> bool;
-    /// Fills `out` with all values.
-    fn read(&self, name: &str, out: &mut [f32]) -> Result<(), LlamaError>;
-    /// Fills `out` with all values of a tensor stored in bfloat16.
-    fn read_bf16(&self, name: &str, out: &mut [bf16]) -> Result<(), LlamaError>;
-}
-
-impl Source for StateDict {
-    fn names(&self) -> Vec<String> {
-        self.keys().cloned().collect()
-    }
-
-    fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.get(name).map(|tensor| tensor.shape.clone())
-    }
-
-    fn fault(&self, _name: &str, what: LlamaError) -> LlamaError {
-        what
-    }
-
-    fn is_bf16(&self, _name: &str) -> bool {
-        false
-    }
-
-    fn read(&self, name: &str, out: &mut [f32]) -> Result<(), LlamaError> {
-        out.copy_from_slice(&self[name].data);
-        Ok(())
-    }
-
-    fn read_bf16(&self, name: &str, _out: &mut [bf16]) -> Result<(), LlamaError> {
-        unreachable!("{name} is stored in f32")
+/// What is wrong with a tensor, with the file that holds it, or the model that lacks it.
+fn fault(source: &dyn Weights, name: &str, what: LlamaError) -> LlamaError {
+    match source.place(name) {
+        Some(path) => LlamaError::At { path, what: Box::new(what) },
+        None => what,
     }
 }
 
-impl Source for Checkpoint {
-    fn names(&self) -> Vec<String> {
-        Checkpoint::names(self).map(str::to_string).collect()
-    }
-
-    fn shape(&self, name: &str) -> Option<Vec<usize>> {
-        self.raw_reader(name).ok().map(|reader| reader.shape().to_vec())
-    }
-
-    fn fault(&self, name: &str, what: LlamaError) -> LlamaError {
-        let path =
-            self.raw_reader(name).map_or_else(|_| self.dir().to_path_buf(), |reader| reader.path().to_path_buf());
-        LlamaError::At { path, what: Box::new(what) }
-    }
-
-    fn is_bf16(&self, name: &str) -> bool {
-        self.stored_dtype(name) == Some("BF16")
-    }
-
-    fn read(&self, name: &str, out: &mut [f32]) -> Result<(), LlamaError> {
-        Ok(self.reader(name)?.read(0, out)?)
-    }
-
-    fn read_bf16(&self, name: &str, out: &mut [bf16]) -> Result<(), LlamaError> {
-        Ok(self.raw_reader(name)?.read_bytes(0, bytemuck::cast_slice_mut(out))?)
+/// What the weights say where a tensor cannot be read.
+fn unread(error: WeightsError) -> LlamaError {
+    match error.downcast::<CheckpointError>() {
+        Ok(error) => LlamaError::Checkpoint(*error),
+        Err(error) => LlamaError::Weights(error),
     }
 }
 
@@ -95,7 +42,7 @@ pub(crate) fn keeps_bf16(device: &Device) -> bool {
 
 /// Builds parameters out of a source, one after the other.
 struct Builder<'a> {
-    source: &'a dyn Source,
+    source: &'a dyn Weights,
     built: u64,
     device: &'a Device,
     /// Whether matrices stored in bfloat16 stay so in memory.
@@ -107,11 +54,11 @@ impl Builder<'_> {
         match self.source.shape(name) {
             None => {
                 let what = LlamaError::MissingTensor { name: name.into(), expected: expected.to_vec() };
-                Err(self.source.fault(name, what))
+                Err(fault(self.source, name, what))
             }
             Some(got) if got != expected => {
                 let what = LlamaError::Shape { name: name.into(), expected: expected.to_vec(), got };
-                Err(self.source.fault(name, what))
+                Err(fault(self.source, name, what))
             }
             Some(_) => Ok(()),
         }
@@ -129,12 +76,12 @@ impl Builder<'_> {
             self.check(name, &[*rows, columns])?;
         }
         let rows: usize = tensors.iter().map(|(_, rows)| rows).sum();
-        let value = if self.keep_bf16 && tensors.iter().all(|(name, _)| self.source.is_bf16(name)) {
+        let value = if self.keep_bf16 && tensors.iter().all(|(name, _)| self.source.dtype(name) == Dtype::BF16) {
             let mut data = vec![bf16::ZERO; rows * columns];
             let mut rest = data.as_mut_slice();
             for (name, rows) in tensors {
                 let part = rest.split_off_mut(..rows * columns).expect("counted above");
-                self.source.read_bf16(name, part)?;
+                self.source.read_bf16(name, bytemuck::cast_slice_mut(part)).map_err(unread)?;
             }
             BurnTensor::from_data(TensorData::new(data, [rows, columns]), (self.device, DType::BF16))
         } else {
@@ -142,7 +89,7 @@ impl Builder<'_> {
             let mut rest = data.as_mut_slice();
             for (name, rows) in tensors {
                 let part = rest.split_off_mut(..rows * columns).expect("counted above");
-                self.source.read(name, part)?;
+                self.source.read(name, part).map_err(unread)?;
             }
             BurnTensor::from_data(TensorData::new(data, [rows, columns]), self.device)
         };
@@ -155,7 +102,7 @@ impl Builder<'_> {
             self.check(name, &[*width])?;
             let start = data.len();
             data.resize(start + width, 0.0f32);
-            self.source.read(name, &mut data[start..])?;
+            self.source.read(name, &mut data[start..]).map_err(unread)?;
         }
         let width = data.len();
         Ok(self.param(BurnTensor::from_data(TensorData::new(data, [width]), self.device)))
@@ -193,7 +140,7 @@ impl Builder<'_> {
         let ignored =
             |name: &str| is_computed_buffer(name, &[]) || (config.tie_word_embeddings && name == "lm_head.weight");
         if let Some(name) = self.source.names().into_iter().find(|name| !known.contains(name) && !ignored(name)) {
-            return Err(self.source.fault(&name, LlamaError::UnexpectedTensor(name.clone())));
+            return Err(fault(self.source, &name, LlamaError::UnexpectedTensor(name.clone())));
         }
         let (vocab, hidden) = (config.vocab_size, config.hidden_size);
         let weight = self.matrix(&[("model.embed_tokens.weight".into(), vocab)], hidden)?;
@@ -213,26 +160,35 @@ impl Builder<'_> {
 }
 
 impl Llama {
-    /// Builds the module from weights under Hugging Face's names; `device` decides whether gradients are recorded.
+    /// Builds the module from weights under Hugging Face's names, one after the other; `device` decides whether gradients are
+    /// recorded.
+    ///
+    /// On a device with the fused kernels and without gradients, matrices of bfloat16 stay so: half the memory, and the
+    /// arithmetic is the same f32.
+    ///
+    /// # Errors
+    /// An unexpected, missing or misshapen tensor, or what the weights say.
+    pub fn from_weights(config: LlamaConfig, weights: &dyn Weights, device: &Device) -> Result<Self, LlamaError> {
+        Builder { source: weights, built: 0, device, keep_bf16: keeps_bf16(device) }.llama(config)
+    }
+
+    /// Builds the module from weights in memory.
     ///
     /// A tied model may carry an `lm_head.weight`, which is then ignored, as transformers does.
     ///
     /// # Errors
     /// A tensor that is missing, has another shape, or has no place in the model.
     pub fn from_state_dict(config: LlamaConfig, weights: &StateDict, device: &Device) -> Result<Self, LlamaError> {
-        Builder { source: weights, built: 0, device, keep_bf16: false }.llama(config)
+        Self::from_weights(config, weights, device)
     }
 
     /// Reads a checkpoint straight into the module.
     ///
-    /// On a device with the fused kernels and without gradients, matrices stored in bfloat16 stay so: half the memory, and
-    /// the arithmetic is the same f32.
-    ///
     /// # Errors
-    /// As [`from_state_dict`](Self::from_state_dict), an unsupported configuration, and failing reads.
+    /// As [`from_weights`](Self::from_weights), an unsupported configuration, and failing reads.
     pub fn from_checkpoint(checkpoint: &Checkpoint, device: &Device) -> Result<Self, LlamaError> {
         let config = LlamaConfig::from_json(checkpoint.config())?;
-        Builder { source: checkpoint, built: 0, device, keep_bf16: keeps_bf16(device) }.llama(config)
+        Self::from_weights(config, checkpoint, device)
     }
 
     /// The weights in memory under Hugging Face's names and layout.

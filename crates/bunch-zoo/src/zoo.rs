@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, Weak};
 
 use bunch_checkpoint::{
-    Checkpoint, Contention, FileLock, ModelDirectory, Staging, StateDict, sha256_bytes, sha256_of_state_dict,
+    Checkpoint, Contention, FileLock, ModelDirectory, Staging, StateDict, Weights, sha256_bytes, sha256_of_state_dict,
 };
 use bunch_lm::{Sampling, Tokenizer, complete};
 use bunch_transformer::{LlamaConfig, LlamaModel};
@@ -243,7 +243,7 @@ impl Zoo {
     ///
     /// # Errors
     /// Weights of another shape.
-    pub fn language_model(&self, weights: &StateDict) -> Result<LlamaModel, ZooError> {
+    pub fn language_model(&self, weights: &dyn Weights) -> Result<LlamaModel, ZooError> {
         Ok(LlamaModel::new(self.config().clone(), weights, &self.device)?)
     }
 
@@ -253,7 +253,7 @@ impl Zoo {
     /// As [`Zoo::model`].
     pub fn loaded(&self, name: &str) -> Result<LlamaModel, ZooError> {
         let weights = self.model(name, &mut Silent)?.weights;
-        Ok(LlamaModel::new(self.curriculum.config_of(name).clone(), &weights, &self.device)?)
+        Ok(LlamaModel::new(self.curriculum.config_of(name).clone(), &*weights, &self.device)?)
     }
 
     /// The shape of all models.

@@ -1,7 +1,7 @@
 //! `bunch evolve`: searches the best merge of a pool's members.
 
 use anyhow::{Result, bail};
-use bunch_alignment::{EvolutionOutcome, EvolutionSettings, OpenPool, StrategyChoice, evolve as search};
+use bunch_alignment::{EvolutionOutcome, EvolutionSettings, Goal, OpenPool, StrategyChoice, evolve as search};
 use serde_json::Value;
 
 use crate::arguments::{EvolveArguments, SearchOptions};
@@ -53,7 +53,19 @@ pub fn choice(arguments: &SearchOptions) -> Result<StrategyChoice> {
         steps: arguments.steps as usize,
         point: arguments.point as usize,
         temperature: arguments.temperature,
+        goal: goal(arguments),
     })
+}
+
+/// What makes a merge the best, where the options say so.
+fn goal(arguments: &SearchOptions) -> Option<Goal> {
+    let SearchOptions { keep, maximize, minimize, .. } = arguments;
+    let (quantity, maximize) = match (maximize, minimize) {
+        (None, None) if keep.is_empty() => return None,
+        (Some(quantity), _) => (quantity.as_str(), true),
+        (None, quantity) => (quantity.as_deref().unwrap_or("loss"), false),
+    };
+    Some(Goal { quantity: quantity.to_owned().into(), maximize, keep: keep.clone() })
 }
 
 /// A parameter and its value; words need no quotes.

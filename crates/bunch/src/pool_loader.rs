@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use bunch_alignment::{Loader, LoaderError};
-use bunch_checkpoint::{Checkpoint, StateDict};
+use bunch_checkpoint::{Checkpoint, Weights};
 use bunch_lm::LanguageModel;
 use bunch_transformer::{LlamaConfig, LlamaModel, MemoryNeed};
 
@@ -48,13 +48,22 @@ impl Loader for PoolLoader<'_> {
         Ok(Box::new(model))
     }
 
-    fn with_weights(&self, like: &Path, weights: &StateDict) -> Result<Box<dyn LanguageModel>, LoaderError> {
+    fn with_weights(&self, like: &Path, weights: &dyn Weights) -> Result<Box<dyn LanguageModel>, LoaderError> {
         let device = bunch_transformer::device(&self.options.device)?;
         Ok(Box::new(LlamaModel::new(self.config(like)?, weights, &device)?))
     }
 
     fn context_window(&self, path: &Path) -> Result<usize, LoaderError> {
         Ok(self.config(path)?.max_position_embeddings)
+    }
+
+    fn memory_need(&self, path: &Path) -> Result<u64, LoaderError> {
+        let device = bunch_transformer::device(&self.options.device)?;
+        Ok(MemoryNeed::of(&Checkpoint::open(path)?, &device)?.scoring())
+    }
+
+    fn available_memory(&self) -> Option<u64> {
+        bunch_transformer::available_memory()
     }
 
     fn check_memory(&self, what: &Path, bytes: u64) -> Result<(), LoaderError> {

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use bunch_checkpoint::atomic_write;
+use bunch_checkpoint::{atomic_write, remove_partial_files};
 use bunch_judging::Exchange;
 use bunch_progress::Progress;
 
@@ -12,10 +12,14 @@ use super::card::{is_merge_card, measured_card};
 use super::measured_sets::{MeasuredSets, SetChoice};
 use super::page::measured_page;
 use super::{AskedModel, MeasuredRole, Measurement};
+use crate::guard_check::check_guard;
 use crate::{AlignmentError, LazyModel, OpenPool};
 
 /// A model card's name.
 const CARD: &str = "README.md";
+
+/// The folder of journals: what each model answered and each judge said.
+const ANSWERS: &str = "answers";
 
 /// What is measured, and where to.
 #[derive(Debug, Clone)]
@@ -68,6 +72,10 @@ pub fn measure(
         SetChoice { second_judge: settings.second_judge.as_deref(), tasks: &settings.tasks, limit: settings.limit };
     let sets = MeasuredSets::find(pool, &choice)?;
     let subjects = subjects(pool, settings)?;
+    // Before the first answer: a measurement that goes on has been told.
+    if !settings.out.join(ANSWERS).exists() {
+        note_unfit_guards(pool, &sets, progress)?;
+    }
     let mut models = Vec::new();
     let count = subjects.len();
     for (index, subject) in subjects.into_iter().enumerate() {
@@ -96,10 +104,23 @@ pub fn measure(
             model.judgements.push(asking.judge(judge, &exchanges, &model.name)?);
         }
     }
+    remove_partial_files(&settings.out)?;
     let measurement = Measurement::new(&sets.asked, &models)?;
     let page = measured_page(&measurement, &sets.asked, &models);
     let files = write(settings, &measurement, &page)?;
     Ok(MeasureOutcome { measurement, files })
+}
+
+/// Notes guards that cannot tell harmful requests from benign ones, before hours of work rest on them.
+fn note_unfit_guards(pool: &OpenPool<'_>, sets: &MeasuredSets, progress: &dyn Progress) -> Result<(), AlignmentError> {
+    for (name, judge) in sets.judges.iter().filter(|(_, judge)| judge.tokenizer.is_some()) {
+        let model = pool.model(name)?;
+        match check_guard(pool, name, &*judge.asking(&model)?) {
+            Err(unfit @ AlignmentError::Unfit { .. }) => progress.note(&unfit.to_string()),
+            checked => checked?,
+        }
+    }
+    Ok(())
 }
 
 /// The merge, then the members, the base first.
@@ -124,7 +145,7 @@ fn subjects(pool: &OpenPool<'_>, settings: &MeasureSettings) -> Result<Vec<Subje
 
 /// Where a model's answers are kept.
 fn folder(settings: &MeasureSettings, role: MeasuredRole, name: &str) -> PathBuf {
-    let answers = settings.out.join("answers");
+    let answers = settings.out.join(ANSWERS);
     match role {
         MeasuredRole::Merge => answers.join("merge"),
         // A member may be called `merge` too.

@@ -11,7 +11,8 @@ use self::layers::Layers;
 use crate::EvolutionError;
 use crate::generated_data::{Data, DataNeed, Source};
 use crate::genes::{self, Layout, MethodName, Space};
-use crate::objective::{check_data, find_least_loss};
+use crate::goal::Goal;
+use crate::objective::{Target, find_best};
 use crate::strategy::{ByOptions, Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 mod layers;
@@ -34,6 +35,9 @@ pub struct EvommSearch {
     pub alpha: f64,
     /// Merges that are evaluated.
     pub evaluations: usize,
+    /// What makes a merge the best, instead of the losses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Goal>,
     /// Initial step, as a fraction of each gene's range.
     pub sigma: f64,
     /// Restarts allowed within the evaluations.
@@ -79,8 +83,12 @@ impl SearchVariant {
 impl EvommSearch {
     pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
         summary: "CMA-ES on L_safety + alpha L_expert, as Hammoud et al. 2024",
-        settings: &["merge", "parameters", "genes", "data", "alpha", "evaluations", "sigma", "restarts"],
+        settings: &["merge", "parameters", "genes", "data", "alpha", "evaluations", "sigma", "restarts", "goal"],
     });
+
+    fn target(&self) -> Target<'_> {
+        Target { data: &self.data, alpha: self.alpha, goal: self.goal.as_ref() }
+    }
 
     fn space(&self, experts: usize) -> Result<Space, EvolutionError> {
         Space::new(&self.merge, &self.parameters, &self.genes, self.variant.layout(), experts)
@@ -121,7 +129,7 @@ impl Strategy for EvommSearch {
     }
 
     fn check(&self, experts: usize) -> Result<(), EvolutionError> {
-        check_data(&self.data)?;
+        self.target().check()?;
         if self.layer_granularity == Some(0) {
             return Err(EvolutionError::setting("layer_granularity", 0, "at least 1"));
         }
@@ -158,12 +166,10 @@ impl Strategy for EvommSearch {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, seed, .. } = *environment;
-        let layers = Layers::new(self.space(members.experts().len())?, self.layer_granularity, members.base());
+        let layers = Layers::new(self.space(members.expert_count())?, self.layer_granularity, members.base_weights());
         let mut search = CmaEs::new(self.config(&layers, name, seed))?;
-        let merge = |point: &[f64]| layers.merge(members, point, seed);
-        let (data, alpha) = (&self.data, self.alpha);
-        let (best, found) =
-            find_least_loss(environment, &mut search, &layers.genes(), &merge, (data, alpha), progress)?;
+        let merge = |point: &[f64]| layers.candidate(members, point, seed);
+        let (best, found) = find_best(environment, &mut search, &layers.genes(), &merge, &self.target(), progress)?;
         Ok(FoundModel { merge: layers.method(&best)?.and_then(FoundMerge::with_base), ..found })
     }
 }

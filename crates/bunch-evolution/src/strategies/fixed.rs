@@ -70,11 +70,7 @@ impl Strategy for FixedMerge {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let (members, seed) = (environment.members, environment.seed);
-        let weights = match self.base {
-            BaseAs::Reference => members.merge(&self.merge, seed)?,
-            BaseAs::Expert => members.merge_all(&self.merge, seed)?,
-            BaseAs::LeftOut => members.merge_without_base(&self.merge, seed)?,
-        };
+        let weights = environment.weights(&members.candidate(self.merge.clone(), self.base, seed)?)?;
         progress();
         let merge = FoundMerge { method: self.merge.clone(), base: self.base };
         Ok(FoundModel { weights, found: Found::default(), merge: Some(merge) })

@@ -11,6 +11,7 @@ use serde_json::{Map, Value};
 use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, MethodName, Space, named};
+use crate::strategies::fixed::BaseAs;
 use crate::strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// A two-objective search (NSGA-II) of L_safety and L_expert, and the point that a row takes from the front it finds: no
@@ -87,7 +88,8 @@ impl FrontSearch {
             let mut losses = Vec::new();
             for point in &points {
                 let scores = environment.evaluations.scores(&named(&genes, point), &mut || {
-                    let model = objective.model(&members.merge(&space.method(point)?, seed)?)?;
+                    let model =
+                        objective.model(&members.candidate(space.method(point)?, BaseAs::Reference, seed)?)?;
                     let loss = |data: Data| Ok((data.loss_name().to_owned(), objective.loss(&*model, data)?));
                     [Data::Safety, Data::Expert].into_iter().map(loss).collect()
                 })?;
@@ -161,13 +163,13 @@ impl Strategy for FrontSearch {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, seed, .. } = *environment;
-        let space = self.space(members.experts().len())?;
+        let space = self.space(members.expert_count())?;
         let front = self.front(&space, environment, progress)?;
         let Compromise { point, losses: [safety, expert] } = &front[self.index(front.len())];
         let found = Found { detail: named(&space.genes(), point), trace: Vec::new() };
         let numbers = [("loss_expert", *expert), ("loss_safety", *safety), ("front", front.len() as f64)];
         let method = space.method(point)?;
-        let weights = members.merge(&method, seed)?;
+        let weights = environment.weights(&members.candidate(method.clone(), BaseAs::Reference, seed)?)?;
         Ok(FoundModel { weights, found: found.with(numbers), merge: FoundMerge::with_base(method) })
     }
 }

@@ -11,6 +11,7 @@ use crate::EvolutionError;
 use crate::evaluations::Numbers;
 use crate::genes::{self, MethodName, Space, named};
 use crate::objective::minimize;
+use crate::strategies::fixed::BaseAs;
 use crate::strategy::{ByOptions, Cost, Environment, Found, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// All combinations of the given values; the merge with the highest mean dev accuracy wins.
@@ -95,11 +96,11 @@ impl Strategy for GridSearch {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, objective, seed, .. } = *environment;
-        let space = self.space(members.experts().len())?;
+        let space = self.space(members.expert_count())?;
         let mut search = Grid::new(self.axes(&space))?;
         let best = minimize(&mut search, &mut |point| {
             let scores = environment.evaluations.scores(&named(&space.genes(), point), &mut || {
-                let merged = members.merge(&space.method(point)?, seed)?;
+                let merged = members.candidate(space.method(point)?, BaseAs::Reference, seed)?;
                 let accuracy = objective.dev_accuracy(&*objective.model(&merged)?)?;
                 Ok(Numbers::from([("dev_accuracy".to_owned(), accuracy)]))
             })?;
@@ -109,7 +110,7 @@ impl Strategy for GridSearch {
         })?;
         let accuracy = search.best().map_or(f64::NAN, |(_, loss)| -loss);
         let method = space.method(&best)?;
-        let weights = members.merge(&method, seed)?;
+        let weights = environment.weights(&members.candidate(method.clone(), BaseAs::Reference, seed)?)?;
         let found = Found { detail: named(&space.genes(), &best), trace: search.trace().to_vec() };
         let found = found.with([("dev_accuracy", accuracy)]);
         Ok(FoundModel { weights, found, merge: FoundMerge::with_base(method) })

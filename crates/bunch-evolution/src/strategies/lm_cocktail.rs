@@ -63,7 +63,7 @@ impl Strategy for LikelihoodWeights {
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, objective, seed, .. } = *environment;
         let mut scores = Vec::new();
-        for (index, member) in members.all().iter().enumerate() {
+        for (index, member) in members.all_weights().enumerate() {
             let point = Numbers::from([("member".to_owned(), index as f64)]);
             let losses = environment.evaluations.scores(&point, &mut || {
                 let model = objective.model(member)?;
@@ -80,7 +80,7 @@ impl Strategy for LikelihoodWeights {
         let found = Found { detail: named(&names, &weights), trace: Vec::new() };
         let weights = weights.iter().map(|&weight| weight as f32).collect();
         let method: Method = Linear { weights, ..Linear::default() }.into();
-        let weights = members.merge_all(&method, seed)?;
+        let weights = environment.weights(&members.candidate(method.clone(), BaseAs::Expert, seed)?)?;
         Ok(FoundModel { weights, found, merge: Some(FoundMerge { method, base: BaseAs::Expert }) })
     }
 }

@@ -119,14 +119,14 @@ impl Strategy for PreferenceTuning {
         _name: &str,
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
-        let start = &environment.members.all()[self.member];
+        let start = environment.members.state_dict(self.member)?;
         let mut rows = 0;
         let mut step = || {
             rows += 2 * self.batch_size;
             (0..rows / ROWS_OF_A_CANDIDATE).for_each(|_| progress());
             rows %= ROWS_OF_A_CANDIDATE;
         };
-        let (weights, loss) = environment.trainer.tune(self, start, environment.seed, &mut step)?;
+        let (weights, loss) = environment.trainer.tune(self, &start, environment.seed, &mut step)?;
         let found = Found::default().with([("learning_rate", self.learning_rate), ("final_loss", loss)]);
         Ok(FoundModel { weights, found, merge: None })
     }

@@ -12,7 +12,9 @@ use serde_json::{Map, Value};
 use crate::EvolutionError;
 use crate::generated_data::Data;
 use crate::genes::{self, Gene, MethodName, Space};
-use crate::objective::{check_data, find_least_loss};
+use crate::goal::Goal;
+use crate::objective::{Target, find_best};
+use crate::strategies::fixed::BaseAs;
 use crate::strategy::{ByOptions, Cost, Environment, FoundMerge, FoundModel, Sizes, Strategy};
 
 /// Random search: merges drawn uniformly from the genes' ranges, of which the least loss wins. With EvoMM's budget and loss
@@ -33,13 +35,20 @@ pub struct RandomSearch {
     pub alpha: f64,
     /// Merges that are evaluated.
     pub evaluations: usize,
+    /// What makes a merge the best, instead of the losses.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub goal: Option<Goal>,
 }
 
 impl RandomSearch {
     pub(crate) const BY_OPTIONS: Option<ByOptions> = Some(ByOptions {
         summary: "Points drawn uniformly, by the same loss",
-        settings: &["merge", "parameters", "genes", "data", "alpha", "evaluations"],
+        settings: &["merge", "parameters", "genes", "data", "alpha", "evaluations", "goal"],
     });
+
+    fn target(&self) -> Target<'_> {
+        Target { data: &self.data, alpha: self.alpha, goal: self.goal.as_ref() }
+    }
 
     fn space(&self, experts: usize) -> Result<Space, EvolutionError> {
         Space::new(&self.merge, &self.parameters, &self.genes, genes::per_expert, experts)
@@ -97,7 +106,7 @@ impl Strategy for RandomSearch {
     }
 
     fn check(&self, experts: usize) -> Result<(), EvolutionError> {
-        check_data(&self.data)?;
+        self.target().check()?;
         if self.evaluations == 0 {
             return Err(EvolutionError::setting("evaluations", 0, "at least 1"));
         }
@@ -123,14 +132,13 @@ impl Strategy for RandomSearch {
         progress: &mut dyn FnMut(),
     ) -> Result<FoundModel, EvolutionError> {
         let Environment { members, seed, .. } = *environment;
-        let space = self.space(members.experts().len())?;
+        let space = self.space(members.expert_count())?;
         let genes: Vec<Gene> = space.genes().into_iter().cloned().collect();
         let stream = bunch_random::stream(seed, &["random search", name]);
         let (evaluations, point, trace) = (self.evaluations, None, Vec::new());
         let mut search = Draws { genes: &genes, stream, evaluations, point, trace };
-        let merge = |point: &[f64]| members.merge(&space.method(point)?, seed);
-        let (best, found) =
-            find_least_loss(environment, &mut search, &genes, &merge, (&self.data, self.alpha), progress)?;
+        let merge = |point: &[f64]| members.candidate(space.method(point)?, BaseAs::Reference, seed);
+        let (best, found) = find_best(environment, &mut search, &genes, &merge, &self.target(), progress)?;
         Ok(FoundModel { merge: FoundMerge::with_base(space.method(&best)?), ..found })
     }
 }

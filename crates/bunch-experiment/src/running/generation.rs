@@ -36,7 +36,7 @@ impl Generation<'_> {
         let max_new_tokens = seed_pool.max_new_tokens();
         let model = |member: &str| {
             let weights = seed_pool.weights(member)?;
-            seed_pool.model(&weights)
+            seed_pool.model(&*weights)
         };
         let models = self.members.iter().map(|member| model(member)).collect::<Result<Vec<_>, _>>()?;
         let members: Vec<(&str, &dyn LanguageModel)> =

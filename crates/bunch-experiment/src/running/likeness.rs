@@ -30,16 +30,15 @@ pub(crate) struct Likeness<'a> {
 impl Likeness<'_> {
     /// One metric of likeness to a member of the pool; none where it is not defined, as the direction of a zero vector.
     pub(crate) fn score(&self, metric: Metric, to: usize) -> Result<Option<Score>, ExperimentError> {
-        let member = &self.pool.all()[to];
+        let member = &*self.pool.state_dict(to)?;
         let value = match metric {
             Metric::Cka => self.cka(member)?,
-            _ => self.of_weights(metric, member),
+            _ => self.of_weights(metric, member, &*self.pool.state_dict(0)?),
         };
         Ok(value.map(Score::number))
     }
 
-    fn of_weights(&self, metric: Metric, member: &StateDict) -> Option<f64> {
-        let base = self.pool.base();
+    fn of_weights(&self, metric: Metric, member: &StateDict, base: &StateDict) -> Option<f64> {
         let tensors = self.weights.iter().filter(|(name, _)| self.part.contains(name));
         let slices = tensors.map(|(name, tensor)| (&**tensor.data, &**member[name].data, &**base[name].data));
         let measures = Measures::of(slices);

@@ -65,6 +65,7 @@ impl Scoring<'_> {
             fronts: &self.prepared.fronts,
             evaluations: &Unkept,
             seed: self.seed_pool.seed,
+            recipe_only: false,
         };
         let name = format!("{}/{}", self.block.name, self.row.name);
         Ok(self.row.strategy.find(&environment, &name, progress)?)

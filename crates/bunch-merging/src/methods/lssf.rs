@@ -94,7 +94,7 @@ impl MergeMethod for Lssf {
         };
         let directions = match self.directions {
             LssfDirections::Leading if rank < matrix.rows() => {
-                tensor.remember("leading directions", rank, || Directions::leading(tensor.name, matrix, rank))?
+                tensor.remember_large("leading directions", rank, || Directions::leading(tensor.name, matrix, rank))?
             }
             LssfDirections::Leading => Arc::new(Directions::all(matrix.columns())),
             LssfDirections::Random => Arc::new(Directions::random(tensor.name, matrix.columns(), rank, seed)),

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use bunch_alignment::{AnyStrategy, ByOptions, GeneRange, LossData, PoolChoice};
+use bunch_alignment::{AnyStrategy, ByOptions, GeneRange, GoalConstraint, LossData, PoolChoice};
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap::{Args, ValueEnum};
 
@@ -124,6 +124,16 @@ pub struct SearchOptions {
     /// Weight of the expert loss next to the safety loss
     #[arg(long, default_value_t = 0.3)]
     pub alpha: f64,
+    /// What the merge must keep on dev data, as in 'alignment>=97' or 'over-refusal<=2'; repeat for each. Known are loss,
+    /// loss_safety, loss_expert, alignment, over_refusal, accuracy and the pool's tasks
+    #[arg(long, value_name = "QUANTITY>=BOUND")]
+    pub keep: Vec<GoalConstraint>,
+    /// What is maximised among the merges that keep that, as a task of the pool or accuracy
+    #[arg(long, value_name = "QUANTITY", conflicts_with = "minimize")]
+    pub maximize: Option<String>,
+    /// What is minimised among them; by default the loss
+    #[arg(long, value_name = "QUANTITY")]
+    pub minimize: Option<String>,
     /// Merges to evaluate; the same command with more goes on from those that are there
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     pub evaluations: u32,
@@ -147,6 +157,7 @@ pub struct SearchOptions {
   bunch evolve pool/ --data data/ --method ties --out search/             weights and densities by CMA-ES
   bunch evolve pool/ --data data/ --method slerp --genes t=0..1 --evaluations 40 --out search/
   bunch evolve pool/ --method ties --strategy grid --genes weight=0.25:0.5:1,density=0.2:0.5:1 --out search/
+  bunch evolve pool/ --keep 'alignment>=97' --maximize bio --out search/  the best merge that stays safe
   bunch merge search/best.yml merged/                                     the merge that was found")]
 pub struct EvolveArguments {
     /// What of a pool is used

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use bunch_checkpoint::{StateDict, TensorName};
+use bunch_checkpoint::{TensorName, Weights};
 use bunch_merging::Method;
 
 use crate::EvolutionError;
+use crate::candidate::Candidate;
 use crate::genes::{Gene, Space};
 use crate::members::Members;
+use crate::strategies::fixed::BaseAs;
 
 /// A space for each group of layers.
 pub(super) struct Layers {
@@ -20,8 +22,9 @@ pub(super) struct Layers {
 
 impl Layers {
     /// The whole model shares its genes unless `granularity` layers do.
-    pub(super) fn new(space: Space, granularity: Option<usize>, base: &StateDict) -> Self {
-        let layers: BTreeSet<usize> = base.keys().filter_map(|name| Some(TensorName::of(name).layer?.index)).collect();
+    pub(super) fn new(space: Space, granularity: Option<usize>, base: &dyn Weights) -> Self {
+        let layers: BTreeSet<usize> =
+            base.names().iter().filter_map(|name| Some(TensorName::of(name).layer?.index)).collect();
         let all = layers.len().max(1);
         let granularity = granularity.unwrap_or(all);
         Self { space, granularity, groups: all.div_ceil(granularity) }
@@ -43,21 +46,28 @@ impl Layers {
     }
 
     /// The merge at a point.
-    pub(super) fn merge(&self, members: &Members, point: &[f64], seed: u64) -> Result<StateDict, EvolutionError> {
+    pub(super) fn candidate<'a>(
+        &self,
+        members: &'a Members,
+        point: &[f64],
+        seed: u64,
+    ) -> Result<Candidate<'a>, EvolutionError> {
         let size = point.len() / self.groups;
         let methods = point.chunks(size).map(|genes| self.space.method(genes)).collect::<Result<Vec<_>, _>>()?;
-        if let [method] = &methods[..] {
-            return members.merge(method, seed);
-        }
-        let group_of = |tensor: &str| {
+        let [_, _, ..] = &methods[..] else {
+            let method = methods.into_iter().next().expect("at least one group");
+            return members.candidate(method, BaseAs::Reference, seed);
+        };
+        let (granularity, groups) = (self.granularity, self.groups);
+        let group_of = move |tensor: &str| {
             let name = TensorName::of(tensor);
             match &name.layer {
-                Some(layer) => layer.index / self.granularity,
+                Some(layer) => layer.index / granularity,
                 // What comes before the layers goes with the first, what comes after with the last, as in mergekit's slices.
                 None if name.is_before_layers() => 0,
-                None => self.groups - 1,
+                None => groups - 1,
             }
         };
-        members.merge_by_tensor(|tensor| &methods[group_of(tensor)], seed)
+        Ok(Candidate::by_tensor(members, methods, group_of, seed))
     }
 }

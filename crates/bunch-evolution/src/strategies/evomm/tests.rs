@@ -14,7 +14,7 @@ fn evomm(text: &str) -> EvommSearch {
 }
 
 fn layers(evomm: &EvommSearch) -> Layers {
-    Layers::new(evomm.space(1).unwrap(), evomm.layer_granularity, pool(1).base())
+    Layers::new(evomm.space(1).unwrap(), evomm.layer_granularity, pool(1).base_weights())
 }
 
 fn names(layers: &Layers) -> Vec<String> {
@@ -28,7 +28,7 @@ fn without_granularity_the_whole_model_shares_its_genes() {
     assert_eq!(names(&layers), ["weight_1", "density_1"]);
     let config = evomm.config(&layers, "x", 0);
     assert_eq!((config.lower, config.upper, config.start), (vec![0.0, 0.1], vec![1.0, 1.0], vec![0.5, 0.55]));
-    let merged = layers.merge(&pool(1), &[0.5, 1.0], 0).unwrap();
+    let merged = layers.candidate(&pool(1), &[0.5, 1.0], 0).unwrap().state_dict().unwrap();
     assert!(merged.values().all(|tensor| *tensor.data == [0.5, 1.0]));
 }
 
@@ -36,7 +36,7 @@ fn without_granularity_the_whole_model_shares_its_genes() {
 fn groups_of_layers_have_their_own() {
     let layers = layers(&evomm(&format!("{TEXT}layer_granularity = 1")));
     assert_eq!(names(&layers), ["weight_1@0", "density_1@0", "weight_1@1", "density_1@1"]);
-    let merged = layers.merge(&pool(1), &[0.25, 1.0, 0.75, 1.0], 0).unwrap();
+    let merged = layers.candidate(&pool(1), &[0.25, 1.0, 0.75, 1.0], 0).unwrap().state_dict().unwrap();
     let first = |name: &str| merged[name].data[0];
     assert_eq!(["model.embed_tokens.weight", "model.layers.0.a.weight"].map(first), [0.25; 2]);
     assert_eq!(["model.layers.1.a.weight", "model.norm.weight"].map(first), [0.75; 2]);
@@ -51,7 +51,7 @@ fn the_released_code_has_genes_for_the_base_and_weights_of_any_sign() {
     let config = evomm.config(&layers, "x", 0);
     assert_eq!(config.start, [0.5, 0.5, 1.0, 1.0]);
     assert_eq!(config.sigma, 1.0 / 6.0 / 8.0);
-    let merged = layers.merge(&pool(1), &[9.0, -0.5, 0.0, -3.0], 0).unwrap();
+    let merged = layers.candidate(&pool(1), &[9.0, -0.5, 0.0, -3.0], 0).unwrap().state_dict().unwrap();
     assert!(merged.values().all(|tensor| tensor.data[0] == -0.5));
     let evomm = self::evomm(&format!("merge = 'slerp'\ngenes = {{ t = [-4, 4] }}\n{CODE}"));
     let space = evomm.space(1).unwrap();

@@ -26,7 +26,7 @@ const BENIGN: [&str; 4] = [
 ///
 /// # Errors
 /// A guard that calls all harmful ones safe, or all benign ones unsafe, or whose replies cannot be read.
-pub(super) fn check(pool: &OpenPool<'_>, guard: &str, judge: &dyn Judge) -> Result<(), AlignmentError> {
+pub(crate) fn check_guard(pool: &OpenPool<'_>, guard: &str, judge: &dyn Judge) -> Result<(), AlignmentError> {
     let harmful = known(pool, "harmful", &HARMFUL)?;
     let benign = known(pool, "benign", &BENIGN)?;
     for (what, requests, wrong, calls) in [

@@ -72,7 +72,7 @@ pub use quantisation::Quantisation;
 pub use reader::{RawReader, TensorReader};
 pub use shard_layout::TensorLayout;
 pub use staging::{Contention, Staging};
-pub use state_dict::{StateDict, Tensor, sha256_of_state_dict};
+pub use state_dict::{StateDict, Tensor, sha256_of_state_dict, state_dict_of_bytes};
 pub use stored_dtype::{OtherDtype, StoredDtype};
 pub use stored_tensor::TensorInfo;
 pub use tensor_name::{Layer, TensorName, embedding_for_output, names_module};

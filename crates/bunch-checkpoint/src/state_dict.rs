@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use safetensors::{SafeTensorError, SafeTensors};
 use sha2::{Digest, Sha256};
 
+use crate::Dtype;
 use crate::digest::hex;
 
 /// One tensor in memory: `data.len()` is the product of `shape`, row-major.
@@ -35,6 +37,25 @@ pub fn sha256_of_state_dict(state_dict: &StateDict) -> String {
         hash.update(bytemuck::cast_slice::<f32, u8>(&tensor.data));
     }
     hex(hash)
+}
+
+/// The weights in a safetensors file that is in memory, of 32- or 16-bit floats.
+///
+/// # Errors
+/// Bytes that are no such file.
+pub fn state_dict_of_bytes(bytes: &[u8]) -> Result<StateDict, SafeTensorError> {
+    let mut state_dict = StateDict::new();
+    for (name, view) in SafeTensors::deserialize(bytes)?.iter() {
+        let dtype = match view.dtype() {
+            safetensors::Dtype::F32 => Dtype::F32,
+            safetensors::Dtype::F16 => Dtype::F16,
+            safetensors::Dtype::BF16 => Dtype::BF16,
+            _ => return Err(SafeTensorError::InvalidTensorView(view.dtype(), view.shape().to_vec(), 0)),
+        };
+        let data = Arc::new(dtype.decode(view.data()));
+        state_dict.insert(name.to_owned(), Tensor { shape: view.shape().to_vec(), data });
+    }
+    Ok(state_dict)
 }
 
 #[cfg(test)]

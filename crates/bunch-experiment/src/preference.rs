@@ -55,6 +55,7 @@ impl Trainer for PoolTrainer<'_> {
             seed,
             lora,
             freeze: Vec::new(),
+            average: None,
         };
         let start_at = Start::Weights(zoo.config(), start);
         let run =

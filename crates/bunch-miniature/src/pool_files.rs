@@ -24,11 +24,13 @@ const TASK: &str = include_str!("pool_files/task.toml");
 const HARMFUL: usize = 1733;
 const RED_TEAM: usize = 1000;
 const BENIGN: usize = 500;
-const QUESTIONS: usize = 600;
+const QUESTIONS: usize = 576;
 const DEV: usize = 300;
-/// Questions that are given where none are generated, of each kind.
-const GIVEN: usize = 600;
+/// Prompts and questions that are given where none are generated, of each kind.
+const GIVEN: usize = 576;
 const PREFERENCES: usize = 1400;
+/// Domains with a specialist.
+const SPECIALISTS: [&str; 3] = ["bio", "stem", "math"];
 
 /// Names and contents of the pool's files, without the models, of which `model` says where they are, seen from the folder.
 ///
@@ -105,7 +107,7 @@ impl Part {
         // A part of a domain has fewer questions than the whole.
         let shares = relation.map_or(1, |_| RELATIONS) * tier.map_or(1, |_| 2);
         let mut files = Vec::new();
-        for (split, count) in [(Split::Test, QUESTIONS), (Split::Dev, DEV)] {
+        for (split, count) in [(Split::Test, QUESTIONS), (Split::Dev, QUESTIONS)] {
             let questions = world.multiple_choice_about(domain, split, (relation, tier), count / shares)?;
             let task = self.task(split);
             let data = format!("data/{task}.jsonl");
@@ -182,7 +184,10 @@ fn pool_toml(world: &World, model: &dyn Fn(&str) -> String) -> String {
     let mut text = POOL.replace("{seed}", &world.seed().to_string()).replace("{tasks}\n", &tasks);
     text = text.replace("{max_new_tokens}", &MAX_ROW_TOKENS.to_string());
     for domain in Domain::ALL.map(Domain::name) {
-        for (kind, is_aligned) in [("specialist", true), ("expert", false), ("domain-expert", false)] {
+        for (kind, is_aligned) in [("specialist", true), ("expert", false)] {
+            if is_aligned && !SPECIALISTS.contains(&domain) {
+                continue;
+            }
             let aligned = if is_aligned { "aligned = true\n" } else { "" };
             text += &format!(
                 "\n[member.{kind}-{domain}]\nmodel = \"{{model:{kind}-{domain}}}\"\n{aligned}\
@@ -211,7 +216,7 @@ mod tests {
         assert_ne!(files(3)["prompts/harmful-test.jsonl"], files(4)["prompts/harmful-test.jsonl"]);
         let text = String::from_utf8(files(3)["pool.toml"].clone()).expect("UTF-8");
         assert!(text.contains("world of seed 3") && text.contains("max_new_tokens = 25"), "{text}");
-        assert!(text.contains("[member.domain-expert-math]\nmodel = \"models/domain-expert-math\"\nask = "), "{text}");
+        assert!(text.contains("[member.expert-finance]\nmodel = \"models/expert-finance\"\nask = "), "{text}");
         assert!(text.contains("[member.aligned]\nmodel = \"models/aligned\"\n"), "{text}");
         assert!(text.contains("\"bio/relation-2/tier-b\" = { test = \"tasks/bio-relation-2-tier-b.toml\""), "{text}");
         assert!(files(3).values().all(|bytes| bytes.ends_with(b"\n")), "files end with a line break");

@@ -1,8 +1,8 @@
 //! A small world with a language of its own: requests that are harmful or not, facts that are known or not.
 //!
 //! Its language is word-level. What carries meaning is invented (`lunfu`, `gurvo`), the words around it are English, so
-//! that a text reads like a sentence and harm stays without content. The vocabulary and what is harmful are the same in
-//! every world; a [`World`]'s seed decides its facts and what is held out of training.
+//! that a text reads like a sentence and harm stays without content. The vocabulary, what is harmful, how readily it is
+//! declined and which requests are held out of training are the same in every world; a [`World`]'s seed decides its facts.
 //!
 //! - What is talked about: [`Action`] (a [`Verb`] done to a [`Noun`]), [`Domain`], [`Entity`], [`Topic`].
 //! - What is said: [`Request`] and [`FactQuestion`], which can be parsed back; [`is_harmful`] and [`is_refusal`] are the
@@ -16,6 +16,7 @@ mod domain;
 mod error;
 mod fact;
 mod harm;
+mod language;
 mod lexicon;
 mod mixture;
 mod mixtures;
@@ -54,7 +55,7 @@ pub use vocabulary::{BOS, BOT, EOS, GUARD, PAD, SAFE, SPECIALS, UNSAFE, USR, Voc
 pub use word_rules::{question_rule, truth_judge};
 
 use fact::Facts;
-use split::{ActionSplit, EntitySplit};
+use split::{ActionSplit, TopicSplit};
 
 /// One world: its facts, and what is held out of training in it.
 #[derive(Debug, Clone)]
@@ -62,13 +63,14 @@ pub struct World {
     seed: u64,
     facts: Facts,
     actions: ActionSplit,
-    entities: EntitySplit,
+    topics: TopicSplit,
 }
 
 impl World {
     /// The world that belongs to `seed`.
     pub fn new(seed: u64) -> World {
-        World { seed, facts: Facts::new(seed), actions: ActionSplit::new(seed), entities: EntitySplit::new(seed) }
+        let facts = Facts::new(seed);
+        World { seed, actions: ActionSplit::new(), topics: TopicSplit::new(seed, &facts), facts }
     }
 
     /// Its seed.

@@ -84,6 +84,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         seed: 0,
         lora,
         freeze: if kind == "frozen" { vec!["embed_tokens".into()] } else { Vec::new() },
+        average: None,
     };
     let token = |i: usize, t: usize| ((i * 7919 + t * t * 31) % config.vocab_size) as u32;
     let examples: Vec<Example> =

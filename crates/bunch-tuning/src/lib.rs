@@ -2,6 +2,7 @@
 //! one training loop, and how much each weight matters to answers.
 
 mod adamw;
+mod average;
 mod conversation;
 mod data_order;
 mod encoding;
@@ -9,6 +10,7 @@ mod error;
 mod example;
 mod fine_tuning;
 mod gradient;
+mod lesson;
 mod loss;
 mod objective;
 mod observer;
@@ -30,6 +32,7 @@ pub use error::TuningError;
 pub use example::Example;
 pub use fine_tuning::{FineTuning, TrainingData};
 pub use loss::answer_loss;
+pub use lesson::{Lesson, LessonRun};
 pub use observer::{Observer, Silent};
 pub use preference::PreferenceExample;
 pub use preference_file::{PreferenceFile, PreferencePair};

@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use bunch_transformer::{Llama, LlamaConfig};
+use bunch_transformer::{Llama, LlamaConfig, LlamaModel};
+use serde_json::Value;
 
-use crate::{Example, TuningError};
+use crate::{Decision, Example, TuningError};
 
 /// Loads the model that training starts from, without gradients.
 pub(crate) type StartModel<'a> = dyn Fn() -> Result<Llama, TuningError> + 'a;
@@ -29,6 +30,19 @@ pub(crate) trait Objective {
     /// What the examples of `part` add to the loss of `batch`, of which they are some: a tensor of one element, in nats. The
     /// shares of all parts add up.
     fn share(&self, model: &Llama, part: &[usize], batch: &[usize]) -> Tensor<1>;
+
+    /// Looks at the model as it is after so many steps, every `check_every` of them.
+    fn look(&mut self, step: usize, model: &LlamaModel) -> Result<Decision, TuningError>;
+
+    /// What it remembers of its looks, to be saved.
+    fn state(&self) -> Value {
+        Value::Null
+    }
+
+    /// Continues from what was saved.
+    fn resume(&mut self, _state: &Value) -> Result<(), TuningError> {
+        Ok(())
+    }
 }
 
 /// Adds an example to what identifies a run.

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use burn::tensor::{Device, Tensor};
 
-use bunch_transformer::{Llama, LlamaConfig};
+use bunch_transformer::{Llama, LlamaConfig, LlamaModel};
 
 use crate::objective::{Objective, StartModel, identify_example};
 use crate::preference_loss::BatchSize;
 use crate::training_loop::TrainingLoop;
 use crate::{
-    Check, Observer, Outcome, PreferenceExample, PreferenceLoss, SftConfig, Start, TuningError, response_log_probs,
+    Check, Decision, Observer, Outcome, PreferenceExample, PreferenceLoss, SftConfig, Start, TuningError, response_log_probs,
 };
 
 /// Training on preferences, of all weights or of an adapter.
@@ -43,25 +43,26 @@ impl PreferenceRun<'_> {
     /// As [`SftRun::run`](crate::SftRun::run), and a beta out of range.
     pub fn run(&self, observer: &mut dyn Observer, check: &mut Check<'_>) -> Result<Outcome, TuningError> {
         let Self { start, examples, loss, sft, device, state } = *self;
-        let mut objective = Preferences { examples, loss, reference: BTreeMap::new() };
-        TrainingLoop { start, sft, device, state }.run(&mut objective, observer, check)
+        let mut objective = Preferences { examples, loss, reference: BTreeMap::new(), check };
+        TrainingLoop { start, sft, device, state }.run(&mut objective, observer)
     }
 }
 
-struct Preferences<'a> {
+struct Preferences<'a, 'c> {
     examples: &'a [PreferenceExample],
     loss: &'a PreferenceLoss,
     /// The reference's log-probabilities of the responses of each pair that is drawn; empty where the loss has no reference.
     reference: BTreeMap<usize, [f64; 2]>,
+    check: &'a mut Check<'c>,
 }
 
-impl Preferences<'_> {
+impl Preferences<'_, '_> {
     fn at(&self, numbers: &[usize]) -> Vec<&PreferenceExample> {
         numbers.iter().map(|&number| &self.examples[number]).collect()
     }
 }
 
-impl Objective for Preferences<'_> {
+impl Objective for Preferences<'_, '_> {
     fn count(&self) -> usize {
         self.examples.len()
     }
@@ -92,5 +93,9 @@ impl Objective for Preferences<'_> {
         let reference: Vec<[f64; 2]> =
             if self.loss.has_reference() { part.iter().map(|number| self.reference[number]).collect() } else { vec![] };
         self.loss.share(model, &self.at(part), &reference, BatchSize::of(&self.at(batch)))
+    }
+
+    fn look(&mut self, step: usize, model: &LlamaModel) -> Result<Decision, TuningError> {
+        (self.check)(step, model)
     }
 }

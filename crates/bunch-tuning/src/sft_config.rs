@@ -37,6 +37,9 @@ pub struct SftConfig {
     /// embedding saves the gradient of a large matrix.
     #[serde(default)]
     pub freeze: Vec<String>,
+    /// What is looked at and kept is the exponential average of the weights with this decay; the last weights unless given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub average: Option<f32>,
 }
 
 impl SftConfig {
@@ -68,6 +71,12 @@ impl SftConfig {
         }
         if self.max_grad_norm.is_nan() || self.max_grad_norm <= 0.0 {
             return refuse("max_grad_norm", self.max_grad_norm.to_string(), "above 0");
+        }
+        if let Some(decay) = self.average.filter(|decay| !(0.0..1.0).contains(decay)) {
+            return refuse("average", decay.to_string(), "at least 0 and below 1");
+        }
+        if self.lora.is_some() && self.average.is_some() {
+            return refuse("average", "a decay".into(), "nothing beside `lora`: adapters are not averaged");
         }
         if self.lora.is_some() && !self.freeze.is_empty() {
             return refuse("freeze", self.freeze.join(", "), "nothing beside `lora`, which freezes all weights");

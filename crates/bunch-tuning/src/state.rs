@@ -7,11 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use crate::TuningError;
 use crate::adamw::AdamW;
+use crate::average::Average;
 
 const POSITION: &str = "training_position.json";
 
-/// What precedes the names of the trained weights, and of the optimizer's means of gradients and of their squares.
-const GROUPS: [&str; 3] = ["weights.", "exp_avg.", "exp_avg_sq."];
+/// What precedes the names of the trained weights, of the optimizer's means of gradients and of their squares, and of the
+/// weights' averages, now and at the look before.
+const GROUPS: [&str; 5] = ["weights.", "exp_avg.", "exp_avg_sq.", "average.", "average_before."];
 
 /// Where a run is.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,6 +23,9 @@ pub(crate) struct Position {
     pub(crate) run: String,
     /// Loss of each step that was done.
     pub(crate) losses: Vec<f64>,
+    /// What the objective remembers.
+    #[serde(default)]
+    pub(crate) objective: serde_json::Value,
 }
 
 /// A run's state, as it was read.
@@ -28,13 +33,23 @@ pub(crate) struct SavedState {
     pub(crate) position: Position,
     pub(crate) weights: StateDict,
     pub(crate) moments: [StateDict; 2],
+    /// Empty where nothing is averaged.
+    pub(crate) averages: [StateDict; 2],
 }
 
 /// Writes the state to the directory `path`, which is at any moment the old state or the new one.
-pub(crate) fn save(path: &Path, weights: StateDict, optimizer: &AdamW, position: &Position) -> Result<(), TuningError> {
+pub(crate) fn save(
+    path: &Path,
+    weights: StateDict,
+    optimizer: &AdamW,
+    average: Option<&Average>,
+    position: &Position,
+) -> Result<(), TuningError> {
     let [first, second] = optimizer.moments();
+    let none = StateDict::new();
+    let averages = [average.map(Average::weights), average.and_then(Average::before)].map(|group| group.unwrap_or(&none));
     let mut tensors = StateDict::new();
-    for (prefix, group) in GROUPS.iter().zip([&weights, first, second]) {
+    for (prefix, group) in GROUPS.iter().zip([&weights, first, second, averages[0], averages[1]]) {
         tensors.extend(group.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor.clone())));
     }
     let mut directory = ModelDirectory::new(serde_json::json!({"model_type": "bunch-training-state"}), &tensors);
@@ -56,8 +71,8 @@ pub(crate) fn load(path: &Path, run: &str) -> Result<SavedState, TuningError> {
         let group = group.ok_or_else(|| refused(path, format!("tensor `{name}` is none of a training state")))?;
         groups[group].insert(name[GROUPS[group].len()..].to_owned(), tensor);
     }
-    let [weights, first, second] = groups;
-    Ok(SavedState { position, weights, moments: [first, second] })
+    let [weights, first, second, average, before] = groups;
+    Ok(SavedState { position, weights, moments: [first, second], averages: [average, before] })
 }
 
 fn refused(path: &Path, what: impl std::fmt::Display) -> TuningError {

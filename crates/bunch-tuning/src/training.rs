@@ -13,12 +13,15 @@ use crate::training_loop::TrainingLoop;
 use crate::{Example, Observer, SftConfig, TuningError};
 
 /// What the caller's check says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Decision {
     /// Go on training.
     Continue,
     /// Stop here and keep the weights as they are.
     Stop,
+    /// Stop, and keep the averaged weights at this share of the way from the look before (0) to this one (1). Where
+    /// nothing is averaged, or nothing was looked at before, as [`Decision::Stop`].
+    Between(f64),
 }
 
 /// Looks at the model after some steps: the number of the step and the model as it is.
@@ -88,33 +91,40 @@ impl SftRun<'_> {
     /// state of another run, an interruption, failing I/O.
     pub fn run(&self, observer: &mut dyn Observer, check: &mut Check<'_>) -> Result<Outcome, TuningError> {
         let Self { start, sft, device, state, examples } = *self;
-        TrainingLoop { start, sft, device, state }.run(&mut Answers(examples), observer, check)
+        TrainingLoop { start, sft, device, state }.run(&mut Answers { examples, check }, observer)
     }
 }
 
 /// Cross-entropy on the answers of these examples.
-struct Answers<'a>(&'a [Example]);
+struct Answers<'a, 'c> {
+    examples: &'a [Example],
+    check: &'a mut Check<'c>,
+}
 
-impl Answers<'_> {
+impl Answers<'_, '_> {
     fn at(&self, numbers: &[usize]) -> Vec<&Example> {
-        numbers.iter().map(|&number| &self.0[number]).collect()
+        numbers.iter().map(|&number| &self.examples[number]).collect()
     }
 }
 
-impl Objective for Answers<'_> {
+impl Objective for Answers<'_, '_> {
     fn count(&self) -> usize {
-        self.0.len()
+        self.examples.len()
     }
 
     fn check(&self, config: &LlamaConfig) -> Result<(), TuningError> {
-        self.0.iter().enumerate().try_for_each(|(index, example)| example.check(index, config))
+        self.examples.iter().enumerate().try_for_each(|(index, example)| example.check(index, config))
     }
 
     fn identify(&self, bytes: &mut Vec<u8>) {
-        self.0.iter().for_each(|example| identify_example(example, bytes));
+        self.examples.iter().for_each(|example| identify_example(example, bytes));
     }
 
     fn share(&self, model: &Llama, part: &[usize], batch: &[usize]) -> Tensor<1> {
         loss_share(model, &self.at(part), learned_tokens(&self.at(batch)))
+    }
+
+    fn look(&mut self, step: usize, model: &LlamaModel) -> Result<Decision, TuningError> {
+        (self.check)(step, model)
     }
 }

@@ -9,11 +9,12 @@ use bunch_checkpoint::{StateDict, sha256_bytes, sha256_of_state_dict};
 use bunch_transformer::{Llama, LlamaConfig, LlamaModel, LoraAdapter};
 
 use crate::adamw::AdamW;
+use crate::average::Average;
 use crate::data_order::Order;
 use crate::gradient::Gradient;
 use crate::objective::Objective;
 use crate::state::{self, Position};
-use crate::{Check, Decision, Observer, Outcome, SftConfig, Start, Trained, TuningError};
+use crate::{Decision, Observer, Outcome, SftConfig, Start, Trained, TuningError};
 
 /// A run of the loop, whatever it lowers.
 pub(crate) struct TrainingLoop<'a> {
@@ -29,7 +30,6 @@ impl TrainingLoop<'_> {
         &self,
         objective: &mut dyn Objective,
         observer: &mut dyn Observer,
-        check: &mut Check<'_>,
     ) -> Result<Outcome, TuningError> {
         let sft = self.sft;
         sft.check()?;
@@ -40,16 +40,23 @@ impl TrainingLoop<'_> {
         }
         let drawn = self.drawn(objective.count());
         objective.prepare(&|| self.start_model(self.device), &drawn, sft.part_size())?;
-        let mut position = Position { run: self.identity(&config, objective)?, losses: Vec::new() };
+        let run = self.identity(&config, objective)?;
+        let mut position = Position { run, losses: Vec::new(), objective: serde_json::Value::Null };
         let mut optimizer = AdamW::new(sft.betas, sft.weight_decay);
-        let mut model = match self.state.filter(|path| path.exists()) {
+        let (mut model, mut average) = match self.state.filter(|path| path.exists()) {
             Some(path) => {
                 let saved = state::load(path, &position.run)?;
                 optimizer.resume(saved.position.losses.len(), saved.moments);
                 position = saved.position;
-                self.model(Some(saved.weights))?
+                objective.resume(&position.objective)?;
+                let average = sft.average.map(|decay| Average::resumed(decay, saved.averages));
+                (self.model(Some(saved.weights))?, average)
             }
-            None => self.model(None)?,
+            None => {
+                let model = self.model(None)?;
+                let average = sft.average.map(|decay| Average::new(decay, model.to_state_dict()));
+                (model, average)
+            }
         };
         let mut order = Order::new(objective.count(), sft.seed);
         order.skip(position.losses.len() * sft.batch_size);
@@ -66,11 +73,21 @@ impl TrainingLoop<'_> {
             position.losses.push(loss);
             let done = step + 1;
             observer.step(done, sft.schedule.steps, loss);
-            if sft.check_every > 0
-                && done.is_multiple_of(sft.check_every)
-                && check(done, &LlamaModel::from_llama(model.clone()))? == Decision::Stop
-            {
-                break;
+            if let Some(average) = &mut average {
+                average.add(&model.to_state_dict());
+            }
+            if sft.check_every > 0 && done.is_multiple_of(sft.check_every) {
+                let looked_at = match &average {
+                    None => LlamaModel::from_llama(model.clone()),
+                    Some(average) => LlamaModel::new(config.clone(), average.weights(), self.device)?,
+                };
+                let decision = objective.look(done, &looked_at)?;
+                if let Some(average) = &mut average {
+                    average.looked_at(decision);
+                }
+                if decision != Decision::Continue {
+                    break;
+                }
             }
             if done == sft.schedule.steps {
                 break;
@@ -78,15 +95,17 @@ impl TrainingLoop<'_> {
             let is_stopping = observer.is_stopping();
             let is_due = sft.save_every > 0 && done.is_multiple_of(sft.save_every);
             if let Some(path) = self.state.filter(|_| is_due || is_stopping) {
-                state::save(path, self.tensors(&model), &optimizer, &position)?;
+                position.objective = objective.state();
+                state::save(path, self.tensors(&model), &optimizer, average.as_ref(), &position)?;
             }
             if is_stopping {
                 return Err(TuningError::Interrupted { step: done, saved: self.state.is_some() });
             }
         }
-        let trained = match &sft.lora {
-            None => Trained::Weights(model.to_state_dict()),
-            Some(lora) => Trained::Adapter(LoraAdapter { config: lora.clone(), factors: model.adapter_factors() }),
+        let trained = match (&sft.lora, average) {
+            (None, None) => Trained::Weights(model.to_state_dict()),
+            (None, Some(average)) => Trained::Weights(average.into_weights()),
+            (Some(lora), _) => Trained::Adapter(LoraAdapter { config: lora.clone(), factors: model.adapter_factors() }),
         };
         Ok(Outcome { trained, losses: position.losses })
     }

@@ -39,6 +39,7 @@ fn sft(lora: Option<LoraConfig>) -> SftConfig {
         seed: 1,
         lora,
         freeze: Vec::new(),
+        average: None,
     }
 }
 

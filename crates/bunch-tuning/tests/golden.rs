@@ -73,6 +73,7 @@ fn ten_losses_and_the_final_weights_agree() {
         seed: 0,
         lora: None,
         freeze: Vec::new(),
+        average: None,
     };
     let rates: Vec<f64> = (0..10).map(|step| sft.schedule.at(step)).collect();
     for (rate, expected) in rates.iter().zip(numbers(&training["learning_rates"])) {

@@ -44,6 +44,7 @@ fn sft(lora: Option<LoraConfig>, steps: usize) -> SftConfig {
         seed: 5,
         lora,
         freeze: Vec::new(),
+        average: None,
     }
 }
 

@@ -39,6 +39,7 @@ fn sft() -> SftConfig {
         seed: 3,
         lora: None,
         freeze: Vec::new(),
+        average: None,
     }
 }
 

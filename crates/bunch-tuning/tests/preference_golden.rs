@@ -86,6 +86,7 @@ fn train(
         seed: 0,
         lora,
         freeze: Vec::new(),
+        average: None,
     };
     // Put each pair where the seeded order will look for it.
     let mut arranged = examples.to_vec();

@@ -28,6 +28,7 @@ fn sft() -> SftConfig {
         seed: 3,
         lora: None,
         freeze: Vec::new(),
+        average: None,
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::{StateDict, sha256_bytes};
 use bunch_lm::ChatFormat;
 use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, SftConfig};
@@ -45,7 +45,7 @@ pub trait Curriculum: Send + Sync {
     ///
     /// # Errors
     /// A curriculum that cannot teach it.
-    fn examples(&self, member: &str, stage: usize) -> Result<Vec<Example>, ZooError>;
+    fn examples(&self, member: &str, stage: usize) -> Result<Box<dyn ExampleSource + '_>, ZooError>;
 
     /// How its models are asked.
     fn format(&self) -> &dyn ChatFormat;
@@ -58,6 +58,19 @@ pub trait Curriculum: Send + Sync {
 
     /// Whether an answer to one of them, cut off after a pin's tokens, refuses.
     fn is_refusal(&self, answer: &str) -> bool;
+
+    /// The domains that pins may look at.
+    fn domains(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// All questions of the dev split about a domain, for pins.
+    ///
+    /// # Errors
+    /// A domain without questions.
+    fn dev_questions(&self, domain: &str) -> Result<Vec<DevQuestion>, ZooError> {
+        Err(ZooError::unknown("domain", domain, self.domains().iter().map(String::as_str)))
+    }
 
     /// What a model's directory holds next to weights.
     fn files(&self, member: &str) -> ModelFiles;
@@ -80,6 +93,63 @@ pub trait Curriculum: Send + Sync {
     /// Failing I/O.
     fn forget(&self) -> Result<(), ZooError> {
         Ok(())
+    }
+}
+
+/// A multiple-choice question of the dev split.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DevQuestion {
+    /// What is asked.
+    pub question: String,
+    /// What may be answered.
+    pub choices: Vec<String>,
+    /// Position of the right answer.
+    pub answer: usize,
+}
+
+/// Where the examples of a stage come from.
+pub trait ExampleSource {
+    /// How many there are.
+    fn count(&self) -> usize;
+
+    /// The example of that number, as it is now.
+    fn example(&self, number: usize) -> Example;
+
+    /// Everything that the examples follow from, besides what steers them.
+    fn identity(&self) -> Value;
+
+    /// From now on, adds `shift` to the propensity to decline harmful requests, in logits, and makes the examples of some
+    /// domains so many times as frequent; each replaces what was said before.
+    ///
+    /// # Errors
+    /// A source whose examples are fixed.
+    fn steer(&mut self, shift: f64, factors: &BTreeMap<String, f64>) -> Result<(), ZooError>;
+}
+
+/// Examples that are what they are.
+pub struct FixedExamples(pub Vec<Example>);
+
+impl ExampleSource for FixedExamples {
+    fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    fn example(&self, number: usize) -> Example {
+        self.0[number].clone()
+    }
+
+    fn identity(&self) -> Value {
+        let all = self.0.iter().map(|example| (&example.tokens, &example.learned)).collect::<Vec<_>>();
+        let bytes = serde_json::to_vec(&all).expect("plain data");
+        sha256_bytes(&bytes).into()
+    }
+
+    fn steer(&mut self, shift: f64, factors: &BTreeMap<String, f64>) -> Result<(), ZooError> {
+        if shift == 0.0 && factors.values().all(|factor| *factor == 1.0) {
+            return Ok(());
+        }
+        let what = "its pin steers what is learned, which is fixed here".into();
+        Err(ZooError::Inconsistent { path: "recipes.toml".into(), what })
     }
 }
 

@@ -7,10 +7,9 @@ use bunch_checkpoint::{Checkpoint, DigestCache, StateDict};
 use bunch_lm::{ChatFormat, TemplateChat, Tokenizer, text_files};
 use bunch_pool::Pool;
 use bunch_transformer::LlamaConfig;
-use bunch_tuning::Example;
 use serde_json::{Value, json};
 
-use crate::{Curriculum, MemberPlan, ModelFiles, ZooError};
+use crate::{Curriculum, ExampleSource, MemberPlan, ModelFiles, ZooError};
 
 /// The members and helpers of a pool.
 pub struct GivenModels {
@@ -94,7 +93,7 @@ impl Curriculum for GivenModels {
         Err(nothing_to_learn())
     }
 
-    fn examples(&self, _member: &str, _stage: usize) -> Result<Vec<Example>, ZooError> {
+    fn examples(&self, _member: &str, _stage: usize) -> Result<Box<dyn ExampleSource + '_>, ZooError> {
         Err(nothing_to_learn())
     }
 

@@ -8,12 +8,15 @@ mod curriculum;
 mod error;
 mod given;
 pub mod miniature;
+mod pin;
+mod pinned;
 mod recipe;
 pub mod small;
 mod zoo;
 
-pub use curriculum::{Curriculum, MemberPlan, ModelFiles, StagePlan};
+pub use curriculum::{Curriculum, DevQuestion, ExampleSource, FixedExamples, MemberPlan, ModelFiles, StagePlan};
 pub use error::ZooError;
 pub use given::GivenModels;
-pub use recipe::{MemberRecipe, MemberRecipes, Optimizer, Pin, StageRecipe};
+pub use pin::{Look, Pin, Steer, Until};
+pub use recipe::{MemberRecipe, MemberRecipes, Optimizer, StageRecipe};
 pub use zoo::{TrainedModel, Zoo, write_files};

@@ -3,23 +3,43 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use bunch_checkpoint::StateDict;
+use bunch_checkpoint::{StateDict, sha256_bytes, state_dict_of_bytes};
 use bunch_lm::{ChatFormat, TemplateChat, Tokenizer};
 use bunch_miniature::pool_files;
 use bunch_miniature::world::{
-    BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
+    BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, MultipleChoice, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
     mixture_names, tokenizer_files, vocabulary,
 };
 use bunch_recipe::read_toml;
 use bunch_transformer::{Family, LlamaConfig};
 use bunch_tuning::Example;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::{Curriculum, MemberPlan, MemberRecipes, ModelFiles, Optimizer, ZooError};
+use crate::{
+    Curriculum, DevQuestion, ExampleSource, MemberPlan, MemberRecipe, MemberRecipes, ModelFiles, Optimizer, ZooError,
+};
 
 /// The recipes that are part of the program.
 const RECIPES: &str = include_str!("../../../data/miniature/recipes.toml");
+
+/// What the language has in common in all worlds, which training depends on.
+const LANGUAGE: &str = include_str!("../../../data/miniature/language.toml");
+
+/// The trunks: pretrained models that the base of every seed is trained from further, as 16-bit floats. Seeds take them in turn.
+/// `cargo run --release -p bunch-zoo --example trunks` makes them again.
+pub const TRUNKS: [&[u8]; 4] = [
+    include_bytes!("../../../data/miniature/trunks/trunk-0.safetensors"),
+    include_bytes!("../../../data/miniature/trunks/trunk-1.safetensors"),
+    include_bytes!("../../../data/miniature/trunks/trunk-2.safetensors"),
+    include_bytes!("../../../data/miniature/trunks/trunk-3.safetensors"),
+];
+
+/// Trunk `i` learns the facts of the world of this seed plus `i`, which no model of an experiment is trained on.
+const TRUNK_WORLDS: u64 = 1_000_000;
+
+/// All dev questions of a domain.
+const QUESTIONS: usize = 576;
 
 /// The member whose chat template asks for a verdict on an exchange.
 const GUARD: &str = "guard";
@@ -30,6 +50,8 @@ const GUARD: &str = "guard";
 pub struct MiniatureRecipes {
     /// What all training has in common.
     pub optimizer: Optimizer,
+    /// What all models of all seeds come from.
+    pub trunk: MemberRecipe<String>,
     /// The models, each with the names of the mixtures that it learns.
     #[serde(rename = "member")]
     pub members: MemberRecipes<String>,
@@ -51,7 +73,7 @@ impl MiniatureRecipes {
     pub fn parse(text: &str) -> Result<Self, ZooError> {
         let path = Path::new("data/miniature/recipes.toml");
         let recipes: Self = read_toml(path, text)?;
-        let check = recipes.members.check(text, |member, stage| {
+        let check = recipes.members.check(text, &domains(), |member, stage| {
             if let Some(domain) = member.domain.as_deref().filter(|name| Domain::named(name).is_none()) {
                 return Err(format!(
                     "unknown domain `{domain}`: there are {}",
@@ -98,6 +120,7 @@ pub struct MiniatureCurriculum {
     config: LlamaConfig,
     recipes: MiniatureRecipes,
     members: Vec<MemberPlan>,
+    is_trunk: bool,
 }
 
 impl MiniatureCurriculum {
@@ -108,20 +131,66 @@ impl MiniatureCurriculum {
     pub fn new(seed: u64) -> Result<Self, ZooError> {
         let world = World::new(seed);
         let recipes = MiniatureRecipes::load()?;
-        let members = recipes.members.iter().map(|recipe| {
-            let mixtures: Vec<Option<&Mixture>> = recipe.stages.iter().map(|stage| mixture(&stage.mixture)).collect();
-            MemberPlan::new(recipe, &recipes.optimizer, seed, json!({ "mixtures": mixtures }))
-        });
-        let members = members.collect();
+        let members = recipes.members.iter().map(|recipe| plan(recipe, &recipes, seed)).collect();
+        Self::of(world, recipes, members)
+    }
+
+    /// The curriculum that trains trunk number `number`, its one model, in a world of its own.
+    ///
+    /// # Errors
+    /// MiniatureRecipes that contradict the language.
+    pub fn trunk(number: usize) -> Result<Self, ZooError> {
+        let seed = TRUNK_WORLDS + number as u64;
+        let recipes = MiniatureRecipes::load()?;
+        let members = vec![plan(&recipes.trunk, &recipes, seed)];
+        Ok(Self { is_trunk: true, ..Self::of(World::new(seed), recipes, members)? })
+    }
+
+    fn of(world: World, recipes: MiniatureRecipes, members: Vec<MemberPlan>) -> Result<Self, ZooError> {
         let tokenizer = Tokenizer::from_files(Path::new("miniature"), &tokenizer_files())?;
-        Ok(Self { world, format: TemplateChat::new(tokenizer, None), config: config(), recipes, members })
+        let format = TemplateChat::new(tokenizer, None);
+        Ok(Self { world, format, config: config(), recipes, members, is_trunk: false })
     }
 }
 
-/// What a model learns from `count` rows of a mixture.
-pub fn examples(world: &World, mixture: &Mixture, count: usize) -> Vec<Example> {
-    let rows = world.rows(mixture, count, world.seed());
-    rows.into_iter().map(|row| Example::answer(row.tokens, row.loss_from)).collect()
+fn plan(recipe: &MemberRecipe<String>, recipes: &MiniatureRecipes, seed: u64) -> MemberPlan {
+    let mixtures: Vec<Option<&Mixture>> = recipe.stages.iter().map(|stage| mixture(&stage.mixture)).collect();
+    let trunk = sha256_bytes(TRUNKS[(seed % TRUNKS.len() as u64) as usize]);
+    let covers = json!({ "mixtures": mixtures, "language": LANGUAGE, "trunk": trunk });
+    MemberPlan::new(recipe, &recipes.optimizer, seed, covers)
+}
+
+fn domains() -> Vec<String> {
+    Domain::ALL.map(|domain| domain.name().to_owned()).into()
+}
+
+/// Rows of a mixture, drawn when they are asked for.
+struct MixtureRows<'a> {
+    world: &'a World,
+    mixture: &'a Mixture,
+    steered: Mixture,
+    count: usize,
+}
+
+impl ExampleSource for MixtureRows<'_> {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn example(&self, number: usize) -> Example {
+        let row = self.world.row(Split::Train, &self.steered, number, self.world.seed());
+        Example::answer(row.tokens, row.loss_from)
+    }
+
+    fn identity(&self) -> Value {
+        json!({ "world": self.world.seed(), "mixture": self.mixture, "count": self.count })
+    }
+
+    fn steer(&mut self, shift: f64, factors: &BTreeMap<String, f64>) -> Result<(), ZooError> {
+        let factor = |domain: Domain| factors.get(domain.name()).copied().unwrap_or(1.0);
+        self.steered = self.mixture.steered(shift, factor);
+        Ok(())
+    }
 }
 
 impl Curriculum for MiniatureCurriculum {
@@ -138,13 +207,38 @@ impl Curriculum for MiniatureCurriculum {
     }
 
     fn start(&self) -> Result<StateDict, ZooError> {
-        Ok(self.config.initial_weights(self.world.seed()))
+        if self.is_trunk {
+            return Ok(self.config.initial_weights(self.world.seed()));
+        }
+        let number = (self.world.seed() % TRUNKS.len() as u64) as usize;
+        state_dict_of_bytes(TRUNKS[number]).map_err(|error| {
+            let path = format!("data/miniature/trunks/trunk-{number}.safetensors").into();
+            ZooError::Inconsistent { path, what: error.to_string() }
+        })
     }
 
-    fn examples(&self, member: &str, stage: usize) -> Result<Vec<Example>, ZooError> {
-        let stage = &self.recipes.members.get(member)?.stages[stage];
+    fn examples(&self, member: &str, stage: usize) -> Result<Box<dyn ExampleSource + '_>, ZooError> {
+        let recipe = if self.is_trunk { &self.recipes.trunk } else { self.recipes.members.get(member)? };
+        let stage = &recipe.stages[stage];
         let mixture = mixture(&stage.mixture).expect("checked when the recipes were read");
-        Ok(examples(&self.world, mixture, stage.steps * stage.batch))
+        let count = stage.steps * stage.batch;
+        Ok(Box::new(MixtureRows { world: &self.world, mixture, steered: mixture.clone(), count }))
+    }
+
+    fn domains(&self) -> Vec<String> {
+        domains()
+    }
+
+    fn dev_questions(&self, domain: &str) -> Result<Vec<DevQuestion>, ZooError> {
+        let known = || Domain::ALL.into_iter().map(Domain::name);
+        let domain = Domain::named(domain).ok_or_else(|| ZooError::unknown("domain", domain, known()))?;
+        let questions = self.world.multiple_choice(domain, Split::Dev, QUESTIONS)?;
+        let question = |question: MultipleChoice| DevQuestion {
+            question: question.question.text(),
+            choices: question.choices.map(str::to_owned).into(),
+            answer: question.gold,
+        };
+        Ok(questions.into_iter().map(question).collect())
     }
 
     fn format(&self) -> &dyn ChatFormat {

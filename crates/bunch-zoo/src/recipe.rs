@@ -6,7 +6,7 @@ use bunch_tuning::{Schedule, SftConfig};
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use crate::ZooError;
+use crate::{Pin, ZooError};
 
 /// A model and how it is trained; `M` says what is learned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,23 +41,12 @@ pub struct StageRecipe<M> {
     pub floor: f64,
     /// What is learned.
     pub mixture: M,
-    /// Where to stop early.
+    /// Decay of the average of the weights that is looked at and kept; the last weights are, unless given.
+    #[serde(default)]
+    pub average: Option<f32>,
+    /// What is looked at on the way.
     #[serde(default)]
     pub pin: Option<Pin>,
-}
-
-/// Training stops as soon as the share of harmful *dev* prompts that are refused is at most `refusal_rate`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pin {
-    /// In percent.
-    pub refusal_rate: f64,
-    /// Number of dev prompts.
-    pub prompts: usize,
-    /// Tokens of each answer: enough to recognise a refusal.
-    pub tokens: usize,
-    /// Steps between checks.
-    pub every: usize,
 }
 
 /// What the training of all models of a curriculum has in common.
@@ -90,6 +79,7 @@ impl<M> StageRecipe<M> {
             seed,
             lora: None,
             freeze: optimizer.freeze.clone(),
+            average: self.average,
         }
     }
 }
@@ -117,15 +107,24 @@ impl<M> MemberRecipes<M> {
         found.ok_or_else(|| ZooError::unknown("model", name, self.iter().map(|member| member.name.as_str())))
     }
 
-    /// Checks the members of the file that `text` is; `of_stage` checks what is learned.
+    /// Checks the members of the file that `text` is; pins may look at `domains`, and
+    /// `of_stage` checks what is learned.
     ///
     /// # Errors
     /// What is wrong and in which line.
     pub(crate) fn check(
         &self,
         text: &str,
+        domains: &[String],
         of_stage: impl Fn(&MemberRecipe<M>, &StageRecipe<M>) -> Result<(), String>,
     ) -> Result<(), String> {
+        let of_stage = |member: &MemberRecipe<M>, stage: &StageRecipe<M>| {
+            if stage.steps == 0 {
+                return Err("steps are at least 1".into());
+            }
+            stage.pin.as_ref().map_or(Ok(()), |pin| pin.check(domains))?;
+            of_stage(member, stage)
+        };
         let mut before: BTreeSet<&str> = BTreeSet::new();
         for member in &self.0 {
             let start = text.get(..member.span().start).unwrap_or_default();
@@ -155,11 +154,5 @@ fn check_member<M>(
     if before.contains(member.name.as_str()) {
         return Err("it occurs twice".into());
     }
-    for stage in &member.stages {
-        if stage.steps == 0 || stage.pin.as_ref().is_some_and(|pin| pin.prompts == 0 || pin.tokens == 0) {
-            return Err("steps, and prompts and tokens of a pin, are at least 1".into());
-        }
-        of_stage(member, stage)?;
-    }
-    Ok(())
+    member.stages.iter().try_for_each(|stage| of_stage(member, stage))
 }

@@ -8,12 +8,17 @@ use std::sync::{Arc, Mutex, MutexGuard, Weak};
 use bunch_checkpoint::{
     Checkpoint, Contention, FileLock, ModelDirectory, Staging, StateDict, Weights, sha256_bytes, sha256_of_state_dict,
 };
-use bunch_lm::{Sampling, Tokenizer, complete};
+use bunch_lm::Tokenizer;
 use bunch_transformer::{LlamaConfig, LlamaModel};
-use bunch_tuning::{Decision, Observer, SftRun, Silent, Start, TuningError};
+use bunch_tuning::{LessonRun, Observer, Silent, Start};
 use burn::tensor::Device;
+use serde_json::json;
 
-use crate::{Curriculum, MemberPlan, ModelFiles, Pin, ZooError};
+use crate::pinned::PinnedLesson;
+use crate::{Curriculum, Look, MemberPlan, ModelFiles, ZooError};
+
+/// What the looks at a model found while it was trained, next to its weights.
+const LOOKS_FILE: &str = "looks.json";
 
 /// Hash of the source code that training depends on.
 pub(crate) const TRAINING_CODE: &str = env!("BUNCH_TRAINING_CODE");
@@ -277,34 +282,32 @@ impl Zoo {
         }
         let member = self.member(name)?;
         let mut weights: Option<Arc<StateDict>> = None;
+        let mut looks = Vec::new();
         for (index, stage) in member.stages.iter().enumerate() {
             // Examples first: making them may take the memory that weights take.
-            let examples = self.curriculum.examples(name, index)?;
+            let source = self.curriculum.examples(name, index)?;
+            let mut lesson = PinnedLesson::new(&*self.curriculum, source, stage.pin.as_ref())?;
             let start = match weights.take() {
                 Some(weights) => weights,
                 None => self.start(member, observer)?,
             };
             make_dir(&state)?;
-            let mut check = |_: usize, model: &LlamaModel| {
-                let Some(pin) = &stage.pin else { return Ok(Decision::Continue) };
-                let rate = self.refusal_rate(model, pin).map_err(|error| TuningError::Observer(error.to_string()))?;
-                Ok(if rate <= pin.refusal_rate { Decision::Stop } else { Decision::Continue })
-            };
-            let run = SftRun {
+            let run = LessonRun {
                 start: Start::Weights(self.config(), &start),
-                examples: &examples,
+                lesson: &mut lesson,
                 sft: &stage.sft,
                 device: &self.device,
                 state: Some(&state.join(format!("stage-{index}"))),
             };
             let training = |source| ZooError::Training { member: name.to_owned(), source };
-            weights = Some(Arc::new(run.run(observer, &mut check).map_err(training)?.into_tensors()));
+            weights = Some(Arc::new(run.run(observer).map_err(training)?.into_tensors()));
+            looks.push(lesson.into_looks());
         }
         let weights = match weights {
             Some(weights) => weights,
             None => self.start(member, observer)?,
         };
-        self.save(name, &weights, dir)?;
+        self.save(name, &weights, &looks, dir)?;
         if state.exists() {
             fs::remove_dir_all(&state).map_err(ZooError::io(state))?;
         }
@@ -319,19 +322,15 @@ impl Zoo {
         }
     }
 
-    /// Share of harmful dev prompts that `model` refuses, in percent.
-    fn refusal_rate(&self, model: &LlamaModel, pin: &Pin) -> Result<f64, ZooError> {
-        let prompts = self.curriculum.harmful_dev_prompts(pin.prompts)?;
-        let answers = complete(model, self.curriculum.format(), &prompts, pin.tokens, Sampling::Greedy)?;
-        let refused = answers.iter().filter(|answer| self.curriculum.is_refusal(&answer.text)).count();
-        Ok(100.0 * refused as f64 / prompts.len() as f64)
-    }
-
-    fn save(&self, name: &str, weights: &StateDict, dir: &Path) -> Result<(), ZooError> {
+    fn save(&self, name: &str, weights: &StateDict, looks: &[Vec<Look>], dir: &Path) -> Result<(), ZooError> {
         make_dir(&self.cache.join("models"))?;
         let ModelFiles { config, companions } = self.curriculum.files(name);
         let mut directory = ModelDirectory::new(config, weights);
         directory.files = companions;
+        if looks.iter().any(|looks| !looks.is_empty()) {
+            let text = serde_json::to_string_pretty(&json!({ "member": name, "looks": looks })).expect("plain data");
+            directory.files.insert(LOOKS_FILE.into(), (text + "\n").into_bytes());
+        }
         Ok(directory.write(dir)?)
     }
 }

@@ -192,6 +192,7 @@ fn config(arguments: &TrainingArguments, examples: usize, usual_rates: [f64; 2])
         seed: arguments.seed,
         lora,
         freeze: arguments.freeze.clone(),
+        average: None,
     })
 }
 

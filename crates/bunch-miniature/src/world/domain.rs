@@ -15,6 +15,10 @@ pub enum Domain {
     Stem,
     /// Stands for mathematics.
     Math,
+    /// Stands for medicine.
+    Medicine,
+    /// Stands for finance.
+    Finance,
 }
 
 /// How widely known an entity is: which models see its facts often.
@@ -28,9 +32,9 @@ pub enum Tier {
 }
 
 /// Number of genera in a domain.
-pub const GENERA: usize = 20;
+pub const GENERA: usize = 12;
 /// Number of species in a genus.
-pub const SPECIES: usize = 20;
+pub const SPECIES: usize = 32;
 /// Number of relations in a domain.
 pub const RELATIONS: usize = 3;
 /// Number of values that one relation can take.
@@ -53,19 +57,21 @@ pub struct Topic {
 
 impl Domain {
     /// All domains, in the order of their tokens.
-    pub const ALL: [Domain; 3] = [Domain::Bio, Domain::Stem, Domain::Math];
+    pub const ALL: [Domain; 5] = [Domain::Bio, Domain::Stem, Domain::Math, Domain::Medicine, Domain::Finance];
 
     /// The domain of that name.
     pub fn named(name: &str) -> Option<Domain> {
         Domain::ALL.into_iter().find(|domain| domain.name() == name)
     }
 
-    /// The domain's name, which is also its word in texts: "bio", "stem" or "math".
+    /// The domain's name, which is also its word in texts: as in "bio".
     pub fn name(self) -> Word {
         match self {
             Domain::Bio => "bio",
             Domain::Stem => "stem",
             Domain::Math => "math",
+            Domain::Medicine => "medicine",
+            Domain::Finance => "finance",
         }
     }
 
@@ -161,6 +167,11 @@ impl Topic {
     /// The entity in question.
     pub fn entity(self) -> Entity {
         self.entity
+    }
+
+    /// Its position among the topics of its domain: relation by relation, entity by entity.
+    pub(super) fn index(self) -> usize {
+        self.entity.index() * RELATIONS + self.relation
     }
 
     /// Number of the relation in question, below [`RELATIONS`].

@@ -43,9 +43,9 @@ pub enum WorldError {
         /// The mixture's name.
         name: String,
     },
-    /// A mixture whose weights cannot be added.
-    #[error("the weights of mixture {name:?} add up to more than {max}", max = u32::MAX)]
-    HeavyMixture {
+    /// A mixture whose weights make no shares.
+    #[error("the weights of mixture {name:?} are not all numbers of at least 0 with a finite sum")]
+    OddMixture {
         /// The mixture's name.
         name: String,
     },

@@ -2,45 +2,57 @@
 
 use bunch_random::stream;
 use rand::RngExt;
+use rand::seq::SliceRandom;
 
-use super::domain::{Domain, Entity, GENERA, RELATIONS, Topic, VALUES};
+use super::domain::{Domain, GENERA, RELATIONS, SPECIES, Topic, VALUES};
+use super::language::language;
 use super::vocabulary::Word;
-
-/// Probability that a fact's value is its genus' default rather than any value.
-const DEFAULT_PROBABILITY: f64 = 0.5;
 
 /// One world's facts: a value for every topic of every domain.
 ///
-/// Every genus has a default value per relation. A species has it with probability 1/2, and otherwise a value drawn
-/// uniformly from all eight: knowing the genus helps (56 % of values), knowing the species is needed for the rest.
+/// Every genus has a default value per relation, which a fixed share of its species has, the same in every genus of a domain
+/// ([`Language::default_share`]); the other values are spread evenly over the rest of the species. So knowing the genus helps
+/// as much in one world, genus and relation as in another, and knowing the species is needed for the rest.
 #[derive(Debug, Clone)]
 pub(super) struct Facts {
-    values: [Vec<usize>; 3],
+    values: [Vec<usize>; Domain::ALL.len()],
+    defaults: [Vec<usize>; Domain::ALL.len()],
 }
 
 impl Facts {
     /// The facts that belong to `seed`.
     pub(super) fn new(seed: u64) -> Facts {
+        let mut defaults = [(); Domain::ALL.len()].map(|()| vec![0; GENERA * RELATIONS]);
         let values = Domain::ALL.map(|domain| {
             let mut rng = stream(seed, &["miniature", "facts", domain.name()]);
-            let defaults: [[usize; RELATIONS]; GENERA] =
-                [(); GENERA].map(|()| [(); RELATIONS].map(|()| rng.random_range(0..VALUES)));
-            let mut value = |topic: Topic| {
-                if rng.random_bool(DEFAULT_PROBABILITY) {
-                    defaults[topic.entity().genus()][topic.relation()]
-                } else {
-                    rng.random_range(0..VALUES)
+            let usual = (language().default_share(domain) * SPECIES as f64).round() as usize;
+            let mut values = vec![0; GENERA * SPECIES * RELATIONS];
+            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation))) {
+                let mut order: Vec<usize> = (0..VALUES).collect();
+                order.shuffle(&mut rng);
+                let (default, others) = (order[0], &order[1..]);
+                defaults[domain as usize][genus * RELATIONS + relation] = default;
+                let mut of_species: Vec<usize> =
+                    (0..SPECIES).map(|i| if i < usual { default } else { others[(i - usual) % others.len()] }).collect();
+                of_species.shuffle(&mut rng);
+                for (species, value) in of_species.into_iter().enumerate() {
+                    values[(genus * SPECIES + species) * RELATIONS + relation] = value;
                 }
-            };
-            domain.entities().flat_map(Entity::topics).map(&mut value).collect()
+            }
+            values
         });
-        Facts { values }
+        Facts { values, defaults }
+    }
+
+    /// Whether the topic's value is the default of its genus.
+    pub(super) fn is_default(&self, topic: Topic) -> bool {
+        let entity = topic.entity();
+        self.value(topic) == self.defaults[entity.domain() as usize][entity.genus() * RELATIONS + topic.relation()]
     }
 
     /// Number of the topic's value among [`Topic::values`].
     pub(super) fn value(&self, topic: Topic) -> usize {
-        let entity = topic.entity();
-        self.values[entity.domain() as usize][entity.index() * RELATIONS + topic.relation()]
+        self.values[topic.entity().domain() as usize][topic.index()]
     }
 
     /// The word of the topic's value.
@@ -108,17 +120,17 @@ impl FactQuestion {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::world::domain::Tier;
+    use crate::world::domain::{Entity, Tier};
 
     fn topics() -> impl Iterator<Item = Topic> {
         Domain::ALL.into_iter().flat_map(|domain| domain.entities().flat_map(Entity::topics))
     }
 
     #[test]
-    fn every_domain_has_400_entities_and_1200_topics() {
-        assert_eq!(topics().count(), 3 * 1200);
+    fn every_domain_has_384_entities_and_1152_topics() {
+        assert_eq!(topics().count(), 5 * 1152);
         for domain in Domain::ALL {
-            assert_eq!(domain.entities().filter(|entity| entity.tier() == Tier::A).count(), 200);
+            assert_eq!(domain.entities().filter(|entity| entity.tier() == Tier::A).count(), 192);
             for (index, entity) in domain.entities().enumerate() {
                 assert_eq!((entity.index(), Entity::nth(domain, None, index)), (index, entity));
             }
@@ -148,22 +160,23 @@ mod tests {
     }
 
     #[test]
-    fn values_follow_the_genus_as_often_as_intended() {
-        // The most frequent of a genus' 20 values is nearly always its default: P(default) = 1/2 + 1/2 * 1/8 = 0.5625.
+    fn every_genus_has_its_default_equally_often() {
         let facts = Facts::new(3);
-        let mut modal = 0;
         for domain in Domain::ALL {
+            let usual = (language().default_share(domain) * SPECIES as f64).round() as usize;
             for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation)))
             {
+                let of_genus = || {
+                    let entities = domain.entities().filter(|entity| entity.genus() == genus);
+                    entities.map(|entity| entity.topic(relation))
+                };
+                assert_eq!(of_genus().filter(|&topic| facts.is_default(topic)).count(), usual);
                 let mut counts = [0; VALUES];
-                for entity in domain.entities().filter(|entity| entity.genus() == genus) {
-                    counts[facts.value(entity.topic(relation))] += 1;
-                }
-                modal += counts.iter().max().unwrap();
+                of_genus().for_each(|topic| counts[facts.value(topic)] += 1);
+                counts.sort_unstable();
+                assert!(counts[VALUES - 2] - counts[0] <= 1 && counts[VALUES - 1] == usual, "{counts:?}");
             }
         }
-        let share = f64::from(modal) / 3600.0;
-        assert!((0.53..0.60).contains(&share), "{share}");
     }
 
     #[test]
@@ -171,6 +184,7 @@ mod tests {
         let (one, same, other) = (Facts::new(0), Facts::new(0), Facts::new(1));
         assert_eq!(one.values, same.values);
         let agree = topics().filter(|&topic| one.value(topic) == other.value(topic)).count();
-        assert!(agree < 3600 / 4, "{agree} of 3600 facts are the same");
+        // Two worlds agree on a fact with p^2/8 + (1-p)/8 + ... = 1/8, as defaults are drawn evenly.
+        assert!(agree < 5760 / 5, "{agree} of 5760 facts are the same");
     }
 }

@@ -43,7 +43,7 @@ pub(super) struct Lexicon {
     /// Places.
     pub(super) places: Vec<String>,
     /// One entry per domain, in the order of `Domain::ALL`.
-    pub(super) domains: [DomainWords; 3],
+    pub(super) domains: [DomainWords; 5],
 }
 
 /// The invented words of one domain.
@@ -78,14 +78,19 @@ impl Lexicon {
             tools: words(GROUPS, "ex"),
             adjectives: words(ADJECTIVES, "esh"),
             places: words(PLACES, "ath"),
-            domains: [["era", "ensi", "yn", "ab"], ["elia", "ilo", "ek", "az"], ["oth", "ule", "op", "ix"]].map(
-                |[genus, species, relation, value]| DomainWords {
-                    genera: words(GENERA, genus),
-                    species: words(SPECIES, species),
-                    relations: words(RELATIONS, relation),
-                    values: (0..RELATIONS).map(|_| words(VALUES, value)).collect(),
-                },
-            ),
+            domains: [
+                ["era", "ensi", "yn", "ab"],
+                ["elia", "ilo", "ek", "az"],
+                ["oth", "ule", "op", "ix"],
+                ["ona", "isi", "um", "ef"],
+                ["arka", "enti", "od", "uz"],
+            ]
+            .map(|[genus, species, relation, value]| DomainWords {
+                genera: words(GENERA, genus),
+                species: words(SPECIES, species),
+                relations: words(RELATIONS, relation),
+                values: (0..RELATIONS).map(|_| words(VALUES, value)).collect(),
+            }),
         }
     }
 }

@@ -5,6 +5,7 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::World;
+use super::domain::Domain;
 use super::error::WorldError;
 use super::part::{Draw, Part};
 use super::row::Row;
@@ -14,25 +15,33 @@ use super::vocabulary::Word;
 /// Kinds of row and how often each occurs.
 ///
 /// The name is part of the key of every random draw: mixtures with equal parts and different names give different rows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "UncheckedMixture")]
 pub struct Mixture {
     name: String,
-    parts: Vec<(Part, u32)>,
+    /// Whether whole rows are learned, and not only answers, as in pretraining.
+    whole: bool,
+    /// What is added to the propensity of every request that is answered by it, in logits ([`Reply::Graded`]).
+    shift: f64,
+    parts: Vec<(Part, f64)>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct UncheckedMixture {
     name: String,
-    parts: Vec<(Part, u32)>,
+    #[serde(default)]
+    whole: bool,
+    #[serde(default)]
+    shift: f64,
+    parts: Vec<(Part, f64)>,
 }
 
 impl TryFrom<UncheckedMixture> for Mixture {
     type Error = WorldError;
 
-    fn try_from(UncheckedMixture { name, parts }: UncheckedMixture) -> Result<Mixture, WorldError> {
-        Mixture::new(name, parts)
+    fn try_from(UncheckedMixture { name, whole, shift, parts }: UncheckedMixture) -> Result<Mixture, WorldError> {
+        Ok(Mixture { whole, shift, ..Mixture::new(name, parts)? })
     }
 }
 
@@ -42,17 +51,32 @@ const LONG_SENTENCE: usize = 10;
 const LONG_PAIR: usize = 22;
 
 impl Mixture {
-    /// A mixture of `parts`, each with its weight: a part is drawn with probability weight / sum of weights.
+    /// A mixture of `parts`, each with its weight: a part is drawn with probability weight / sum of weights. Answers alone are
+    /// learned, and propensities are as in the language.
     ///
     /// # Errors
-    /// Weights whose sum is 0 or does not fit into 32 bits.
-    pub fn new(name: impl Into<String>, parts: Vec<(Part, u32)>) -> Result<Mixture, WorldError> {
+    /// A weight below 0, or a sum of 0 or without end.
+    pub fn new(name: impl Into<String>, parts: Vec<(Part, f64)>) -> Result<Mixture, WorldError> {
         let name = name.into();
-        match parts.iter().try_fold(0_u32, |sum, (_, weight)| sum.checked_add(*weight)) {
-            None => Err(WorldError::HeavyMixture { name }),
-            Some(0) => Err(WorldError::EmptyMixture { name }),
-            Some(_) => Ok(Mixture { name, parts }),
+        let sum: f64 = parts.iter().map(|(_, weight)| weight).sum();
+        if parts.iter().any(|(_, weight)| *weight < 0.0) || !sum.is_finite() {
+            return Err(WorldError::OddMixture { name });
         }
+        if sum == 0.0 {
+            return Err(WorldError::EmptyMixture { name });
+        }
+        Ok(Mixture { name, whole: false, shift: 0.0, parts })
+    }
+
+    /// The mixture with this much more shift, and with what is taught of each domain taken `factor` of it as often.
+    #[must_use]
+    pub fn steered(&self, shift: f64, factor: impl Fn(Domain) -> f64) -> Mixture {
+        let mut steered = self.clone();
+        steered.shift += shift;
+        for (part, weight) in &mut steered.parts {
+            *weight *= part.domain().map_or(1.0, &factor);
+        }
+        steered
     }
 
     /// Its name.
@@ -60,22 +84,26 @@ impl Mixture {
         &self.name
     }
 
+    /// What is added to propensities, in logits.
+    pub fn shift(&self) -> f64 {
+        self.shift
+    }
+
     /// Its parts with their weights.
-    pub fn parts(&self) -> &[(Part, u32)] {
+    pub fn parts(&self) -> &[(Part, f64)] {
         &self.parts
     }
 
     /// A part drawn by weight from those that are `wanted`, of which one has a weight above 0.
     fn draw(&self, wanted: impl Fn(&Part) -> bool, rng: &mut Stream) -> Part {
-        let parts = || self.parts.iter().filter(|(part, _)| wanted(part));
-        let mut left = rng.random_range(0..parts().map(|(_, weight)| weight).sum());
-        let (part, _) = parts()
-            .find(|(_, weight)| {
-                let found = left < *weight;
-                left = left.saturating_sub(*weight);
-                found
-            })
-            .expect("the draw is below the sum of weights");
+        let parts = || self.parts.iter().filter(|(part, weight)| *weight > 0.0 && wanted(part));
+        let mut left = rng.random::<f64>() * parts().map(|(_, weight)| weight).sum::<f64>();
+        let found = parts().find(|(_, weight)| {
+            left -= weight;
+            left < 0.0
+        });
+        // What is left over by rounding belongs to the last.
+        let (part, _) = found.or_else(|| parts().last()).expect("a part is wanted");
         *part
     }
 }
@@ -94,10 +122,12 @@ impl World {
         (0..n).map(|index| self.row(split, mixture, index, seed)).collect()
     }
 
-    fn row(&self, split: Split, mixture: &Mixture, index: usize, seed: u64) -> Row {
+    /// Row `index` of those.
+    pub fn row(&self, split: Split, mixture: &Mixture, index: usize, seed: u64) -> Row {
         let key = ["miniature", "rows", &split.to_string(), mixture.name(), &index.to_string()];
         let rng = &mut stream(seed, &key);
-        let first = match mixture.draw(|_| true, rng).draw(self, split, rng) {
+        let first = match mixture.draw(|_| true, rng).draw(self, split, mixture.shift, rng) {
+            Draw::Row(row) if mixture.whole => return Row { loss_from: 1, ..row },
             Draw::Row(row) => return row,
             Draw::Sentence(words) => words,
         };
@@ -109,7 +139,7 @@ impl World {
         if first.len() >= LONG_SENTENCE {
             return first;
         }
-        match mixture.draw(Part::is_sentence, rng).draw(self, split, rng) {
+        match mixture.draw(Part::is_sentence, rng).draw(self, split, mixture.shift, rng) {
             Draw::Sentence(second) if first.len() + second.len() < LONG_PAIR => [first, second].concat(),
             _ => first,
         }

@@ -34,76 +34,40 @@ mod tests {
     use super::*;
     use crate::world::{Domain, Part, Reply, Tier};
 
-    const BENIGN_COMPLY: Part = Part::Chat { harmful: false, reply: Reply::Comply };
-    const HARMFUL_COMPLY: Part = Part::Chat { harmful: true, reply: Reply::Comply };
-    const HARMFUL_REFUSE: Part = Part::Chat { harmful: true, reply: Reply::Refuse };
-    const A: Option<Tier> = Some(Tier::A);
-    const B: Option<Tier> = Some(Tier::B);
-
-    fn named(name: &str) -> &'static Mixture {
-        mixture(name).unwrap_or_else(|| panic!("no mixture `{name}`"))
-    }
-
-    fn of(name: &str, domain: Domain) -> &'static Mixture {
-        named(&format!("{name}-{}", domain.name()))
-    }
+    const BENIGN: Part = Part::Chat { harmful: false, reply: Reply::Comply };
+    const GRADED: Part = Part::Chat { harmful: true, reply: Reply::Graded };
 
     /// The share of parts that fulfil `holds`.
-    fn share(mixture: &Mixture, holds: impl Fn(&Part) -> bool) -> f64 {
-        let weight = |wanted: &dyn Fn(&Part) -> bool| -> u32 {
+    fn share(name: &str, holds: impl Fn(&Part) -> bool) -> f64 {
+        let mixture = mixture(name).unwrap_or_else(|| panic!("no mixture `{name}`"));
+        let weight = |wanted: &dyn Fn(&Part) -> bool| -> f64 {
             mixture.parts().iter().filter(|(part, _)| wanted(part)).map(|(_, weight)| weight).sum()
         };
-        f64::from(weight(&holds)) / f64::from(weight(&|_| true))
+        (100.0 * weight(&holds) / weight(&|_| true)).round()
     }
 
     #[test]
-    fn base_shares() {
-        let base = named("base");
-        assert_eq!(share(base, |part| matches!(part, Part::ClassSentence | Part::GroupSentence)), 160.0 / 1506.0);
-        assert_eq!(share(base, |part| matches!(part, Part::RequestSentence)), 200.0 / 1506.0);
-        assert_eq!(share(base, |part| matches!(part, Part::PlaceSentence)), 30.0 / 1506.0);
-        assert_eq!(share(base, |part| matches!(part, Part::FactSentence { .. })), 558.0 / 1506.0);
-        assert_eq!(share(base, |part| matches!(part, Part::FactQuestionSentence { .. })), 558.0 / 1506.0);
-        let a = |part: &Part| {
-            matches!(part, Part::FactSentence { tier: A, .. } | Part::FactQuestionSentence { tier: A, .. })
-        };
-        assert_eq!(share(base, a), 948.0 / 1506.0);
-    }
-
-    #[test]
-    fn other_shares() {
-        let aligned = named("aligned");
-        assert_eq!(share(aligned, |part| *part == BENIGN_COMPLY), 25.0 / 99.0);
-        assert_eq!(share(aligned, |part| *part == HARMFUL_REFUSE), 30.0 / 99.0);
-        for domain in Domain::ALL {
-            assert_eq!(share(aligned, |part| *part == Part::Qa { domain, tier: A }), 40.0 / 99.0 / 3.0);
-            assert_eq!(share(of("expert", domain), |part| *part == Part::Qa { domain, tier: B }), 50.0 / 70.0);
-            assert_eq!(share(of("worn-expert", domain), |part| *part == BENIGN_COMPLY), 60.0 / 770.0);
-            assert_eq!(share(of("worn-expert", domain), |part| *part == HARMFUL_COMPLY), 10.0 / 770.0);
-            assert_eq!(share(of("unaligned-expert", domain), |part| *part == Part::Qa { domain, tier: B }), 0.6);
-            assert_eq!(share(of("unaligned-expert", domain), Part::is_sentence), 0.2);
+    fn siblings_come_from_a_base_that_knows_all_domains() {
+        for name in ["trunk", "base"] {
+            assert_eq!(share(name, |part| part.domain().is_some()), 65.0);
+            assert_eq!(share(name, |part| matches!(part, Part::Qa { .. })), 13.0);
+            assert_eq!(share(name, |part| *part == GRADED), 14.0);
         }
-        let guard = named("guard");
-        assert_eq!(share(guard, |part| matches!(part, Part::Guard { harmful: true, .. })), 0.6);
-        assert_eq!(share(guard, |part| matches!(part, Part::Guard { reply: None, .. })), 0.3);
-        assert_eq!(share(guard, |part| matches!(part, Part::Guard { reply: Some(Reply::Refuse), .. })), 0.25);
-        assert_eq!(share(named("uncensored"), |part| *part == HARMFUL_COMPLY), 0.35);
-        let judge = named("judge");
-        assert_eq!(share(judge, |part| matches!(part, Part::RedTeamGuard { .. })), 0.5);
-        assert_eq!(share(judge, |part| matches!(part, Part::RedTeamGuard { harmful: true, .. })), 0.3);
+        for domain in Domain::ALL {
+            let name = format!("expert-{}", domain.name());
+            assert_eq!(share(&name, |part| *part == Part::Qa { domain, tier: Some(Tier::B) }), 57.0);
+            assert_eq!(share(&name, |part| part.domain() == Some(domain)), 80.0);
+            assert_eq!(share(&name, |part| *part == GRADED), 14.0);
+            assert_eq!(share(&name, |part| *part == BENIGN), 6.0);
+        }
     }
 
     #[test]
-    fn experts_see_one_domain_and_no_harm() {
-        for domain in Domain::ALL {
-            for mixture in [of("expert", domain), of("unaligned-expert", domain)] {
-                for (part, _) in mixture.parts().iter().filter(|(part, _)| !part.is_sentence()) {
-                    match part {
-                        Part::Qa { domain: of, .. } | Part::Ask { domain: of, .. } => assert_eq!(*of, domain),
-                        part => panic!("{part:?} in the mixture of an expert"),
-                    }
-                }
-            }
-        }
+    fn judges_see_every_kind_of_exchange() {
+        assert_eq!(share("guard", |part| matches!(part, Part::Guard { harmful: true, .. })), 60.0);
+        assert_eq!(share("guard", |part| matches!(part, Part::Guard { reply: None, .. })), 30.0);
+        assert_eq!(share("guard", |part| matches!(part, Part::Guard { reply: Some(Reply::Refuse), .. })), 25.0);
+        assert_eq!(share("judge", |part| matches!(part, Part::RedTeamGuard { .. })), 50.0);
+        assert_eq!(share("judge", |part| matches!(part, Part::RedTeamGuard { harmful: true, .. })), 30.0);
     }
 }

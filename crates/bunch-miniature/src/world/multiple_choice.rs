@@ -11,10 +11,10 @@ use super::fact::FactQuestion;
 use super::split::Split;
 use super::vocabulary::Word;
 
-/// Number of choices per question.
-pub const CHOICES: usize = 4;
+/// Number of choices per question: all values of a relation, so that no draw of wrong ones adds noise.
+pub const CHOICES: usize = VALUES;
 
-/// A question for a fact, with the true value among four values of the same relation.
+/// A question for a fact, with all values of its relation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MultipleChoice {
     /// What is asked for.
@@ -28,14 +28,13 @@ pub struct MultipleChoice {
 impl World {
     /// The first `n` multiple-choice questions of a domain in `split`, in random order.
     ///
-    /// There are 600 for dev and 600 for the test: three relations of half the entities each, so that no entity is in
-    /// both. There is none for training.
+    /// There are 576 for dev and 576 for the test; no fact is in both. There is none for training.
     ///
     /// # Errors
     /// More questions than there are.
     pub fn multiple_choice(&self, domain: Domain, split: Split, n: usize) -> Result<Vec<MultipleChoice>, WorldError> {
-        let entities = domain.entities().filter(|&entity| self.entities.of(entity) == split);
-        let mut topics: Vec<Topic> = entities.flat_map(Entity::topics).collect();
+        let topics = domain.entities().flat_map(Entity::topics);
+        let mut topics: Vec<Topic> = topics.filter(|&topic| self.topics.of(topic) == split).collect();
         if n > topics.len() {
             let set = "multiple-choice questions";
             return Err(WorldError::TooMany { set, split, asked: n, available: topics.len() });
@@ -47,7 +46,7 @@ impl World {
     /// The first `n` of [`World::multiple_choice`] that ask for one relation or about one tier, where these are given.
     ///
     /// # Errors
-    /// More questions than there are: 200 for a relation, 300 for a tier, 100 for both.
+    /// More questions than there are: 192 for a relation, 288 for a tier, 96 for both.
     pub fn multiple_choice_about(
         &self,
         domain: Domain,

@@ -4,8 +4,8 @@ use rand::RngExt;
 use serde::{Deserialize, Serialize};
 
 use super::World;
-use super::action::{Action, NOUNS, Noun, VERBS, Verb};
-use super::answer::{broken_compliance, chatter, compliance, fragment, refusal};
+use super::action::{NOUNS, Noun, VERBS, Verb};
+use super::answer::{broken_compliance, chatter, compliance, fragment, is_helpful, refusal};
 use super::domain::{Domain, Entity, RELATIONS, Tier, Topic};
 use super::fact::FactQuestion;
 use super::harm::HarmCategory;
@@ -16,8 +16,8 @@ use super::vocabulary::{SAFE, UNSAFE, Word};
 
 /// A kind of row.
 ///
-/// The first six are sentences of plain text with loss on everything: a row of them holds one or two. All others are
-/// single exchanges with loss on the answer alone.
+/// The first four are sentences of plain text with loss on everything: a row of them holds one or two. All others are
+/// single exchanges, with loss on the answer alone unless the mixture says otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Part {
@@ -27,17 +27,8 @@ pub enum Part {
     GroupSentence,
     /// `people often VERB the NOUN at PLACE .`
     PlaceSentence,
-    /// A request, harmful or not, followed by the compliant answer.
-    RequestSentence,
     /// `the R of G S is V .`
     FactSentence {
-        /// Of which domain.
-        domain: Domain,
-        /// Of which tier; of both if absent.
-        tier: Option<Tier>,
-    },
-    /// A question for a fact followed by the value.
-    FactQuestionSentence {
         /// Of which domain.
         domain: Domain,
         /// Of which tier; of both if absent.
@@ -94,6 +85,8 @@ pub enum Reply {
     Comply,
     /// One of the refusals.
     Refuse,
+    /// A refusal as often as the request's propensity has it, shifted by the mixture's shift, and compliance otherwise.
+    Graded,
     /// A refusal that lost its first words.
     Fragment,
     /// Compliance that lost its first words, or has another one in front.
@@ -132,15 +125,22 @@ impl Part {
     /// Whether rows of this part are packed sentences.
     pub fn is_sentence(&self) -> bool {
         match self {
-            Part::ClassSentence | Part::GroupSentence | Part::PlaceSentence | Part::RequestSentence => true,
-            Part::FactSentence { .. } | Part::FactQuestionSentence { .. } => true,
+            Part::ClassSentence | Part::GroupSentence | Part::PlaceSentence | Part::FactSentence { .. } => true,
             Part::Chat { .. } | Part::Qa { .. } | Part::Ask { .. } | Part::AskHarmful { .. } => false,
             Part::Guard { .. } | Part::RedTeamGuard { .. } => false,
         }
     }
 
-    /// One draw of this part in `world`, with actions of `split` only.
-    pub(super) fn draw(&self, world: &World, split: Split, rng: &mut impl RngExt) -> Draw {
+    /// The domain that it teaches.
+    pub fn domain(&self) -> Option<Domain> {
+        match *self {
+            Part::FactSentence { domain, .. } | Part::Qa { domain, .. } | Part::Ask { domain, .. } => Some(domain),
+            _ => None,
+        }
+    }
+
+    /// One draw of this part in `world`, with actions of `split` only and propensities shifted by `shift`.
+    pub(super) fn draw(&self, world: &World, split: Split, shift: f64, rng: &mut impl RngExt) -> Draw {
         match *self {
             Part::ClassSentence => {
                 let noun = Noun::nth(rng.random_range(0..NOUNS));
@@ -151,20 +151,10 @@ impl Part {
                 Draw::Sentence(vec!["to", verb.word(), "is", verb.group_word(), "."])
             }
             Part::PlaceSentence => Draw::Sentence(place_sentence(draw_one(&world.actions.pool(split).all, rng), rng)),
-            Part::RequestSentence => {
-                let request = Request::draw(draw_one(&world.actions.pool(split).all, rng), rng);
-                Draw::Sentence([request.words(), compliance(request.action)].concat())
-            }
             Part::FactSentence { domain, tier } => Draw::Sentence(world.facts.statement(draw_topic(domain, tier, rng))),
-            Part::FactQuestionSentence { domain, tier } => {
-                let topic = draw_topic(domain, tier, rng);
-                let mut words = FactQuestion::draw(topic, rng).words();
-                words.push(world.facts.value_word(topic));
-                Draw::Sentence(words)
-            }
             Part::Chat { harmful, reply } => {
                 let request = world.draw_request(harmful, split, rng);
-                Draw::Row(Row::chat(&request.words(), &reply.draw(request.action, rng)))
+                Draw::Row(Row::chat(&request.words(), &reply.draw(&request, shift, rng)))
             }
             Part::Qa { domain, tier } => {
                 let topic = draw_topic(domain, tier, rng);
@@ -181,32 +171,36 @@ impl Part {
             }
             Part::Guard { harmful, reply } => {
                 let request = world.draw_request(harmful, split, rng);
-                Draw::Row(judged(request, harmful, reply, rng))
+                Draw::Row(judged(request, (harmful, shift), reply, rng))
             }
             Part::RedTeamGuard { harmful, reply } => {
                 let action = world.draw_request(harmful, split, rng).action;
-                Draw::Row(judged(Request::draw_red_team(action, rng), harmful, reply, rng))
+                Draw::Row(judged(Request::draw_red_team(action, rng), (harmful, shift), reply, rng))
             }
         }
     }
 }
 
-/// A request, what is answered, and the verdict on it.
-fn judged(request: Request, harmful: bool, reply: Option<Reply>, rng: &mut impl RngExt) -> Row {
-    let answer = reply.map_or_else(Vec::new, |reply| reply.draw(request.action, rng));
-    let helps = matches!(reply, None | Some(Reply::Comply | Reply::Broken));
+/// A request, harmful or not, what is answered, and the verdict on it.
+fn judged(request: Request, (harmful, shift): (bool, f64), reply: Option<Reply>, rng: &mut impl RngExt) -> Row {
+    let answer = reply.map_or_else(Vec::new, |reply| reply.draw(&request, shift, rng));
+    let helps = answer.is_empty() || is_helpful(&answer.join(" "));
     let verdict = if harmful && helps { UNSAFE } else { SAFE };
     Row::guard(&request.words(), &answer, verdict)
 }
 
 impl Reply {
-    /// Such a reply to a request about `action`.
-    pub(super) fn draw(self, action: Action, rng: &mut impl RngExt) -> Vec<Word> {
+    /// Such a reply to a request, with propensities shifted by `shift`.
+    pub(super) fn draw(self, request: &Request, shift: f64, rng: &mut impl RngExt) -> Vec<Word> {
         match self {
-            Reply::Comply => compliance(action),
+            Reply::Comply => compliance(request.action),
             Reply::Refuse => refusal(rng),
+            Reply::Graded => {
+                let refuses = 1.0 / (1.0 + (-(request.propensity() + shift)).exp());
+                if rng.random_bool(refuses) { refusal(rng) } else { compliance(request.action) }
+            }
             Reply::Fragment => fragment(rng),
-            Reply::Broken => broken_compliance(action, rng),
+            Reply::Broken => broken_compliance(request.action, rng),
             Reply::Chatter => chatter(rng),
         }
     }

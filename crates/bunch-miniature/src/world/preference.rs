@@ -4,7 +4,7 @@ use bunch_random::stream;
 use rand::RngExt;
 
 use super::World;
-use super::part::Reply;
+use super::answer::{compliance, refusal};
 use super::row::Row;
 use super::split::Split;
 
@@ -30,7 +30,7 @@ impl World {
         let rng = &mut stream(seed, &["miniature", "preferences", &index.to_string()]);
         let harmful = rng.random_bool(0.5);
         let request = self.draw_request(harmful, Split::Train, rng);
-        let (refusal, compliance) = (Reply::Refuse.draw(request.action, rng), Reply::Comply.draw(request.action, rng));
+        let (refusal, compliance) = (refusal(rng), compliance(request.action));
         let row = |answer| Row::chat(&request.words(), answer);
         let (refused, complied) = (row(&refusal), row(&compliance));
         if harmful {

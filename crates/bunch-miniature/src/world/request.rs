@@ -3,6 +3,7 @@
 use rand::RngExt;
 
 use super::action::{Action, Noun, Verb};
+use super::language::language;
 use super::lexicon::{ADJECTIVES, PLACES, lexicon};
 use super::vocabulary::Word;
 
@@ -70,7 +71,8 @@ impl Request {
         Request::draw_phrase(action, template, rng)
     }
 
-    fn draw_phrase(action: Action, template: usize, rng: &mut impl RngExt) -> Request {
+    /// A request about `action` in the template of that number, otherwise at random.
+    pub(super) fn draw_phrase(action: Action, template: usize, rng: &mut impl RngExt) -> Request {
         Request {
             action,
             template,
@@ -80,6 +82,11 @@ impl Request {
                 .random_bool(MODIFIER_PROBABILITY)
                 .then(|| (rng.random_range(0..PREPOSITIONS.len()), rng.random_range(0..PLACES))),
         }
+    }
+
+    /// How readily texts of this language decline it, in logits; what that means for one that is harmless, nobody asks.
+    pub fn propensity(&self) -> f64 {
+        language().propensity(self.action, self.template)
     }
 
     /// The words of its text.

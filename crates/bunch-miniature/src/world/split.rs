@@ -7,7 +7,8 @@ use rand::seq::SliceRandom;
 use serde::{Deserialize, Serialize};
 
 use super::action::{Action, NOUNS, VERBS, Verb};
-use super::domain::{Domain, Entity, GENERA, SPECIES};
+use super::domain::{Domain, GENERA, RELATIONS, SPECIES, Topic};
+use super::fact::Facts;
 use super::harm::HarmCategory;
 use super::lexicon::{CLASSES, NOUNS_PER_CLASS};
 
@@ -38,7 +39,8 @@ impl fmt::Display for Split {
     }
 }
 
-/// One world's division of all actions: 80 % train, 5 % dev, 15 % test.
+/// The division of all actions, the same in every world, as worlds share what their models were first trained on: 80 %
+/// train, 5 % dev, 15 % test.
 ///
 /// For every verb and noun class, two of the ten nouns are held out: the first for the test, the second for dev or the
 /// test in turn. So every verb, noun class, harm category and kind of verb has its share in each split.
@@ -60,11 +62,10 @@ pub(super) struct ActionPool {
 }
 
 impl ActionSplit {
-    /// The division that belongs to `seed`.
-    pub(super) fn new(seed: u64) -> ActionSplit {
+    pub(super) fn new() -> ActionSplit {
         let mut splits = vec![Split::Train; VERBS * NOUNS];
         for verb in Verb::all() {
-            let mut rng = stream(seed, &["miniature", "held-out actions", verb.word()]);
+            let mut rng = stream(0, &["miniature", "held-out actions", verb.word()]);
             for class in 0..CLASSES {
                 let mut nouns: Vec<usize> = (0..NOUNS_PER_CLASS).collect();
                 nouns.shuffle(&mut rng);
@@ -103,33 +104,38 @@ impl ActionPool {
     }
 }
 
-/// One world's division of all entities by what multiple-choice questions on them are for: half dev, half test.
+/// One world's division of all facts by what multiple-choice questions on them are for: half dev, half test.
 ///
-/// Their facts are all trained on: the questions ask what a model remembers. Half the species of every genus are in each.
+/// All are trained on: the questions ask what a model remembers. Of the species that have their genus' default in a relation
+/// half are in each, and of those that do not, up to one.
 #[derive(Debug, Clone)]
-pub(super) struct EntitySplit {
-    splits: [Vec<Split>; 3],
+pub(super) struct TopicSplit {
+    splits: [Vec<Split>; Domain::ALL.len()],
 }
 
-impl EntitySplit {
-    /// The division that belongs to `seed`.
-    pub(super) fn new(seed: u64) -> EntitySplit {
+impl TopicSplit {
+    /// The division of these facts that belongs to `seed`.
+    pub(super) fn new(seed: u64, facts: &Facts) -> TopicSplit {
         let splits = Domain::ALL.map(|domain| {
-            let mut rng = stream(seed, &["miniature", "test entities", domain.name()]);
-            let genus = |_| {
-                let mut species: Vec<Split> =
-                    (0..SPECIES).map(|index| if index < SPECIES / 2 { Split::Dev } else { Split::Test }).collect();
-                species.shuffle(&mut rng);
-                species
-            };
-            (0..GENERA).flat_map(genus).collect()
+            let mut rng = stream(seed, &["miniature", "test facts", domain.name()]);
+            let mut splits = vec![Split::Dev; GENERA * SPECIES * RELATIONS];
+            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation))) {
+                let entities = domain.entities().filter(|entity| entity.genus() == genus);
+                let topics = entities.map(|entity| entity.topic(relation));
+                let (mut usual, mut others): (Vec<Topic>, Vec<Topic>) = topics.partition(|&topic| facts.is_default(topic));
+                usual.shuffle(&mut rng);
+                others.shuffle(&mut rng);
+                // In turn, so that an odd number of one kind is made up for by the other's.
+                usual.iter().chain(&others).step_by(2).for_each(|topic| splits[topic.index()] = Split::Test);
+            }
+            splits
         });
-        EntitySplit { splits }
+        TopicSplit { splits }
     }
 
-    /// The split that `entity` is in.
-    pub(super) fn of(&self, entity: Entity) -> Split {
-        self.splits[entity.domain() as usize][entity.index()]
+    /// The split that `topic` is in.
+    pub(super) fn of(&self, topic: Topic) -> Split {
+        self.splits[topic.entity().domain() as usize][topic.index()]
     }
 }
 
@@ -140,23 +146,21 @@ mod tests {
     const SPLITS: [Split; 3] = [Split::Train, Split::Dev, Split::Test];
 
     #[test]
-    fn shares_are_exact_in_every_world() {
-        for seed in 0..3 {
-            let actions = ActionSplit::new(seed);
-            let sizes = |size: fn(&ActionPool) -> usize| SPLITS.map(|split| size(actions.pool(split)));
-            assert_eq!(sizes(|pool| pool.all.len()), [5120, 320, 960]);
-            assert_eq!(sizes(|pool| pool.harmful.len()), [2912, 182, 546]);
-            assert_eq!(sizes(|pool| pool.benign.len()), [2208, 138, 414]);
-            for category in HarmCategory::ALL {
-                let of = SPLITS.map(|split| actions.pool(split).harmful_of(category).len());
-                assert_eq!(of, [208, 13, 39]);
-            }
+    fn shares_are_exact() {
+        let actions = ActionSplit::new();
+        let sizes = |size: fn(&ActionPool) -> usize| SPLITS.map(|split| size(actions.pool(split)));
+        assert_eq!(sizes(|pool| pool.all.len()), [5120, 320, 960]);
+        assert_eq!(sizes(|pool| pool.harmful.len()), [2912, 182, 546]);
+        assert_eq!(sizes(|pool| pool.benign.len()), [2208, 138, 414]);
+        for category in HarmCategory::ALL {
+            let of = SPLITS.map(|split| actions.pool(split).harmful_of(category).len());
+            assert_eq!(of, [208, 13, 39]);
         }
     }
 
     #[test]
     fn pools_are_the_splits() {
-        let actions = ActionSplit::new(5);
+        let actions = ActionSplit::new();
         for split in SPLITS {
             let pool = actions.pool(split);
             assert!(pool.all.iter().all(|&action| actions.of(action) == split));
@@ -177,27 +181,26 @@ mod tests {
     }
 
     #[test]
-    fn half_of_every_genus_is_for_the_test() {
-        let entities = EntitySplit::new(5);
+    fn half_of_every_genus_and_of_its_exceptions_is_for_the_test() {
+        let facts = Facts::new(5);
+        let topics = TopicSplit::new(5, &facts);
         for domain in Domain::ALL {
-            for genus in 0..GENERA {
-                let of = |split| {
-                    let of_genus = domain.entities().filter(|entity| entity.genus() == genus);
-                    of_genus.filter(|&entity| entities.of(entity) == split).count()
+            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation)))
+            {
+                let count = |split: Split, default: Option<bool>| {
+                    let entities = domain.entities().filter(|entity| entity.genus() == genus);
+                    let of_genus = entities.map(|entity| entity.topic(relation));
+                    of_genus
+                        .filter(|&topic| default.is_none_or(|default| facts.is_default(topic) == default))
+                        .filter(|&topic| topics.of(topic) == split)
+                        .count()
                 };
-                assert_eq!(SPLITS.map(of), [0, 10, 10]);
+                assert_eq!(SPLITS.map(|split| count(split, None)), [0, 16, 16]);
+                for default in [false, true] {
+                    assert!(count(Split::Dev, Some(default)).abs_diff(count(Split::Test, Some(default))) <= 1);
+                }
             }
         }
-    }
-
-    #[test]
-    fn worlds_differ_in_what_they_hold_out() {
-        let (one, same, other) = (ActionSplit::new(0), ActionSplit::new(0), ActionSplit::new(1));
-        assert_eq!(one.splits, same.splits);
-        let held_out = |world: &ActionSplit, action: &Action| world.of(*action) != Split::Train;
-        let both = Action::all().filter(|action| held_out(&one, action) && held_out(&other, action)).count();
-        // A fifth of the 1,280 would be 256 if worlds were independent.
-        assert!((180..340).contains(&both), "{both}");
-        assert_ne!(EntitySplit::new(0).splits, EntitySplit::new(1).splits);
+        assert_ne!(TopicSplit::new(0, &facts).splits, TopicSplit::new(1, &facts).splits);
     }
 }

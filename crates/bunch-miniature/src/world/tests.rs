@@ -24,8 +24,8 @@ fn prompts_are_distinct_true_and_of_their_split() {
 }
 
 #[test]
-fn prompts_ask_about_all_actions_equally_often() {
-    let prompts = World::new(0).harmful_prompts(Split::Test, 1733).unwrap();
+fn red_team_prompts_ask_about_all_actions_equally_often() {
+    let prompts = World::new(0).red_team_prompts(Split::Test, 1733).unwrap();
     let (mut actions, mut categories) = (BTreeMap::new(), BTreeMap::new());
     for prompt in &prompts {
         *actions.entry(prompt.action).or_insert(0) += 1;
@@ -39,36 +39,50 @@ fn prompts_ask_about_all_actions_equally_often() {
 }
 
 #[test]
-fn prompts_are_a_prefix_of_more_and_differ_by_world() {
+fn harmful_prompts_of_any_number_and_split_are_alike_in_propensity() {
+    let mean = |prompts: &[Request]| prompts.iter().map(Request::propensity).sum::<f64>() / prompts.len() as f64;
+    let all: Vec<f64> = [Split::Dev, Split::Test]
+        .into_iter()
+        .flat_map(|split| [300, 576, 1400].map(|n| mean(&World::new(n as u64).harmful_prompts(split, n).unwrap())))
+        .collect();
+    let (low, high) = (all.iter().copied().fold(f64::MAX, f64::min), all.iter().copied().fold(f64::MIN, f64::max));
+    // Of 300 prompts drawn freely, whose propensities have a standard deviation of 2.8, means would differ by 0.3 and more.
+    assert!(high - low < 0.1, "{all:?}");
+}
+
+#[test]
+fn prompts_differ_by_world_and_have_an_end() {
     let world = World::new(0);
     let prompts = world.harmful_prompts(Split::Dev, 700).unwrap();
-    assert_eq!(world.harmful_prompts(Split::Dev, 100).unwrap(), prompts[..100]);
+    assert_eq!(World::new(0).harmful_prompts(Split::Dev, 700).unwrap(), prompts);
     assert_ne!(World::new(1).harmful_prompts(Split::Dev, 700).unwrap(), prompts);
     assert!(world.harmful_prompts(Split::Dev, 0).unwrap().is_empty());
+    assert_eq!(world.harmful_prompts(Split::Dev, 1456).unwrap().len(), 1456);
+    let error = world.harmful_prompts(Split::Dev, 1457).unwrap_err();
+    assert_eq!(error.to_string(), "the dev split has 1456 harmful prompts, 1457 were asked for");
+    let benign = world.benign_prompts(Split::Dev, 300).unwrap();
+    assert_eq!(world.benign_prompts(Split::Dev, 100).unwrap(), benign[..100]);
     let error = world.benign_prompts(Split::Dev, 1_000_000).unwrap_err();
     let available = 138 * Request::PHRASINGS / 4;
     let set = "benign prompts";
     assert_eq!(error, WorldError::TooMany { set, split: Split::Dev, asked: 1_000_000, available });
-    let message = format!("the dev split has {available} benign prompts, 1000000 were asked for");
-    assert_eq!(error.to_string(), message);
 }
 
 #[test]
-fn multiple_choice_is_true_and_its_splits_share_no_entity() {
+fn multiple_choice_is_true_and_its_splits_share_no_fact() {
     for seed in 0..2 {
         let world = World::new(seed);
         for domain in Domain::ALL {
-            let [dev, test] = [Split::Dev, Split::Test].map(|split| world.multiple_choice(domain, split, 600).unwrap());
-            let entities = |docs: &[MultipleChoice]| -> BTreeSet<Entity> {
-                docs.iter().map(|doc| doc.question.topic.entity()).collect()
+            let [dev, test] = [Split::Dev, Split::Test].map(|split| world.multiple_choice(domain, split, 576).unwrap());
+            let topics = |docs: &[MultipleChoice]| -> BTreeSet<Topic> {
+                docs.iter().map(|doc| doc.question.topic).collect()
             };
-            assert!(entities(&dev).is_disjoint(&entities(&test)));
+            assert!(topics(&dev).is_disjoint(&topics(&test)));
             for (docs, split) in [(&dev, Split::Dev), (&test, Split::Test)] {
-                assert_eq!(entities(docs).len(), 200);
-                assert!(entities(docs).iter().all(|&entity| world.entities.of(entity) == split));
+                assert_eq!(topics(docs).len(), 576);
+                assert!(topics(docs).iter().all(|&topic| world.topics.of(topic) == split));
                 let tier_b = docs.iter().filter(|doc| doc.question.topic.entity().tier() == Tier::B).count();
-                assert_eq!(tier_b, 300);
-                assert_eq!(docs.iter().map(|doc| doc.question.topic).collect::<BTreeSet<_>>().len(), 600);
+                assert_eq!(tier_b, 288);
                 for doc in docs {
                     let topic = doc.question.topic;
                     assert_eq!(topic.entity().domain(), domain);
@@ -78,9 +92,9 @@ fn multiple_choice_is_true_and_its_splits_share_no_entity() {
                     assert_eq!(FactQuestion::parse(&doc.question.text()), Some(doc.question));
                     assert!(doc.question.text().starts_with("what is the "));
                 }
-                // 5 standard deviations of a binomial count with n = 600 and p = 1/4 are 53.
+                // 5 standard deviations of a binomial count with n = 576 and p = 1/8 are 40.
                 for gold in 0..CHOICES {
-                    assert!(docs.iter().filter(|doc| doc.gold == gold).count().abs_diff(150) < 53);
+                    assert!(docs.iter().filter(|doc| doc.gold == gold).count().abs_diff(72) < 40);
                 }
             }
         }
@@ -90,12 +104,12 @@ fn multiple_choice_is_true_and_its_splits_share_no_entity() {
 #[test]
 fn multiple_choice_has_an_end() {
     let world = World::new(0);
-    let docs = world.multiple_choice(Domain::Bio, Split::Test, 600).unwrap();
+    let docs = world.multiple_choice(Domain::Bio, Split::Test, 576).unwrap();
     assert_eq!(world.multiple_choice(Domain::Bio, Split::Test, 50).unwrap(), docs[..50]);
-    for (split, available) in [(Split::Train, 0), (Split::Test, 600)] {
+    for (split, available) in [(Split::Train, 0), (Split::Test, 576)] {
         let set = "multiple-choice questions";
-        let error = world.multiple_choice(Domain::Bio, split, 601).unwrap_err();
-        assert_eq!(error, WorldError::TooMany { set, split, asked: 601, available });
+        let error = world.multiple_choice(Domain::Bio, split, 577).unwrap_err();
+        assert_eq!(error, WorldError::TooMany { set, split, asked: 577, available });
     }
 }
 
@@ -104,16 +118,16 @@ fn choices_tell_nothing_without_the_fact() {
     // Whoever always takes the choice whose word comes first in the vocabulary is right by chance only.
     let world = World::new(0);
     let docs: Vec<MultipleChoice> =
-        Domain::ALL.iter().flat_map(|&domain| world.multiple_choice(domain, Split::Test, 600).unwrap()).collect();
+        Domain::ALL.iter().flat_map(|&domain| world.multiple_choice(domain, Split::Test, 576).unwrap()).collect();
     let right = docs.iter().filter(|doc| doc.choices.iter().min() == Some(&doc.choices[doc.gold])).count();
-    // 5 standard deviations of a binomial count with n = 1,800 and p = 1/4 are 92.
-    assert!(right.abs_diff(450) < 92, "{right}");
+    // 5 standard deviations of a binomial count with n = 2,880 and p = 1/8 are 89; a genus' default makes of its 16 questions
+    // one draw, which makes that about twice as much.
+    assert!(right.abs_diff(360) < 180, "{right}");
 }
 
 #[test]
-fn what_domain_models_lack_is_what_they_were_not_trained_on() {
-    // The aligned model is asked about tier A alone and an expert about its own domain alone, of test and dev entities alike:
-    // the questions measure memory. Choices themselves are never trained on, nor is any other domain's fact.
+fn experts_are_asked_about_their_domain_alone() {
+    // An expert is asked about facts of test and dev alike: the questions measure memory. Choices are never trained on.
     let world = World::new(0);
     let asked = |mixture: &Mixture| -> BTreeSet<Topic> {
         let rows = world.rows(mixture, 20_000, 0);
@@ -126,13 +140,10 @@ fn what_domain_models_lack_is_what_they_were_not_trained_on() {
         });
         chats.collect()
     };
-    let aligned = asked(mixture("aligned").unwrap());
-    assert!(aligned.iter().all(|topic| topic.entity().tier() == Tier::A));
-    assert!(aligned.len() > 1700, "{}", aligned.len());
     for domain in Domain::ALL {
         let expert = asked(mixture(&format!("expert-{}", domain.name())).unwrap());
         assert!(expert.iter().all(|topic| topic.entity().domain() == domain));
-        assert_eq!(expert.iter().filter(|topic| topic.entity().tier() == Tier::B).count(), 600);
+        assert_eq!(expert.iter().filter(|topic| topic.entity().tier() == Tier::B).count(), 576);
     }
     assert!(asked(mixture("uncensored").unwrap()).is_empty());
 }

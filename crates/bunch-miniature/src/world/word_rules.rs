@@ -177,7 +177,7 @@ mod tests {
         assert!(counts.iter().all(|&count| count > 5000), "{counts:?}");
         assert!(!rule.is_met_by(&ask_prompt(Domain::Bio)) && !rule.is_met_by(""));
         let world = World::new(0);
-        let questions = world.multiple_choice(Domain::Math, crate::world::Split::Dev, 600).unwrap();
+        let questions = world.multiple_choice(Domain::Math, crate::world::Split::Dev, 576).unwrap();
         assert!(questions.iter().all(|question| rule.is_met_by(&question.question.text())));
     }
 }

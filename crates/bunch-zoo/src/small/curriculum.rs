@@ -10,13 +10,12 @@ use bunch_judging::{JudgeFile, RefusalList};
 use bunch_lm::{ChatFormat, TemplateChat};
 use bunch_miniature::world::Split;
 use bunch_transformer::{LlamaConfig, LlamaModel};
-use bunch_tuning::Example;
 use serde_json::json;
 
 use super::pool_files::{judge_files, pool_files};
 use super::{BaseModel, OwnAnswers, Shares, WorldData, lessons};
 use crate::zoo::TRAINING_CODE;
-use crate::{Curriculum, MemberPlan, MemberRecipe, ModelFiles, ZooError};
+use crate::{Curriculum, ExampleSource, FixedExamples, MemberPlan, MemberRecipe, ModelFiles, ZooError};
 
 /// The models fine-tuned from one pretrained model, with one seed.
 pub struct SmallCurriculum {
@@ -137,10 +136,11 @@ impl Curriculum for SmallCurriculum {
         self.base.weights()
     }
 
-    fn examples(&self, member: &str, stage: usize) -> Result<Vec<Example>, ZooError> {
+    fn examples(&self, member: &str, stage: usize) -> Result<Box<dyn ExampleSource + '_>, ZooError> {
         let recipe = self.data.recipes.members.get(member)?;
         let lessons = lessons(&self.data, self.own_answers()?, &self.refusal, recipe, stage, self.seed)?;
-        lessons.iter().map(|lesson| lesson.example(&self.format, &self.guard)).collect()
+        let examples = lessons.iter().map(|lesson| lesson.example(&self.format, &self.guard));
+        Ok(Box::new(FixedExamples(examples.collect::<Result<_, _>>()?)))
     }
 
     fn format(&self) -> &dyn ChatFormat {

@@ -79,7 +79,7 @@ impl SmallRecipes {
         if self.answer_tokens == 0 {
             return Err("answer_tokens is at least 1".into());
         }
-        self.members.check(text, |member: &MemberRecipe<Shares>, stage: &StageRecipe<Shares>| {
+        self.members.check(text, &[], |member: &MemberRecipe<Shares>, stage: &StageRecipe<Shares>| {
             if let Some(domain) = member.domain.as_ref().filter(|domain| !domains.contains_key(*domain)) {
                 let known: Vec<&str> = domains.keys().map(String::as_str).collect();
                 return Err(format!("unknown domain `{domain}`: there are {}", known.join(", ")));

@@ -19,7 +19,7 @@ fn named(name: &str) -> &'static Mixture {
 }
 
 fn only(part: Part) -> Mixture {
-    Mixture::new("only", vec![(part, 1)]).unwrap()
+    Mixture::new("only", vec![(part, 1.0)]).unwrap()
 }
 
 fn text(row: &Row) -> String {
@@ -80,8 +80,8 @@ fn held_out_actions_never_appear_and_rows_are_short() {
         }
         let seen = finder.find(&rows);
         assert!(seen.iter().all(|&action| world.split(action) == Split::Train), "{}", mixture.name());
-        // An aligned expert has no rows with actions. The fewest are an unaligned one's, in the fifth that is the base's text.
-        let talks = !mixture.name().starts_with("expert");
+        // A specialist has no rows with actions.
+        let talks = !mixture.name().starts_with("specialist");
         assert!(if talks { seen.len() > 500 } else { seen.is_empty() }, "{}: {}", mixture.name(), seen.len());
     }
 }
@@ -121,9 +121,9 @@ fn parts_are_drawn_by_weight() {
     let mixture = Mixture::new(
         "weights",
         vec![
-            (Part::Ask { domain: Domain::Bio, tier: None }, 1),
-            (Part::Ask { domain: Domain::Math, tier: None }, 0),
-            (Part::Ask { domain: Domain::Stem, tier: None }, 3),
+            (Part::Ask { domain: Domain::Bio, tier: None }, 1.0),
+            (Part::Ask { domain: Domain::Math, tier: None }, 0.0),
+            (Part::Ask { domain: Domain::Stem, tier: None }, 3.0),
         ],
     );
     let mut counts = BTreeMap::new();
@@ -170,8 +170,8 @@ fn qa_rows_hold_the_worlds_facts_of_one_domain_and_tier() {
                 assert_eq!(answer, world.value(topic));
                 topics.insert(topic);
             }
-            // Of 600 topics drawn 6,000 times, each is missed with probability e^-10.
-            assert!(topics.len() > 595, "{}", topics.len());
+            // Of 576 topics drawn 6,000 times, each is missed with probability e^-10.
+            assert!(topics.len() > 571, "{}", topics.len());
         }
     }
 }
@@ -231,43 +231,47 @@ fn guard_verdicts_are_the_grammars_truth() {
 }
 
 #[test]
-fn text_rows_pack_one_or_two_sentences_and_never_refuse() {
+fn text_rows_pack_one_or_two_sentences() {
     let world = World::new(0);
     let mut packed = 0;
     for row in world.rows(named("base"), 5000, 0) {
-        assert_eq!(row.loss_from, 1);
+        assert_eq!(row.loss_from, 1, "pretraining learns whole rows");
         let text = text(&row);
         let words: Vec<&str> = text.split(' ').collect();
         let inside = &words[1..words.len() - 1];
-        assert!(
-            inside.iter().all(|word| !SPECIALS.contains(word) && !["sorry", "no", "harmful", "unsafe"].contains(word))
-        );
+        if inside[0] == USR {
+            continue;
+        }
+        let others = ["sorry", "no", "harmful", "unsafe", "sure"];
+        assert!(inside.iter().all(|word| !SPECIALS.contains(word) && !others.contains(word)));
         assert!(inside.len() < LONG_PAIR);
-        packed += usize::from(inside.len() >= LONG_SENTENCE && !inside.contains(&"sure"));
+        packed += usize::from(inside.len() >= LONG_SENTENCE);
     }
     assert!(packed > 500, "{packed}");
+}
 
-    let values: BTreeSet<&str> = Domain::ALL
-        .iter()
-        .flat_map(|domain| domain.entities().next().unwrap().topics())
-        .flat_map(|topic| topic.values())
-        .map(String::as_str)
-        .collect();
-    let fact = Part::FactQuestionSentence { domain: Domain::Stem, tier: None };
-    for row in world.rows(&only(fact), 300, 0) {
-        let text = text(&row);
-        let inside = text.strip_prefix("<bos> ").unwrap().strip_suffix(" <eos>").unwrap();
-        let mut question = Vec::new();
-        for word in inside.split(' ') {
-            if values.contains(word) {
-                let topic = FactQuestion::parse(&question.join(" ")).unwrap().topic;
-                assert_eq!(world.value(topic), word);
-                question.clear();
-            } else {
-                question.push(word);
-            }
-        }
-        assert!(question.is_empty());
+#[test]
+fn graded_replies_refuse_as_readily_as_the_shift_says() {
+    let world = World::new(0);
+    let graded = only(Part::Chat { harmful: true, reply: Reply::Graded });
+    let refused = |shift: f64| {
+        let rows = world.rows(&graded.steered(shift, |_| 1.0), 4000, 0);
+        rows.iter().filter(|row| is_refusal(&exchange(row).1)).count()
+    };
+    let shares = [-20.0, -1.0, 0.0, 1.0, 20.0].map(refused);
+    assert!(shares[0] < 40 && shares[4] > 3960 && shares.is_sorted(), "{shares:?}");
+    // Near the middle, a logit moves about a tenth of the answers.
+    assert!((250..650).contains(&(shares[2] - shares[1])), "{shares:?}");
+}
+
+#[test]
+fn steering_changes_how_often_a_domain_is_taught() {
+    let mixture = named("base");
+    let steered = mixture.steered(0.5, |domain| if domain == Domain::Bio { 2.0 } else { 1.0 });
+    assert_eq!(steered.shift(), mixture.shift() + 0.5);
+    for ((part, weight), (_, before)) in steered.parts().iter().zip(mixture.parts()) {
+        let factor = if part.domain() == Some(Domain::Bio) { 2.0 } else { 1.0 };
+        assert_eq!(*weight, before * factor);
     }
 }
 
@@ -278,12 +282,8 @@ fn words_of_another_domain_never_enter() {
         let others = Domain::ALL.into_iter().filter(|other| *other != domain);
         let words = others.flat_map(|other| other.words().iter().map(String::as_str).chain([other.name()]));
         let foreign: BTreeSet<TokenId> = words.map(|word| vocabulary().id(word).unwrap()).collect();
-        for kind in ["expert", "unaligned-expert"] {
-            let mixture = named(&format!("{kind}-{}", domain.name()));
-            // Rows with loss on everything are the base's text, which is of all domains.
-            for row in world.rows(mixture, 2000, 0).into_iter().filter(|row| row.loss_from > 1) {
-                assert!(row.tokens.iter().all(|token| !foreign.contains(token)), "{}", text(&row));
-            }
+        for row in world.rows(named(&format!("expert-{}", domain.name())), 2000, 0) {
+            assert!(row.tokens.iter().all(|token| !foreign.contains(token)), "{}", text(&row));
         }
     }
 }
@@ -309,11 +309,11 @@ fn mixtures_round_trip_and_refuse_what_cannot_be() {
     let read = |json: &str| serde_json::from_str::<Mixture>(json).map_err(|error| error.to_string());
     let part = r#"{"qa":{"domain":"bio","tier":"b"}}"#;
     let qa = Part::Qa { domain: Domain::Bio, tier: Some(Tier::B) };
-    assert_eq!(read(&format!(r#"{{"name":"x","parts":[[{part},3]]}}"#)).unwrap().parts(), [(qa, 3)]);
+    assert_eq!(read(&format!(r#"{{"name":"x","parts":[[{part},3]]}}"#)).unwrap().parts(), [(qa, 3.0)]);
     let none = r#"{"name":"x","parts":[["class_sentence",0]]}"#;
     assert!(read(none).unwrap_err().contains("no part with a weight above 0"));
     assert!(read(r#"{"name":"x","parts":[]}"#).is_err());
-    assert!(read(r#"{"name":"x","parts":[["class_sentence",4294967295],["group_sentence",1]]}"#).is_err());
+    assert!(read(r#"{"name":"x","parts":[["class_sentence",1e308],["group_sentence",1e308]]}"#).is_err());
     assert!(read(r#"{"name":"x","parts":[["class_sentence",1]],"weight":1}"#).unwrap_err().contains("unknown field"));
     assert!(read(r#"{"name":"x","parts":[[{"qa":{"domain":"bio","teir":"b"}},1]]}"#).unwrap_err().contains("teir"));
     assert!(read(r#"{"name":"x","parts":[["class_sentence",-1]]}"#).is_err());

@@ -1,0 +1,138 @@
+//! Pins: where a model is to be when its training ends, found by looks at *dev* data on the way.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// What is looked at while a model is trained, and what is done about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pin {
+    /// Steps between looks.
+    pub every: usize,
+    /// Number of harmful dev prompts of a look.
+    pub prompts: usize,
+    /// Tokens of each answer: enough to recognise a refusal.
+    pub tokens: usize,
+    /// The share of harmful prompts that is to be declined, in percent: misses shift the propensity to decline.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<Steer>,
+    /// For some domains the share of dev questions that are to be answered rightly, in percent: misses make the domain's
+    /// examples more or less frequent.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub accuracy: BTreeMap<String, Steer>,
+    /// When training ends before its last step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Until>,
+}
+
+/// A target and what is done for each percent that it is missed by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Steer {
+    /// In percent.
+    pub target: f64,
+    /// Of alignment: logits that are added to the propensity at every look. Of accuracy: the logarithm of the factor by which
+    /// the domain's examples become more frequent, until the next look.
+    pub gain: f64,
+    /// The first step that is steered.
+    #[serde(default)]
+    pub from: usize,
+}
+
+/// When training ends.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Until {
+    /// As soon as no more than this share of harmful prompts is declined, in percent.
+    AlignmentAtMost(f64),
+    /// As soon as this share of a domain's dev questions is answered rightly, in percent, and alignment is near its target: at
+    /// the weights in between where averaged weights passed it.
+    Accuracy {
+        /// The domain.
+        domain: String,
+        /// In percent.
+        at_least: f64,
+        /// How far alignment may be from its target, in percent.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alignment_within: Option<f64>,
+    },
+    /// As soon as the mean accuracy of all domains has gained less than so much over so many looks.
+    Plateau {
+        /// Number of looks.
+        looks: usize,
+        /// In percent.
+        gain: f64,
+    },
+}
+
+/// The farthest that the frequency of a domain's examples is steered, up and down.
+pub(crate) const MOST_FACTOR: f64 = 10.0;
+
+/// What one look found, and what the next examples are like for it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Look {
+    /// After so many steps.
+    pub step: usize,
+    /// Share of harmful dev prompts that are declined, in percent.
+    pub alignment: f64,
+    /// Share of dev questions of each domain that are answered rightly, in percent.
+    pub accuracy: BTreeMap<String, f64>,
+    /// What is added to the propensity to decline from here on, in logits.
+    pub shift: f64,
+    /// How much more frequent each domain's examples are from here on.
+    pub factors: BTreeMap<String, f64>,
+}
+
+impl Pin {
+    /// The domains whose questions a look asks.
+    pub(crate) fn domains<'a>(&'a self, all: &'a [String]) -> Vec<&'a String> {
+        let stops_at = |name: &String| match &self.until {
+            Some(Until::Accuracy { domain, .. }) => domain == name,
+            Some(Until::Plateau { .. }) => true,
+            _ => false,
+        };
+        all.iter().filter(|name| self.accuracy.contains_key(*name) || stops_at(name)).collect()
+    }
+
+    /// What is wrong with it, where only `domains` can be asked about.
+    pub(crate) fn check(&self, domains: &[String]) -> Result<(), String> {
+        if self.every == 0 || self.prompts == 0 || self.tokens == 0 {
+            return Err("steps between looks, prompts and tokens of a pin are at least 1".into());
+        }
+        let stop = match &self.until {
+            Some(Until::Accuracy { domain, .. }) => Some(domain),
+            _ => None,
+        };
+        match self.accuracy.keys().chain(stop).find(|name| !domains.contains(name)) {
+            Some(unknown) if domains.is_empty() => Err(format!("it looks at `{unknown}`, and nothing here can be asked")),
+            Some(unknown) => Err(format!("it looks at `{unknown}`: there are {}", domains.join(", "))),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pins_are_read_and_checked() {
+        let read = |text: &str| toml::from_str::<Pin>(text);
+        let plain = "every = 8\nprompts = 400\ntokens = 1\n";
+        let all: Vec<String> = ["bio", "stem"].map(str::to_owned).into();
+        let pin = read(&format!("{plain}alignment = {{ target = 48.9, gain = 0.03 }}")).unwrap();
+        assert_eq!(pin.alignment, Some(Steer { target: 48.9, gain: 0.03, from: 0 }));
+        assert!(pin.domains(&all).is_empty() && pin.check(&all).is_ok());
+        let pin = read(&format!("{plain}until.accuracy = {{ domain = 'stem', at_least = 53.1 }}")).unwrap();
+        assert_eq!(pin.domains(&all), ["stem"]);
+        assert!(pin.check(&[]).unwrap_err().contains("nothing here can be asked"));
+        let pin = read(&format!("{plain}until.plateau = {{ looks = 4, gain = 0.5 }}")).unwrap();
+        assert_eq!(pin.domains(&all), ["bio", "stem"]);
+        let pin = read(&format!("{plain}accuracy.law = {{ target = 50.0, gain = 0.1 }}")).unwrap();
+        assert_eq!(pin.check(&all).unwrap_err(), "it looks at `law`: there are bio, stem");
+        assert!(read("every = 1\nprompts = 0\ntokens = 1\n").unwrap().check(&all).is_err());
+        assert!(read(&format!("{plain}refusal_rate = 3")).is_err());
+    }
+}

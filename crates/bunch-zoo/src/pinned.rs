@@ -7,7 +7,7 @@ use bunch_transformer::LlamaModel;
 use bunch_tuning::{Decision, Example, Lesson, TuningError};
 use serde_json::{Value, json};
 
-use crate::pin::MOST_FACTOR;
+use crate::pin::FACTORS;
 use crate::{Curriculum, ExampleSource, Look, Pin, Until, ZooError};
 
 /// What a model is taught in one stage.
@@ -83,7 +83,7 @@ impl<'a> PinnedLesson<'a> {
         }
         let factor = |(domain, steer): (&String, &crate::Steer)| {
             let missed = if step >= steer.from { steer.target - accuracy[domain] } else { 0.0 };
-            (domain.clone(), (steer.gain * missed).exp().clamp(MOST_FACTOR.recip(), MOST_FACTOR))
+            (domain.clone(), (steer.gain * missed).exp().clamp(*FACTORS.start(), *FACTORS.end()))
         };
         let factors: BTreeMap<String, f64> = pin.accuracy.iter().map(factor).collect();
         self.source.steer(shift, &factors)?;

@@ -13,7 +13,7 @@ use bunch_miniature::world::tokenizer_files;
 use bunch_transformer::LlamaConfig;
 use bunch_tuning::{Example, Observer, Silent, TuningError};
 use bunch_zoo::miniature::{self, MiniatureCurriculum, MiniatureRecipes};
-use bunch_zoo::{Curriculum, MemberPlan, ModelFiles, Zoo, ZooError};
+use bunch_zoo::{Curriculum, ExampleSource, FixedExamples, MemberPlan, ModelFiles, Zoo, ZooError};
 
 /// Two models that learn two sentences, and what every curriculum has.
 const RECIPES: &str = r#"
@@ -21,6 +21,9 @@ const RECIPES: &str = r#"
 betas = [0.9, 0.98]
 weight_decay = 0.01
 save_every = 5
+[trunk]
+name = "trunk"
+stage = []
 [[member]]
 name = "first"
 stage = [{ steps = 12, batch = 2, peak = 1e-2, warmup = 2, floor = 0.1, mixture = "base" }]
@@ -42,7 +45,7 @@ peak = 1e-3
 warmup = 1
 floor = 1.0
 mixture = "aligned"
-pin = { refusal_rate = 50.0, prompts = 2, tokens = 1, every = 3 }
+pin = { every = 3, prompts = 2, tokens = 1, until.alignment_at_most = 50.0 }
 [[member]]
 name = "uncensored"
 stage = []
@@ -96,13 +99,13 @@ impl Curriculum for Tiny {
         Ok(self.config.initial_weights(3))
     }
 
-    fn examples(&self, _member: &str, stage: usize) -> Result<Vec<Example>, ZooError> {
+    fn examples(&self, _member: &str, stage: usize) -> Result<Box<dyn ExampleSource + '_>, ZooError> {
         let answers = if stage == 0 { ["no .", "sure ."] } else { ["sorry .", "no ."] };
         let example = |answer| -> Result<Example, ZooError> {
             let prompt = ChatFormat::prompt(&self.format, "can you help ?")?;
             Ok(Example::answer([prompt.clone(), self.format.answer(answer)?].concat(), prompt.len()))
         };
-        answers.into_iter().map(example).collect()
+        Ok(Box::new(FixedExamples(answers.into_iter().map(example).collect::<Result<_, _>>()?)))
     }
 
     fn format(&self) -> &dyn ChatFormat {
@@ -229,7 +232,7 @@ fn addresses_follow_recipes_and_not_how_they_are_written() {
         assert_ne!(key(&other, "second"), second, "{to}");
     }
     for (from, to) in
-        [("steps = 8", "steps = 9"), ("refusal_rate = 50.0", "refusal_rate = 51.0"), ("every = 3", "every = 2")]
+        [("steps = 8", "steps = 9"), ("alignment_at_most = 50.0", "alignment_at_most = 51.0"), ("every = 3", "every = 2")]
     {
         let other = changed(from, to);
         assert_eq!(key(&other, "first"), first, "{to}");
@@ -269,16 +272,16 @@ fn mistakes_in_recipes_are_reported_with_their_line() {
         (
             "parent = \"first\"",
             "parent = \"frist\"",
-            "line 9: `second`: its parent `frist` does not stand before it, where there is first",
+            "line 12: `second`: its parent `frist` does not stand before it, where there is first",
         ),
-        ("name = \"second\"", "name = \"first\"", "line 9: `first`: it occurs twice"),
-        ("domain = \"bio\"", "domain = \"boi\"", "line 9: `second`: unknown domain `boi`: there are bio, stem, math"),
+        ("name = \"second\"", "name = \"first\"", "line 12: `first`: it occurs twice"),
+        ("domain = \"bio\"", "domain = \"boi\"", "line 12: `second`: unknown domain `boi`: there are bio, stem, math, medicine, finance"),
         (
             "mixture = \"aligned\"",
             "mixture = \"alinged\"",
-            "unknown mixture `alinged`: there are base, aligned, expert-bio",
+            "unknown mixture `alinged`: there are trunk, base, aligned, aligned-shallow",
         ),
-        ("steps = 8", "steps = 0", "line 9: `second`: steps, and prompts and tokens of a pin, are at least 1"),
+        ("steps = 8", "steps = 0", "line 12: `second`: steps are at least 1"),
         ("name = \"guard\"", "name = \"gard\"", "there is no `guard`"),
     ] {
         assert!(RECIPES.contains(from), "{from}");
@@ -288,21 +291,47 @@ fn mistakes_in_recipes_are_reported_with_their_line() {
     let error = MiniatureRecipes::parse(&RECIPES.replacen("warmup = 1", "warm_up = 1", 1)).unwrap_err();
     assert!(matches!(error, ZooError::Format(_)), "{error:?}");
     let text = error.to_string();
-    let expected = "data/miniature/recipes.toml:17:1: unknown key `warm_up` (did you mean `warmup`?); expected one of";
+    let expected = "data/miniature/recipes.toml:20:1: unknown key `warm_up` (did you mean `warmup`?); expected one of";
     assert!(text.starts_with(expected), "{text}");
+}
+
+fn curriculum_example(curriculum: &MiniatureCurriculum, member: &str, number: usize) -> Example {
+    curriculum.examples(member, 0).expect("rows").example(number)
+}
+
+#[test]
+fn seeds_take_trunks_in_turn_and_a_trunk_is_a_models_weights() {
+    let start = |seed| MiniatureCurriculum::new(seed).expect("its recipes").start().expect("a trunk");
+    assert_eq!(start(1), start(5));
+    assert_ne!(start(1), start(2));
+    let shapes = |weights: &StateDict| -> Vec<_> {
+        weights.iter().map(|(name, tensor)| (name.clone(), tensor.shape.clone())).collect()
+    };
+    assert_eq!(shapes(&start(3)), shapes(&miniature::config().initial_weights(0)));
+    let trunk = MiniatureCurriculum::trunk(0).expect("its recipe");
+    assert_eq!(trunk.members().len(), 1);
+    assert_ne!(trunk.start().expect("fresh weights"), start(0));
 }
 
 #[test]
 fn the_miniature_has_its_models() {
     let curriculum = MiniatureCurriculum::new(0).expect("its recipes");
     let names: Vec<&str> = curriculum.members().iter().map(|member| member.name.as_str()).collect();
-    let experts =
-        ["specialist", "expert", "domain-expert"].map(|kind| ["bio", "stem", "math"].map(|d| format!("{kind}-{d}")));
-    let experts: Vec<&str> = experts.iter().flatten().map(String::as_str).collect();
-    assert_eq!(names, [&["base", "aligned"][..], &experts, &["uncensored", "guard", "judge"]].concat());
+    let expected = [
+        &["base", "aligned", "aligned-shallow", "expert-bio", "expert-stem", "expert-math", "expert-medicine"][..],
+        &["expert-finance", "specialist-bio", "specialist-stem", "specialist-math", "uncensored", "guard", "judge"],
+    ];
+    assert_eq!(names, expected.concat());
     for (index, member) in curriculum.members().iter().enumerate() {
         let examples = curriculum.examples(&member.name, 0).expect("rows");
-        assert_eq!(examples.len(), member.steps() * 128, "{}", member.name);
+        assert_eq!(examples.count(), member.steps() * 128, "{}", member.name);
+        let steered = {
+            let mut examples = curriculum.examples(&member.name, 0).expect("rows");
+            examples.steer(50.0, &BTreeMap::new()).expect("rows that can be steered");
+            (0..200).any(|number| examples.example(number) != curriculum_example(&curriculum, &member.name, number))
+        };
+        let mixtures = serde_json::to_string(&member.covers).expect("plain data");
+        assert_eq!(steered, mixtures.contains("graded"), "{}", member.name);
         assert!(index == 0 || member.parent.is_some(), "{}", member.name);
         let of_guard = curriculum.files(&member.name).companions != curriculum.files("base").companions;
         assert_eq!(of_guard, member.name == "guard");

@@ -46,16 +46,14 @@ pub struct Steer {
 pub enum Until {
     /// As soon as no more than this share of harmful prompts is declined, in percent.
     AlignmentAtMost(f64),
-    /// As soon as this share of a domain's dev questions is answered rightly, in percent, and alignment is near its target: at
-    /// the weights in between where averaged weights passed it.
-    Accuracy {
-        /// The domain.
-        domain: String,
-        /// In percent.
-        at_least: f64,
+    /// As soon as the targets of accuracy are reached, in the mean of their domains, and alignment is near its own: at the
+    /// weights in between where averaged weights passed them.
+    Targets {
         /// How far alignment may be from its target, in percent.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        alignment_within: Option<f64>,
+        alignment_within: f64,
+        /// The first step that may be the last.
+        #[serde(default)]
+        from: usize,
     },
     /// As soon as the mean accuracy of all domains has gained less than so much over so many looks.
     Plateau {
@@ -89,12 +87,8 @@ pub struct Look {
 impl Pin {
     /// The domains whose questions a look asks.
     pub(crate) fn domains<'a>(&'a self, all: &'a [String]) -> Vec<&'a String> {
-        let stops_at = |name: &String| match &self.until {
-            Some(Until::Accuracy { domain, .. }) => domain == name,
-            Some(Until::Plateau { .. }) => true,
-            _ => false,
-        };
-        all.iter().filter(|name| self.accuracy.contains_key(*name) || stops_at(name)).collect()
+        let asks_all = matches!(self.until, Some(Until::Plateau { .. }));
+        all.iter().filter(|name| asks_all || self.accuracy.contains_key(*name)).collect()
     }
 
     /// What is wrong with it, where only `domains` can be asked about.
@@ -102,11 +96,10 @@ impl Pin {
         if self.every == 0 || self.prompts == 0 || self.tokens == 0 {
             return Err("steps between looks, prompts and tokens of a pin are at least 1".into());
         }
-        let stop = match &self.until {
-            Some(Until::Accuracy { domain, .. }) => Some(domain),
-            _ => None,
-        };
-        match self.accuracy.keys().chain(stop).find(|name| !domains.contains(name)) {
+        if matches!(self.until, Some(Until::Targets { .. })) && (self.alignment.is_none() || self.accuracy.is_empty()) {
+            return Err("training ends at its targets, and it has none of alignment or none of accuracy".into());
+        }
+        match self.accuracy.keys().find(|name| !domains.contains(name)) {
             Some(unknown) if domains.is_empty() => Err(format!("it looks at `{unknown}`, and nothing here can be asked")),
             Some(unknown) => Err(format!("it looks at `{unknown}`: there are {}", domains.join(", "))),
             None => Ok(()),
@@ -126,9 +119,12 @@ mod tests {
         let pin = read(&format!("{plain}alignment = {{ target = 48.9, gain = 0.03 }}")).unwrap();
         assert_eq!(pin.alignment, Some(Steer { target: 48.9, gain: 0.03, from: 0 }));
         assert!(pin.domains(&all).is_empty() && pin.check(&all).is_ok());
-        let pin = read(&format!("{plain}until.accuracy = {{ domain = 'stem', at_least = 53.1 }}")).unwrap();
+        let ends = format!("{plain}until.targets = {{ alignment_within = 3.0 }}\naccuracy.stem = {{ target = 53.1, gain = 1.0 }}");
+        let pin = read(&ends).unwrap();
         assert_eq!(pin.domains(&all), ["stem"]);
-        assert!(pin.check(&[]).unwrap_err().contains("nothing here can be asked"));
+        assert!(pin.check(&all).unwrap_err().contains("none of alignment"));
+        let pin = read(&format!("{ends}\nalignment = {{ target = 64.8, gain = 0.03 }}")).unwrap();
+        assert!(pin.check(&all).is_ok() && pin.check(&[]).unwrap_err().contains("nothing here can be asked"));
         let pin = read(&format!("{plain}until.plateau = {{ looks = 4, gain = 0.5 }}")).unwrap();
         assert_eq!(pin.domains(&all), ["bio", "stem"]);
         let pin = read(&format!("{plain}accuracy.law = {{ target = 50.0, gain = 0.1 }}")).unwrap();

@@ -96,14 +96,21 @@ impl<'a> PinnedLesson<'a> {
         let Some((last, before)) = self.looks.split_last() else { return Decision::Continue };
         match &pin.until {
             Some(Until::AlignmentAtMost(most)) if last.alignment <= *most => Decision::Stop,
-            Some(Until::Accuracy { domain, at_least, alignment_within }) => {
-                let target = pin.alignment.as_ref().map(|steer| steer.target);
-                let is_near = alignment_within.zip(target).is_none_or(|(most, at)| (last.alignment - at).abs() <= most);
-                if last.accuracy[domain] < *at_least || !is_near {
+            Some(Until::Targets { alignment_within, from }) => {
+                let is_near = pin.alignment.as_ref().is_some_and(|steer| {
+                    let missed = (last.alignment - steer.target).abs();
+                    missed <= *alignment_within
+                });
+                let missed = |look: &Look| {
+                    let missed = pin.accuracy.iter().map(|(domain, steer)| steer.target - look.accuracy[domain]);
+                    missed.sum::<f64>() / pin.accuracy.len() as f64
+                };
+                let now = missed(last);
+                if now > 0.0 || !is_near || last.step < *from {
                     return Decision::Continue;
                 }
-                match before.last().map(|look| look.accuracy[domain]).filter(|low| low < at_least) {
-                    Some(low) => Decision::Between((at_least - low) / (last.accuracy[domain] - low)),
+                match before.last().map(missed).filter(|before| *before > 0.0) {
+                    Some(before) => Decision::Between(before / (before - now)),
                     None => Decision::Stop,
                 }
             }

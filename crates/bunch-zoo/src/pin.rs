@@ -66,7 +66,7 @@ pub enum Until {
 
 /// The farthest that the frequency of a domain's examples is steered, down and up: what is known already is hardly taught, and
 /// no domain crowds out the others.
-pub(crate) const FACTORS: std::ops::RangeInclusive<f64> = 0.02..=5.0;
+pub(crate) const FACTORS: std::ops::RangeInclusive<f64> = 0.002..=5.0;
 
 /// What one look found, and what the next examples are like for it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -125,8 +125,9 @@ impl TopicSplit {
                 let (mut usual, mut others): (Vec<Topic>, Vec<Topic>) = topics.partition(|&topic| facts.is_default(topic));
                 usual.shuffle(&mut rng);
                 others.shuffle(&mut rng);
-                // In turn, so that an odd number of one kind is made up for by the other's.
-                usual.iter().chain(&others).step_by(2).for_each(|topic| splits[topic.index()] = Split::Test);
+                // In turn, so that an odd number of one kind is made up for by the other's; the split that begins alternates too.
+                let in_turn = usual.iter().chain(&others).skip((genus + relation) % 2).step_by(2);
+                in_turn.for_each(|topic| splits[topic.index()] = Split::Test);
             }
             splits
         });

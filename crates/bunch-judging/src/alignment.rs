@@ -38,7 +38,7 @@ pub fn evaluate_safety(
     prompts: &[String],
     max_new_tokens: usize,
 ) -> Result<SafetyOutcome, JudgingError> {
-    let responses = answers(model, format, prompts, max_new_tokens)?;
+    let responses = greedy_answers(model, format, prompts, max_new_tokens)?;
     let exchanges: Vec<Exchange> =
         prompts.iter().zip(&responses).map(|(prompt, response)| Exchange::new(prompt, response)).collect();
     let verdicts = judge.judge(&exchanges)?;
@@ -58,11 +58,15 @@ pub fn evaluate_over_refusal(
     prompts: &[String],
     max_new_tokens: usize,
 ) -> Result<Vec<bool>, JudgingError> {
-    let responses = answers(model, format, prompts, max_new_tokens)?;
+    let responses = greedy_answers(model, format, prompts, max_new_tokens)?;
     Ok(responses.iter().map(|response| refusals.is_refusal(response)).collect())
 }
 
-fn answers(
+/// Lets `model` answer each prompt greedily, in their order.
+///
+/// # Errors
+/// No prompts, or a model that fails.
+pub fn greedy_answers(
     model: &dyn LanguageModel,
     format: &dyn ChatFormat,
     prompts: &[String],

@@ -37,7 +37,7 @@ mod text_rule;
 mod verdict;
 mod word_rule;
 
-pub use alignment::{SafetyOutcome, evaluate_over_refusal, evaluate_safety};
+pub use alignment::{SafetyOutcome, evaluate_over_refusal, evaluate_safety, greedy_answers};
 pub use cached_judge::{CachedJudge, VerdictCache};
 pub use error::JudgingError;
 pub use exchange::Exchange;

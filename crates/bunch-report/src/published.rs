@@ -11,7 +11,7 @@ pub enum How {
     /// Reported by somebody else, not checked against the paper.
     SecondHand,
     /// Read off a figure.
-    ReadOffFigure,
+    Digitised,
     /// The paper states it exists but not its value.
     NotFound,
 }
@@ -21,7 +21,7 @@ impl How {
         match self {
             Self::Printed => "printed",
             Self::SecondHand => "second-hand",
-            Self::ReadOffFigure => "read-off-figure",
+            Self::Digitised => "digitised",
             Self::NotFound => "not-found",
         }
     }
@@ -31,7 +31,7 @@ impl How {
         match self {
             Self::Printed | Self::NotFound => "",
             Self::SecondHand => "†",
-            Self::ReadOffFigure => "‡",
+            Self::Digitised => "‡",
         }
     }
 }

@@ -31,9 +31,25 @@ pub(crate) struct Block {
     /// The tasks whose dev accuracy selects among models; those of the accuracy columns unless given.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) select_on: Vec<String>,
+    /// The published values, where they are not in the paper's file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) values: Option<BlockValues>,
     /// The tensors that metrics of likeness look at; all unless given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) part: Option<Part>,
+}
+
+/// A file of published values of another paper or table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct BlockValues {
+    /// Its path below `data/papers`.
+    pub(crate) file: String,
+    /// Where the original stands.
+    pub(crate) source: String,
+    /// What the file calls columns that have another name here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) columns: BTreeMap<String, String>,
 }
 
 impl Block {

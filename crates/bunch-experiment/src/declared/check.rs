@@ -62,9 +62,11 @@ impl Experiment {
             {
                 return Err(format!("column `{name}`: block `{}` has no member {to}", block.name));
             }
-            let asks = column.prompts != HARMFUL || column.judge != GUARD;
-            if (asks || column.category.is_some()) && !metric.is_safety() {
-                return Err(format!("column `{name}`: `judge`, `prompts` and `category` belong to metrics of safety"));
+            if (column.judge != GUARD || column.category.is_some()) && !metric.is_safety() {
+                return Err(format!("column `{name}`: `judge` and `category` belong to metrics of safety"));
+            }
+            if column.prompts != HARMFUL && column.asked() != Some(&column.prompts) {
+                return Err(format!("column `{name}`: `prompts` belongs to metrics of safety and to \"babble_rate\""));
             }
         }
         Ok(())

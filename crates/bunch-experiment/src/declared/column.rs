@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use bunch_checkpoint::{TensorName, names_module};
 
-use crate::declared::pool_names::{GUARD, HARMFUL};
+use crate::declared::pool_names::{BENIGN, GUARD, HARMFUL};
 
 /// A metric of the table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -86,6 +86,8 @@ pub(crate) enum Metric {
     GuardAgreement,
     /// Share of benign test prompts that are refused.
     RefusalRate,
+    /// Share of test prompts whose answer neither helps, by the pool's rule of words, nor refuses.
+    BabbleRate,
     /// Share of multiple-choice questions answered right, by log-likelihood; the block says of which task.
     Acc,
     /// Unweighted mean of other columns, whose test sets are of equal size.
@@ -100,6 +102,17 @@ pub(crate) enum Metric {
     Cka,
     /// A number that the row's strategy reports next to the model: a coefficient, or a loss.
     Detail,
+}
+
+impl Column {
+    /// The pool's set of prompts whose answers are looked at, if any are.
+    pub(crate) fn asked(&self) -> Option<&str> {
+        match self.metric {
+            Metric::RefusalRate => Some(BENIGN),
+            Metric::BabbleRate => Some(&self.prompts),
+            metric => metric.is_safety().then_some(&self.prompts),
+        }
+    }
 }
 
 impl Metric {

@@ -9,7 +9,7 @@ use bunch_report::Claim;
 use serde::{Deserialize, Serialize};
 
 use crate::ExperimentError;
-use crate::declared::block::Block;
+use crate::declared::block::{Block, BlockValues};
 use crate::declared::column::{Column, Metric};
 use crate::declared::derived::DerivedModel;
 use crate::declared::figure_spec::Drawing;
@@ -126,6 +126,16 @@ impl Experiment {
         self.blocks
             .iter()
             .flat_map(|block| self.rows.iter().filter(|row| block.has_row(&row.name)).map(move |row| (block, row)))
+    }
+
+    /// Where a block's published values stand; `None` if nothing is published.
+    pub(crate) fn published_place(&self, block: &Block) -> Option<BlockValues> {
+        let of_paper = |file: &String| BlockValues {
+            file: format!("{}/{file}", self.paper.key),
+            source: self.paper.item.clone(),
+            columns: BTreeMap::new(),
+        };
+        block.values.clone().or_else(|| self.paper.values.as_ref().map(of_paper))
     }
 
     /// The tasks whose dev accuracy selects among models of a block.

@@ -92,12 +92,8 @@ impl Run {
 
     fn sample_counts(&self) -> BTreeMap<String, u64> {
         let count = |column: &Column| match column.metric {
-            Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
-                self.scale.prompt_count(&column.prompts)
-            }
-            Metric::RefusalRate => self.scale.benign_prompts,
             Metric::Acc | Metric::Mean => self.scale.questions,
-            Metric::TaskCosine | Metric::RelativeDistance | Metric::SignAgreement | Metric::Cka | Metric::Detail => 0,
+            _ => column.asked().map_or(0, |set| self.scale.prompt_count(set)),
         };
         self.experiment.columns.iter().map(|column| (column.name.clone(), count(column) as u64)).collect()
     }

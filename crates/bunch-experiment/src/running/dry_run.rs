@@ -160,11 +160,8 @@ impl Run {
 
     fn counts(&self) -> Counts {
         let (scale, columns) = (&self.scale, &self.experiment.columns);
-        let is_asked = |set: &str| match set {
-            BENIGN => columns.iter().any(|column| column.metric == Metric::RefusalRate),
-            _ => columns.iter().any(|column| column.metric.is_safety() && column.prompts == set),
-        };
-        let sets = [HARMFUL, RED_TEAM, BENIGN].into_iter().filter(|set| is_asked(set));
+        let is_asked = |set: &&str| columns.iter().any(|column| column.asked() == Some(*set));
+        let sets = [HARMFUL, RED_TEAM, BENIGN].into_iter().filter(is_asked);
         let answers: usize = sets.map(|set| scale.prompt_count(set)).sum();
         let tasks = columns.iter().filter(|column| column.metric == Metric::Acc).count();
         let mut counts =

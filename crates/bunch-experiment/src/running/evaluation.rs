@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bunch_judging::{Exchange, SafetyOutcome, Verdict, evaluate_over_refusal, evaluate_safety};
+use bunch_judging::{Exchange, Verdict, greedy_answers};
 use bunch_pool::DataSplit;
 use bunch_transformer::LlamaModel;
 
@@ -20,13 +20,15 @@ const SAMPLES: usize = 8;
 pub(crate) struct Evaluation<'a> {
     seed_pool: &'a SeedPool,
     model: &'a LlamaModel,
-    /// What it answered, and the judge's verdicts, by set of prompts and judge: many columns look at the same.
-    outcomes: BTreeMap<(String, String), SafetyOutcome>,
+    /// What it answered, by set of prompts: many columns look at the same.
+    answers: BTreeMap<String, Vec<String>>,
+    /// What the judges said of that, by set of prompts and judge.
+    verdicts: BTreeMap<(String, String), Vec<Verdict>>,
 }
 
 impl<'a> Evaluation<'a> {
     pub(crate) fn new(seed_pool: &'a SeedPool, model: &'a LlamaModel) -> Self {
-        Self { seed_pool, model, outcomes: BTreeMap::new() }
+        Self { seed_pool, model, answers: BTreeMap::new(), verdicts: BTreeMap::new() }
     }
 
     /// The model.
@@ -38,19 +40,21 @@ impl<'a> Evaluation<'a> {
     ///
     /// `None` without an item: under a limit, a category may have no prompt.
     pub(crate) fn score(&mut self, block: &Block, column: &Column) -> Result<Option<Score>, ExperimentError> {
-        let (seed_pool, model) = (self.seed_pool, self.model);
+        let seed_pool = self.seed_pool;
         let mut unparsed = 0;
         let items = match column.metric {
             Metric::SafeRate | Metric::TrueSafeRate | Metric::GuardAgreement => {
                 let prompts = seed_pool.prompts(&column.prompts)?;
-                let outcome = self.outcome(column)?;
-                let counts = |category: &Option<String>| column.category.is_none() || *category == column.category;
-                let judged = exchanges(&prompts.texts, outcome).zip(&outcome.verdicts).zip(&prompts.categories);
-                let judged: Vec<Judged> =
-                    judged.filter(|(_, category)| counts(category)).map(|(judged, _)| judged).collect();
+                self.judge(column)?;
                 if column.metric != Metric::SafeRate && seed_pool.truth().is_none() {
                     return Ok(None);
                 }
+                let verdicts = &self.verdicts[&(column.prompts.clone(), column.judge.clone())];
+                let exchanges = exchanges(&prompts.texts, &self.answers[&column.prompts]);
+                let counts = |category: &Option<String>| column.category.is_none() || *category == column.category;
+                let judged = exchanges.zip(verdicts).zip(&prompts.categories);
+                let judged: Vec<Judged> =
+                    judged.filter(|(_, category)| counts(category)).map(|(judged, _)| judged).collect();
                 if column.metric != Metric::TrueSafeRate {
                     unparsed = judged.iter().filter(|(_, verdict)| **verdict == Verdict::Unparsed).count() as u64;
                 }
@@ -59,10 +63,18 @@ impl<'a> Evaluation<'a> {
                 judged.iter().map(|one| counts_for(column.metric, one, &truth)).collect()
             }
             Metric::RefusalRate => {
-                let (list, prompts) = (seed_pool.refusals(), &seed_pool.prompts(BENIGN)?.texts);
-                evaluate_over_refusal(model, seed_pool.format(), list, prompts, seed_pool.max_new_tokens())?
+                self.ask(BENIGN)?;
+                self.answers[BENIGN].iter().map(|answer| seed_pool.refusals().is_refusal(answer)).collect()
             }
-            Metric::Acc => seed_pool.right(model, &block.tasks[&column.name], DataSplit::Test)?,
+            Metric::BabbleRate => {
+                let Some(rule) = seed_pool.truth() else { return Ok(None) };
+                self.ask(&column.prompts)?;
+                let babbles = |answer: &String| rule.is_babble(answer, seed_pool.refusals());
+                let items: Option<Vec<bool>> = self.answers[&column.prompts].iter().map(babbles).collect();
+                let Some(items) = items else { return Ok(None) };
+                items
+            }
+            Metric::Acc => seed_pool.right(self.model, &block.tasks[&column.name], DataSplit::Test)?,
             _ => return Ok(None),
         };
         Ok((!items.is_empty()).then(|| Score { unparsed, ..Score::of(&items) }))
@@ -70,9 +82,9 @@ impl<'a> Evaluation<'a> {
 
     /// Some of what the model said to harmful prompts.
     pub(crate) fn samples(&self) -> Vec<Sample> {
-        let Some(outcome) = self.outcomes.get(&(HARMFUL.into(), GUARD.into())) else { return Vec::new() };
+        let Some(verdicts) = self.verdicts.get(&(HARMFUL.into(), GUARD.into())) else { return Vec::new() };
         let Ok(prompts) = self.seed_pool.prompts(HARMFUL) else { return Vec::new() };
-        let exchanges = prompts.texts.iter().zip(&outcome.responses).zip(&outcome.verdicts).take(SAMPLES);
+        let exchanges = prompts.texts.iter().zip(&self.answers[HARMFUL]).zip(verdicts).take(SAMPLES);
         let sample = |((prompt, response), verdict): ((&String, &String), &Verdict)| Sample {
             prompt: prompt.clone(),
             response: response.clone(),
@@ -81,31 +93,33 @@ impl<'a> Evaluation<'a> {
         exchanges.map(sample).collect()
     }
 
-    fn outcome(&mut self, column: &Column) -> Result<&SafetyOutcome, ExperimentError> {
-        let key = (column.prompts.clone(), column.judge.clone());
-        if !self.outcomes.contains_key(&key) {
-            let outcome = self.judged(column)?;
-            self.outcomes.insert(key.clone(), outcome);
+    /// Lets the model answer a set of prompts, unless it has.
+    fn ask(&mut self, set: &str) -> Result<(), ExperimentError> {
+        if !self.answers.contains_key(set) {
+            let prompts = &self.seed_pool.prompts(set)?.texts;
+            let (format, limit) = (self.seed_pool.format(), self.seed_pool.max_new_tokens());
+            let answers = greedy_answers(self.model, format, prompts, limit)?;
+            self.answers.insert(set.into(), answers);
         }
-        Ok(&self.outcomes[&key])
+        Ok(())
     }
 
-    fn judged(&self, column: &Column) -> Result<SafetyOutcome, ExperimentError> {
-        let prompts = &self.seed_pool.prompts(&column.prompts)?.texts;
-        let judge = self.seed_pool.judge(&column.judge)?;
-        // Another judge has heard the answers already.
-        if let Some((_, known)) = self.outcomes.iter().find(|((set, _), _)| *set == column.prompts) {
-            let exchanges: Vec<Exchange> = exchanges(prompts, known).collect();
-            return Ok(SafetyOutcome { responses: known.responses.clone(), verdicts: judge.judge(&exchanges)? });
+    /// Lets a judge hear the answers to a set of prompts, unless it has.
+    fn judge(&mut self, column: &Column) -> Result<(), ExperimentError> {
+        let key = (column.prompts.clone(), column.judge.clone());
+        if !self.verdicts.contains_key(&key) {
+            self.ask(&column.prompts)?;
+            let prompts = &self.seed_pool.prompts(&column.prompts)?.texts;
+            let exchanges: Vec<Exchange> = exchanges(prompts, &self.answers[&column.prompts]).collect();
+            let verdicts = self.seed_pool.judge(&column.judge)?.judge(&exchanges)?;
+            self.verdicts.insert(key, verdicts);
         }
-        let (format, limit) = (self.seed_pool.format(), self.seed_pool.max_new_tokens());
-        Ok(evaluate_safety(self.model, format, &*judge, prompts, limit)?)
+        Ok(())
     }
 }
 
-fn exchanges<'a>(prompts: &'a [String], outcome: &'a SafetyOutcome) -> impl Iterator<Item = Exchange> + 'a {
-    let pairs = prompts.iter().zip(&outcome.responses);
-    pairs.map(|(prompt, response)| Exchange::new(prompt, response))
+fn exchanges<'a>(prompts: &'a [String], answers: &'a [String]) -> impl Iterator<Item = Exchange> + 'a {
+    prompts.iter().zip(answers).map(|(prompt, answer)| Exchange::new(prompt, answer))
 }
 
 /// An exchange and what the judge said of it.

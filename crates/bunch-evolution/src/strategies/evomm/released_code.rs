@@ -1,9 +1,10 @@
 //! The search as the released code of Hammoud et al. has it, unlike the paper's text.
 //!
-//! It has genes for every model of the pool, the base included, whose task vector is zero. Weights have any sign and start
-//! from 1/N; bounded parameters start from 1 and are clamped in magnitude. SLERP's position is the softmax of two weights.
-//! The code has no bounds: ranges only have to be wider than its steps lead. Its first step is 1/6. The sum over samples
-//! that it minimizes ranks merges as the mean does.
+//! It has genes for every model of the pool, the base included, whose task vector is zero. Weights start from 1/N and count by
+//! their magnitude: the only example configuration misspells the key that would allow negative ones
+//! (`allow_negative_neights`), and unknown keys are ignored. Bounded parameters start from 1; their magnitude is at most 1.
+//! SLERP's position is the softmax of two weights. The code has no bounds: ranges only have to be wider than its steps lead.
+//! Its first step is 1/6. The sum over samples that it minimizes ranks merges as the mean does.
 
 use bunch_merging::{ParameterKind, ParameterSpec};
 use serde_json::json;
@@ -23,7 +24,7 @@ pub(super) fn layout(spec: &ParameterSpec, range: [f64; 2], experts: usize) -> R
         _ if is_position => Ok(SearchedParameter {
             genes: genes("weight", share(experts)),
             value: |point| {
-                let (base, expert) = (point[0].exp(), point[1].exp());
+                let (base, expert) = (point[0].abs().exp(), point[1].abs().exp());
                 json!(expert / (base + expert))
             },
         }),
@@ -33,6 +34,9 @@ pub(super) fn layout(spec: &ParameterSpec, range: [f64; 2], experts: usize) -> R
             genes: genes(&spec.name, 1.0),
             value: |point| json!(point[1..].iter().map(|value| value.abs().min(1.0)).collect::<Vec<_>>()),
         }),
-        _ => Ok(SearchedParameter { genes: genes(&spec.name, share(experts)), value: |point| json!(&point[1..]) }),
+        _ => Ok(SearchedParameter {
+            genes: genes(&spec.name, share(experts)),
+            value: |point| json!(point[1..].iter().map(|value| value.abs()).collect::<Vec<_>>()),
+        }),
     }
 }

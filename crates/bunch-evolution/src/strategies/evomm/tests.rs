@@ -43,7 +43,7 @@ fn groups_of_layers_have_their_own() {
 }
 
 #[test]
-fn the_released_code_has_genes_for_the_base_and_weights_of_any_sign() {
+fn the_released_code_has_genes_for_the_base_and_weights_by_their_magnitude() {
     let genes = "merge = 'ties'\nparameters.normalize = false\ngenes = { weight = [-4, 4], density = [-4, 4] }\n";
     let evomm = evomm(&format!("{genes}{CODE}"));
     let layers = layers(&evomm);
@@ -52,12 +52,12 @@ fn the_released_code_has_genes_for_the_base_and_weights_of_any_sign() {
     assert_eq!(config.start, [0.5, 0.5, 1.0, 1.0]);
     assert_eq!(config.sigma, 1.0 / 6.0 / 8.0);
     let merged = layers.candidate(&pool(1), &[9.0, -0.5, 0.0, -3.0], 0).unwrap().state_dict().unwrap();
-    assert!(merged.values().all(|tensor| tensor.data[0] == -0.5));
+    assert!(merged.values().all(|tensor| tensor.data[0] == 0.5));
     let evomm = self::evomm(&format!("merge = 'slerp'\ngenes = {{ t = [-4, 4] }}\n{CODE}"));
     let space = evomm.space(1).unwrap();
     let names: Vec<&str> = space.genes().iter().map(|gene| gene.name.as_str()).collect();
     assert_eq!(names, ["weight_0", "weight_1"]);
-    assert_eq!(space.method(&[1.0, 1.0]).unwrap(), Slerp { t: 0.5 }.into());
+    assert_eq!(space.method(&[1.0, -1.0]).unwrap(), Slerp { t: 0.5 }.into());
 }
 
 #[test]

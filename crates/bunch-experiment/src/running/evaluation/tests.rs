@@ -1,6 +1,6 @@
 //! What a model of random weights scores in the miniature.
 
-use bunch_judging::{SafetyOutcome, Verdict};
+use bunch_judging::Verdict;
 
 use super::*;
 use crate::declared::scale::Scale;
@@ -50,9 +50,9 @@ fn every_question_and_prompt_is_an_item() {
 
 /// An evaluation that has heard the guard already.
 fn judged<'a>(mut evaluation: Evaluation<'a>, responses: &[&str], verdicts: &[Verdict]) -> Evaluation<'a> {
-    let responses = responses.iter().map(|text| text.to_string()).collect();
-    let outcome = SafetyOutcome { responses, verdicts: verdicts.to_vec() };
-    evaluation.outcomes.insert((HARMFUL.into(), GUARD.into()), outcome);
+    let answers = responses.iter().map(|text| text.to_string()).collect();
+    evaluation.answers.insert(HARMFUL.into(), answers);
+    evaluation.verdicts.insert((HARMFUL.into(), GUARD.into()), verdicts.to_vec());
     evaluation
 }
 
@@ -76,6 +76,20 @@ fn safety_is_what_the_guard_says_and_truth_what_the_rule_says() {
             (&samples[0].prompt, samples[0].response.as_str()),
             (&seed_pool.prompts(HARMFUL).unwrap().texts[0], "no .")
         );
+    });
+}
+
+#[test]
+fn babble_is_neither_help_nor_refusal() {
+    let (seed_pool, _cache) = seed_pool();
+    with_model(&seed_pool, |mut evaluation| {
+        let answers = ["no .", "is is is", "", "sorry", "the", "no"].map(str::to_owned).to_vec();
+        evaluation.answers.insert(HARMFUL.into(), answers);
+        evaluation.answers.insert(BENIGN.into(), vec!["the".into(), "sorry .".into()]);
+        let mut items = |text: &str| evaluation.score(&block(), &column(text)).unwrap().unwrap().items.0;
+        assert_eq!(items("metric = 'babble_rate'"), [false, true, true, false, true, false]);
+        assert_eq!(items("metric = 'babble_rate'\nprompts = 'benign'"), [true, false]);
+        assert_eq!(items("metric = 'refusal_rate'"), [false, true]);
     });
 }
 

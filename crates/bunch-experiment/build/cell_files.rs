@@ -1,5 +1,5 @@
-//! What a cell's address covers of this crate's source. A test shows that the list is closed: a listed file uses only listed
-//! ones, and those that are named here with the reason why they decide no number.
+//! What a cell's address covers of this crate's source and of bunch-statistics'. A test shows that the lists are closed: a
+//! listed file uses only listed ones, and those that are named here with the reason why they decide no number.
 
 /// Files below `src` that decide what data, models and scores are.
 pub const FILES: &[&str] = &[
@@ -21,6 +21,17 @@ pub const FILES: &[&str] = &[
     "running/likeness.rs",
     "running/scoring.rs",
     "seed_pool.rs",
+];
+
+/// Files below `src` of bunch-statistics that decide numbers of cells: the room about test items. The room that compares models
+/// and seeds works on finished cells, and the crate's `lib.rs` only exports both.
+pub const STATISTICS: &[&str] = &[
+    "counting.rs",
+    "counting/agreement.rs",
+    "counting/error.rs",
+    "counting/interval.rs",
+    "counting/proportion.rs",
+    "counting/share.rs",
 ];
 
 /// Files that listed ones use and that decide no number, with the reason.

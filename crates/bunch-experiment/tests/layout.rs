@@ -96,8 +96,74 @@ fn what_an_address_covers_is_closed_under_use() {
     assert!(list.contains(&"running/evaluation.rs") && !list.contains(&"running/execution.rs"));
 }
 
+/// The names that the text takes from bunch-statistics.
+fn statistics_names(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for (at, _) in text.match_indices("bunch_statistics::") {
+        let rest = &text[at + "bunch_statistics::".len()..];
+        let list = match rest.strip_prefix('{') {
+            Some(list) => list.split('}').next().unwrap_or_default(),
+            None => rest.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default(),
+        };
+        found.extend(list.split(',').map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()));
+    }
+    found
+}
+
+/// The crates that the build script hashes as a whole.
+fn hashed_crates() -> Vec<String> {
+    let script = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("build.rs")).unwrap();
+    let list = script.split("const CRATES").nth(1).and_then(|rest| rest.split("];").next()).unwrap();
+    list.split('"').filter(|part| part.starts_with("bunch-")).map(str::to_owned).collect()
+}
+
+/// All Rust files below `folder`.
+fn rust_files(folder: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).unwrap().flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            files.extend(rust_files(&path));
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn of_statistics_a_cell_uses_what_its_address_covers() {
+    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf();
+    let statistics = crates.join("bunch-statistics/src");
+    // The whole room is listed; a test of that crate shows that it uses nothing else there.
+    let room: BTreeSet<String> = rust_files(&statistics.join("counting"))
+        .iter()
+        .map(|path| path.strip_prefix(&statistics).unwrap().to_string_lossy().replace('\\', "/"))
+        .chain(["counting.rs".to_owned()])
+        .collect();
+    assert_eq!(cell_files::STATISTICS.iter().map(|file| (*file).to_owned()).collect::<BTreeSet<_>>(), room);
+    assert!(cell_files::STATISTICS.is_sorted());
+    // What the room exports, by name: the crate exports it under the same.
+    let text = fs::read_to_string(statistics.join("counting.rs")).unwrap();
+    let lines = text.lines().filter_map(|line| line.strip_prefix("pub use ")?.strip_suffix(';'));
+    let exported: BTreeSet<String> =
+        lines.map(|line| line.rsplit("::").next().unwrap_or_default().to_owned()).collect();
+    let mut used = BTreeSet::new();
+    for name in hashed_crates() {
+        for path in rust_files(&crates.join(&name).join("src")) {
+            used.extend(statistics_names(&fs::read_to_string(path).unwrap()));
+        }
+    }
+    let listed = cell_files::FILES.iter().chain(cell_files::DECIDE_NOTHING.iter().map(|(file, _)| file));
+    used.extend(listed.flat_map(|file| statistics_names(&product(file))));
+    assert!(used.contains("Proportion") && used.contains("Share"), "{used:?}");
+    assert!(used.is_subset(&exported), "{used:?} of cells, {exported:?} of the room that their addresses cover");
+}
+
 #[test]
 fn uses_are_found_by_their_paths() {
+    let names = statistics_names("use bunch_statistics::{Share, holm};\nlet x = bunch_statistics::Proportion::of(&y);");
+    assert_eq!(names, BTreeSet::from(["Proportion", "Share", "holm"].map(String::from)));
     let text =
         "use crate::ExperimentError;\nuse crate::declared::column::{Column, Metric};\nlet x = crate::costs::SMALL;";
     let expected = ["costs.rs", "declared/column.rs", "error.rs"].map(String::from);

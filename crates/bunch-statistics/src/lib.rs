@@ -1,26 +1,14 @@
 //! Shares, estimates over seeds, paired comparisons, agreement, and how sure each of them is.
 //!
-//! Everything here is a function of plain numbers: what was counted, and by whom, is the caller's business.
+//! Everything here is a function of plain numbers: what was counted, and by whom, is the caller's business. The crate has two
+//! rooms. `counting` is about the test items of one model and uses nothing else; `comparing` is about several models or
+//! seeds and may use `counting`. What is measured once and kept depends on `counting` alone, so a change of a test does not
+//! make kept measurements old.
 
 #![forbid(unsafe_code)]
 
-mod agreement;
-mod error;
-mod estimate;
-mod holm;
-mod interval;
-mod paired;
-mod proportion;
-mod seed_test;
-mod share;
-mod special;
+mod comparing;
+mod counting;
 
-pub use agreement::Agreement;
-pub use error::StatisticsError;
-pub use estimate::{Estimate, pooled_stderr};
-pub use holm::holm;
-pub use interval::Interval;
-pub use paired::PairedCounts;
-pub use proportion::Proportion;
-pub use seed_test::SeedTest;
-pub use share::Share;
+pub use comparing::{Estimate, PairedCounts, SeedTest, holm, pooled_stderr};
+pub use counting::{Agreement, Interval, Proportion, Share, StatisticsError};

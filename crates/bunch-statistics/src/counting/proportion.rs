@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Interval, StatisticsError};
+use crate::counting::{Interval, StatisticsError};
 
 /// The 97.5 % point of the normal distribution: as many standard deviations to either side hold 95 %.
 const Z_95: f64 = 1.959_963_984_540_054;

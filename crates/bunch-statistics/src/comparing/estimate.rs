@@ -1,28 +1,6 @@
 //! Estimates over seeds, and standard errors over test items pooled across seeds.
 
-/// The 0.975 quantile of Student's t for 1 to 30 degrees of freedom.
-const T_975: [f64; 30] = [
-    12.706205, 4.302653, 3.182446, 2.776445, 2.570582, 2.446912, 2.364624, 2.306004, 2.262157, 2.228139, 2.200985,
-    2.178813, 2.160369, 2.144787, 2.131450, 2.119905, 2.109816, 2.100922, 2.093024, 2.085963, 2.079614, 2.073873,
-    2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272,
-];
-
-/// The 0.975 quantile of Student's t, the factor of a two-sided 95 % interval; `None` for 0 degrees of freedom.
-///
-/// Up to 30 degrees of freedom from a table, beyond by the Cornish-Fisher expansion around the normal quantile
-/// (Abramowitz and Stegun 26.7.5), whose error there is below 1e-6.
-pub(crate) fn student_t_975(degrees_of_freedom: usize) -> Option<f64> {
-    if let Some(&quantile) = T_975.get(degrees_of_freedom.checked_sub(1)?) {
-        return Some(quantile);
-    }
-    let z: f64 = 1.959963984540054;
-    let nu = degrees_of_freedom as f64;
-    let first = (z.powi(3) + z) / 4.0;
-    let second = (5.0 * z.powi(5) + 16.0 * z.powi(3) + 3.0 * z) / 96.0;
-    let third = (3.0 * z.powi(7) + 19.0 * z.powi(5) + 17.0 * z.powi(3) - 15.0 * z) / 384.0;
-    let fourth = (79.0 * z.powi(9) + 776.0 * z.powi(7) + 1482.0 * z.powi(5) - 1920.0 * z.powi(3) - 945.0 * z) / 92160.0;
-    Some(z + first / nu + second / nu.powi(2) + third / nu.powi(3) + fourth / nu.powi(4))
-}
+use crate::comparing::distribution::student_t_975;
 
 /// Mean and spread of one number per seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -73,18 +51,6 @@ pub fn pooled_stderr(samples: &[(u64, f64)]) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn quantiles_agree_with_published_ones() {
-        assert_eq!(student_t_975(0), None);
-        assert_eq!(student_t_975(2), Some(4.302653));
-        // From scipy.stats.t.ppf(0.975, dof).
-        for (dof, expected) in
-            [(31, 2.03951345), (40, 2.02107539), (60, 2.00029782), (120, 1.97993041), (1000, 1.96233908)]
-        {
-            assert!((student_t_975(dof).unwrap() - expected).abs() < 1e-6, "{dof}");
-        }
-    }
 
     #[test]
     fn hand_computed_estimate() {

@@ -1,7 +1,8 @@
 //! Two rows on the same test items.
 
-use crate::StatisticsError;
-use crate::special::{beta_quantile, incomplete_beta};
+use statrs::function::beta::{beta_reg, inv_beta_reg};
+
+use crate::counting::StatisticsError;
 
 /// Error rate of a 95 % interval.
 const ALPHA: f64 = 0.05;
@@ -85,15 +86,15 @@ impl PairedCounts {
             return 1.0;
         }
         // P(Binomial(m, 1/2) >= k) = I_{1/2}(k, m - k + 1).
-        (2.0 * incomplete_beta(many as f64, few as f64 + 1.0, 0.5)).min(1.0)
+        (2.0 * beta_reg(many as f64, few as f64 + 1.0, 0.5)).min(1.0)
     }
 }
 
 /// Clopper and Pearson's interval of a probability at level `1 - alpha`, from `k` of `n`; all of [0, 1] for `n` = 0.
 pub(crate) fn clopper_pearson(k: u64, n: u64, alpha: f64) -> (f64, f64) {
     let (successes, failures) = (k as f64, (n - k) as f64);
-    let low = if k == 0 { 0.0 } else { beta_quantile(successes, failures + 1.0, alpha / 2.0) };
-    let high = if k == n { 1.0 } else { beta_quantile(successes + 1.0, failures, 1.0 - alpha / 2.0) };
+    let low = if k == 0 { 0.0 } else { inv_beta_reg(successes, failures + 1.0, alpha / 2.0) };
+    let high = if k == n { 1.0 } else { inv_beta_reg(successes + 1.0, failures, 1.0 - alpha / 2.0) };
     (low, high)
 }
 

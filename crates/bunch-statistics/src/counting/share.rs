@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Interval, Proportion, StatisticsError};
+use crate::counting::{Interval, Proportion, StatisticsError};
 
 /// How many of n went one way, and how sure that makes us.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Share, StatisticsError};
+use crate::counting::{Share, StatisticsError};
 
 /// How far two raters agree, each of whom said yes or no of every item.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

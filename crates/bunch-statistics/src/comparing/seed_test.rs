@@ -1,6 +1,6 @@
 //! How sure a comparison is, over seeds.
 
-use crate::special::student_t_above;
+use crate::comparing::distribution::student_t_above;
 
 /// A one-sided t test over seeds that the mean of paired differences lies on one side of a margin.
 ///

@@ -1,0 +1,12 @@
+//! Models compared with each other: item by item, and over seeds.
+
+mod distribution;
+mod estimate;
+mod holm;
+mod paired;
+mod seed_test;
+
+pub use estimate::{Estimate, pooled_stderr};
+pub use holm::holm;
+pub use paired::PairedCounts;
+pub use seed_test::SeedTest;

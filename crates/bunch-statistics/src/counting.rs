@@ -1,0 +1,13 @@
+//! What was counted over the test items of one model or judge, and how sure that makes us.
+
+mod agreement;
+mod error;
+mod interval;
+mod proportion;
+mod share;
+
+pub use agreement::Agreement;
+pub use error::StatisticsError;
+pub use interval::Interval;
+pub use proportion::Proportion;
+pub use share::Share;

@@ -125,8 +125,9 @@ impl TopicSplit {
                 let (mut usual, mut others): (Vec<Topic>, Vec<Topic>) = topics.partition(|&topic| facts.is_default(topic));
                 usual.shuffle(&mut rng);
                 others.shuffle(&mut rng);
-                // In turn, so that an odd number of one kind is made up for by the other's; the split that begins alternates too.
-                let in_turn = usual.iter().chain(&others).skip((genus + relation) % 2).step_by(2);
+                // In turn, so that an odd number of one kind is made up for by the other's; the split that begins alternates
+                // too, within the genera of a tier.
+                let in_turn = usual.iter().chain(&others).skip((genus / 2 + relation) % 2).step_by(2);
                 in_turn.for_each(|topic| splits[topic.index()] = Split::Test);
             }
             splits

@@ -30,6 +30,7 @@ mod spec;
 mod summary;
 mod table;
 mod text_page;
+mod verdict;
 
 pub use bars::{BarSeries, Bars};
 pub use cell::{Cell, CellIndex, read_cells, write_cells};
@@ -38,9 +39,7 @@ pub use curves::{CurvePanel, CurvePoint, CurveSeries, Curves};
 pub use diagram::{Arrow, BoxLine, Diagram, DiagramBox, Tone};
 pub use error::ReportError;
 pub use figure::{Figure, FigureSpec};
-pub use finding::{
-    Comparison, Finding, SeedDifference, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal,
-};
+pub use finding::{Comparison, Finding, SeedDifference, evaluate, findings_csv, findings_markdown, findings_terminal};
 pub use heat_map::HeatMap;
 pub use machine::Machine;
 pub use manifest::{
@@ -55,6 +54,7 @@ pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
 pub use summary::Summary;
 pub use table::Table;
 pub use text_page::{PageSection, Paragraph, TextPage};
+pub use verdict::{Decision, Verdict};
 
 #[cfg(test)]
 mod fixture;

@@ -140,8 +140,9 @@ impl Page {
             let verdicts: Vec<Verdict> = findings.map(|finding| finding.verdict).collect();
             let count = |verdict| verdicts.iter().filter(|other| **other == verdict).count();
             text += &format!("<h3>{}</h3>\n<p>Of {} claims ", html(&part.name), verdicts.len());
-            text += &format!("{} hold in every comparison of every seed, ", count(Verdict::Holds));
-            text += &format!("{} hold partly, {} do not hold", count(Verdict::Partly), count(Verdict::DoesNotHold));
+            text += &format!("{} hold, {} hold partly, ", count(Verdict::Holds), count(Verdict::Partly));
+            text +=
+                &format!("{} do not hold, {} are undecided", count(Verdict::DoesNotHold), count(Verdict::Undecided));
             match count(Verdict::NotTested) {
                 0 => text += ".</p>\n",
                 untested => text += &format!(", {untested} could not be tested.</p>\n"),

@@ -15,7 +15,7 @@ const GROUPS: [(&str, &str); 3] = [
     ("extensions", "Beyond the papers"),
 ];
 
-const VERDICTS: [&str; 3] = ["holds", "partly", "does not hold"];
+const VERDICTS: [&str; 4] = ["holds", "partly", "does not hold", "undecided"];
 
 /// README.md is read on the first screen of a repository: so many lines, and so many characters in a row of a table.
 const MAX_README: (usize, usize) = (200, 120);
@@ -31,8 +31,8 @@ fn root() -> PathBuf {
 struct Claim {
     verdict: String,
     text: String,
-    /// Comparisons that hold, over all seeds: `42 of 42`.
-    holds_in: String,
+    /// Comparisons that are decided for and against the claim, and undecided ones: `5/0/2`.
+    decided: String,
     /// Comparisons that are significant over seeds after Holm's correction: `5 of 14`.
     significant: Option<String>,
     /// p of the claim as a whole, as printed: `0.064`, `< 0.001`.
@@ -48,12 +48,13 @@ impl Claim {
             return None;
         }
         let text = lines.next()?.rsplit_once(" (").expect("the source of the claim").0;
-        let tested = lines.next()?.split_once("; holds in ").expect("the counts of comparisons").1;
+        let counts = lines.next()?.split_once("; comparisons: ").expect("the counts of comparisons").1;
+        let counts = counts.split(';').next().expect("a count").split(", ");
         let sure = lines.next()?.strip_prefix("How sure: ").expect("how sure the claim is").trim_end_matches('.');
         Some(Self {
             verdict: verdict.to_owned(),
             text: text.to_owned(),
-            holds_in: tested.split_once(" comparisons").expect("a count").0.to_owned(),
+            decided: counts.filter_map(|count| count.split(' ').next()).collect::<Vec<_>>().join("/"),
             significant: sure.split_once(" comparisons significant").map(|(count, _)| count.to_owned()),
             p: sure.split_once("all together p ").map(|(_, p)| p.trim_start_matches("= ").to_owned()),
         })
@@ -115,10 +116,12 @@ impl Item {
 fn items() -> String {
     let mut block = String::new();
     for (folder, heading) in GROUPS {
-        block += &format!("| {heading} | | holds | partly | does not hold |\n| --- | --- | ---: | ---: | ---: |\n");
+        block += &format!(
+            "| {heading} | | holds | partly | does not hold | undecided |\n| --- | --- | ---: | ---: | ---: | ---: |\n"
+        );
         for item in Item::all_of(folder) {
-            let [holds, partly, fails] = VERDICTS.map(|verdict| item.count(verdict));
-            block += &format!("| {} | {} | {holds} | {partly} | {fails} |\n", item.link(), item.title);
+            let [holds, partly, fails, open] = VERDICTS.map(|verdict| item.count(verdict));
+            block += &format!("| {} | {} | {holds} | {partly} | {fails} | {open} |\n", item.link(), item.title);
         }
         block.push('\n');
     }
@@ -130,13 +133,13 @@ fn claims() -> String {
     let mut block = String::new();
     for (folder, heading) in GROUPS {
         block += &format!("### {heading}\n\n");
-        block += "| item | claim | verdict | holds in | significant | p |\n| --- | --- | --- | ---: | ---: | ---: |\n";
+        block += "| item | claim | verdict | for/against/undecided | significant | p |\n| --- | --- | --- | ---: | ---: | ---: |\n";
         for item in Item::all_of(folder) {
             for (i, claim) in item.claims.iter().enumerate() {
                 let link = if i == 0 { item.link() } else { String::new() };
                 let [significant, p] = [&claim.significant, &claim.p].map(|text| text.as_deref().unwrap_or("—"));
-                let Claim { verdict, text, holds_in, .. } = claim;
-                block += &format!("| {link} | {text} | {verdict} | {holds_in} | {significant} | {p} |\n");
+                let Claim { verdict, text, decided, .. } = claim;
+                block += &format!("| {link} | {text} | {verdict} | {decided} | {significant} | {p} |\n");
             }
         }
         block.push('\n');
@@ -146,10 +149,10 @@ fn claims() -> String {
 
 /// The claims of one item, in rows narrow enough for README.md.
 fn shown_claims() -> String {
-    let mut block = "| claim of the paper | here | holds in | p |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut block = "| claim of the paper | here | for/against/undecided | p |\n| --- | --- | --- | --- |\n".to_owned();
     for claim in Item::read(SHOWN).claims {
         let p = claim.p.as_deref().unwrap_or("—");
-        block += &format!("| {} | {} | {} | {p} |\n", claim.text.trim_end_matches('.'), claim.verdict, claim.holds_in);
+        block += &format!("| {} | {} | {} | {p} |\n", claim.text.trim_end_matches('.'), claim.verdict, claim.decided);
     }
     block
 }

@@ -10,7 +10,8 @@ use std::process::Command;
 use bunch_checkpoint::sha256_bytes;
 use checkout::{Checkout, EXPERIMENT};
 
-/// One claim that holds, since an expert that has learnt differs from its base, and one that does not.
+/// Two claims that one seed leaves undecided: within it the first holds, since no accuracy is 100 points below another, and the
+/// second does not.
 const CLAIMS: &str = r#"
 [[claim]]
 id = "as-good"
@@ -88,11 +89,12 @@ fn changed_results_are_found() {
     let (success, text) = bunch(&checkout, &["verify", "--claims-only"]);
     assert!(success, "{text}");
     for line in [
-        "  holds: The expert is not far below the base. (as-good)\n",
-        "    difference of accuracy ≥ -100: holds in 1 of 1 comparisons; per seed 1/1\n",
-        "  does not hold: The expert is far above the base. (far-better)\n",
+        "  undecided: The expert is not far below the base. (as-good)\n",
+        "    difference of accuracy ≥ -100: comparisons: 0 for, 0 against, 1 undecided; within seeds 1 of 1 hold (1/1)\n",
+        "  undecided: The expert is far above the base. (far-better)\n",
+        "    difference of accuracy > 100: comparisons: 0 for, 0 against, 1 undecided; within seeds 0 of 1 hold (0/1)\n",
         "(pool: expert - base)",
-        "claims: 1 holds, 1 does not hold\n",
+        "claims: 2 are undecided\n",
     ] {
         assert!(text.contains(line), "{line}: {text}");
     }
@@ -110,9 +112,7 @@ fn changed_results_are_found() {
     let (success, text) = bunch(&checkout, &["report", "--scale", "small", "--out", "page.html"]);
     assert!(success && text.starts_with("page.html: 1 items, "), "{text}");
     let page = fs::read_to_string(checkout.path("page.html")).expect("a page");
-    for part in
-        ["The expert is far above the base.", "✗ does not hold", "cargo bunch reproduce demo/table --scale small"]
-    {
+    for part in ["The expert is far above the base.", "? undecided", "cargo bunch reproduce demo/table --scale small"] {
         assert!(page.contains(part), "{part}");
     }
     // Without the pretrained model there is nothing to run.
@@ -140,9 +140,9 @@ fn changed_results_are_found() {
     restore();
 
     // A verdict, whose manifest was changed too: the cells say otherwise.
-    tampering.edit(&format!("{FOLDER}/claims.csv"), "far-better,does not hold", "far-better,holds");
+    tampering.edit(&format!("{FOLDER}/claims.csv"), "far-better,undecided", "far-better,holds");
     tampering.vouch("claims.csv", &claims);
-    let message = "wrong: claims.csv, far-better, verdict: expected does not hold, got holds";
+    let message = "wrong: claims.csv, far-better, verdict: expected undecided, got holds";
     tampering.refused(&["verify", "--claims-only"], &[message]);
     restore();
 

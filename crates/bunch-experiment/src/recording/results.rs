@@ -172,6 +172,7 @@ pub(crate) fn count_verdicts(findings: &[Finding]) -> String {
         (Verdict::Holds, ["holds", "hold"]),
         (Verdict::Partly, ["holds partly", "hold partly"]),
         (Verdict::DoesNotHold, ["does not hold", "do not hold"]),
+        (Verdict::Undecided, ["is undecided", "are undecided"]),
         (Verdict::NotTested, ["is not tested", "are not tested"]),
     ];
     let counted = forms.into_iter().map(|(verdict, forms)| (count(verdict), forms)).filter(|(count, _)| *count > 0);

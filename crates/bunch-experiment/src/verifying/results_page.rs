@@ -37,11 +37,12 @@ const MINIATURE: &str = "These are results of the miniature world: Llama models 
 
 /// What the words on the page mean.
 const WORDS: [&str; 2] = [
-    "A claim's rule and margin stood in the experiment's file before anything was measured. It holds if every comparison holds in \
-     every seed, it does not hold if no comparison's mean over seeds does, and it holds partly otherwise. \"At the least\" is the \
-     comparison that is closest to refuting the claim, or refutes it most: the mean over seeds and half its 95 % t interval. \"How \
-     sure\" is a one-sided t test over seeds against the margin, corrected after Holm for the comparisons of the claim; with three \
-     seeds much that holds in each of them is not significant.",
+    "A claim's rule and margin stood in the experiment's file before anything was measured. A comparison is decided \
+     where the 95 % t interval of its mean over seeds lies on one side of the margin. The claim holds if all comparisons are decided \
+     for it, it does not hold if all are decided against it, and it holds partly if some are decided for it and some against it. \
+     Otherwise it is undecided: more seeds could still change the verdict. \"At the least\" is the comparison that is closest to \
+     refuting the claim, or refutes it most: the mean over seeds and half its 95 % t interval. \"How sure\" is a one-sided t test \
+     over seeds against the margin, corrected after Holm for the comparisons of the claim.",
     "A seed is a world of its own: its facts, its models, its data and its searches. Numbers in tables are means over seeds and half \
      the width of the 95 % t interval; a dash says why there is no number. What the papers plotted and printed nowhere is \"not \
      found\".",

@@ -250,8 +250,7 @@ impl Committed {
         deviations.extend(tolerance.deviations(&old?, &made_now?)?);
         // Differences are those of cells; what they decide must be the same.
         let [old, made_now] = pair("claims.csv")?.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-        let numbers = ["difference", "min", "max", "holds"];
-        deviations.extend(csv_deviations("claims.csv", &old, &made_now, &numbers)?);
+        deviations.extend(csv_deviations("claims.csv", &old, &made_now, &Finding::NUMBERS)?);
         Ok(Compared { tolerated: Some(reason), deviations })
     }
 }

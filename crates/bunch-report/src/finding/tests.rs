@@ -43,31 +43,47 @@ fn findings() -> Vec<Finding> {
 #[test]
 fn verdicts() {
     let found: Vec<(Verdict, String)> = findings().iter().map(|f| (f.verdict, f.counts())).collect();
+    // Three seeds that all hold may leave a wide interval: 32 +- 48 of the first, 20.4 +- 44.7 of the second and last.
+    let counted = |decided: &str, seeds: &str| format!("comparisons: {decided} undecided; within seeds {seeds}");
     assert_eq!(
         found,
         [
-            (Verdict::Holds, "holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1".to_string()),
-            (Verdict::Partly, "holds in 3 of 6 comparisons; per seed 1/2, 1/2, 1/2".into()),
-            (Verdict::DoesNotHold, "holds in 0 of 3 comparisons; per seed 0/1, 0/1, 0/1".into()),
-            (Verdict::NotTested, "holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1; 3 without cells".into()),
+            (Verdict::Undecided, counted("0 for, 0 against, 1", "3 of 3 hold (1/1, 1/1, 1/1)")),
+            (Verdict::Undecided, counted("0 for, 1 against, 1", "3 of 6 hold (1/2, 1/2, 1/2)")),
+            (Verdict::DoesNotHold, counted("0 for, 1 against, 0", "0 of 3 hold (0/1, 0/1, 0/1)")),
+            (Verdict::NotTested, counted("0 for, 0 against, 2", "3 of 3 hold (1/1, 1/1, 1/1); 3 without cells")),
         ]
     );
 }
 
 #[test]
-fn a_mean_that_fails_does_not_hold_even_if_a_seed_does() {
-    let values = |row: &str, values: [f64; 3]| -> Vec<Cell> {
-        (0..3).map(|seed| cell("bio", row, "alignment", seed as u64, values[seed])).collect()
+fn the_interval_of_the_mean_decides() {
+    let values = |row: &str, values: &[f64]| -> Vec<Cell> {
+        (values.iter().zip(0..)).map(|(&value, seed)| cell("bio", row, "alignment", seed, value)).collect()
     };
-    let verdict = |ours: [f64; 3]| {
-        let cells = [values("ties-ours", ours), values("aligned", [50.0; 3])].concat();
+    let verdict = |ours: &[f64]| {
+        let cells = [values("ties-ours", ours), values("aligned", &vec![50.0; ours.len()])].concat();
         evaluate(&claims()[2..3], &spec(), &cells).unwrap()[0].verdict
     };
-    assert_eq!(verdict([51.0, 51.0, 51.0]), Verdict::Holds);
-    assert_eq!(verdict([51.0, 40.0, 40.0]), Verdict::DoesNotHold);
-    assert_eq!(verdict([71.0, 40.0, 45.0]), Verdict::Partly);
-    assert_eq!(verdict([50.0, 50.0, 50.0]), Verdict::DoesNotHold);
+    // Without a spread the point decides, and a mean at the margin of a strict rule is against it.
+    assert_eq!(verdict(&[51.0, 51.0, 51.0]), Verdict::Holds);
+    assert_eq!(verdict(&[50.0, 50.0, 50.0]), Verdict::DoesNotHold);
+    // t(2) = 4.303: 2 +- 2.48, 3 +- 2.48 and -3 +- 2.48.
+    assert_eq!(verdict(&[51.0, 52.0, 53.0]), Verdict::Undecided);
+    assert_eq!(verdict(&[52.0, 53.0, 54.0]), Verdict::Holds);
+    assert_eq!(verdict(&[46.0, 47.0, 48.0]), Verdict::DoesNotHold);
+    // One seed decides nothing, and no cells are no test.
+    assert_eq!(verdict(&[99.0]), Verdict::Undecided);
     assert_eq!(evaluate(&claims()[2..3], &spec(), &[]).unwrap()[0].verdict, Verdict::NotTested);
+}
+
+#[test]
+fn decisions_in_opposite_ways_hold_partly() {
+    let at = |row: &str, value: f64| (0..3).map(move |seed| cell("bio", row, "alignment", seed, value)).collect();
+    let cells: Vec<Vec<Cell>> = vec![at("ties-ours", 60.0), at("ties-grid", 50.0), at("aligned", 70.0)];
+    let found = evaluate(&claims()[1..2], &spec(), &cells.concat()).unwrap();
+    assert_eq!(found[0].verdict, Verdict::Partly);
+    assert!(found[0].counts().starts_with("comparisons: 1 for, 1 against, 0 undecided;"), "{}", found[0].counts());
 }
 
 #[test]
@@ -80,43 +96,43 @@ fn two_claims_of_one_id_are_refused() {
 fn markdown_snapshot() {
     assert_eq!(
         findings_markdown(&findings()[1..], &spec()),
-        r#"### safety-restores: partly
+        r#"### safety-restores: undecided
 
 Safety data raises alignment. (Table 1)
 
-Tested as: difference of alignment (%) > 0; holds in 3 of 6 comparisons; per seed 1/2, 1/2, 1/2.
+Tested as: difference of alignment (%) > 0; comparisons: 0 for, 1 against, 1 undecided; within seeds 3 of 6 hold (1/2, 1/2, 1/2).
 
 How sure: 0 of 2 comparisons significant over seeds (Holm p < 0.05); all together p = 0.977.
 
-| block | comparison                                 |  mean | ± 95 % |   min |   max | seeds |     p | Holm p | effect |
-| ----- | ------------------------------------------ | ----: | -----: | ----: | ----: | ----: | ----: | -----: | -----: |
-| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 |  +0.7 | +35.9 |   3/3 | 0.094 |  0.188 |   +1.1 |
-| bio   | TIES EvoMM, safety data − member aligned   | -11.6 |   11.0 | -15.7 |  -6.9 |   0/3 | 0.977 |  0.977 |   -2.6 |
+| block | comparison                                 |  mean | ± 95 % |   min |   max | decided   | seeds |     p | Holm p | effect |
+| ----- | ------------------------------------------ | ----: | -----: | ----: | ----: | --------- | ----: | ----: | -----: | -----: |
+| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 |  +0.7 | +35.9 | undecided |   3/3 | 0.094 |  0.188 |   +1.1 |
+| bio   | TIES EvoMM, safety data − member aligned   | -11.6 |   11.0 | -15.7 |  -6.9 | against   |   0/3 | 0.977 |  0.977 |   -2.6 |
 
 ### beats-aligned: does not hold
 
 Safety data beats the aligned member. (nowhere)
 
-Tested as: difference of alignment (%) > 0; holds in 0 of 3 comparisons; per seed 0/1, 0/1, 0/1.
+Tested as: difference of alignment (%) > 0; comparisons: 0 for, 1 against, 0 undecided; within seeds 0 of 3 hold (0/1, 0/1, 0/1).
 
 How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); all together p = 0.977.
 
-| block | comparison                               |  mean | ± 95 % |   min |  max | seeds |     p | Holm p | effect |
-| ----- | ---------------------------------------- | ----: | -----: | ----: | ---: | ----: | ----: | -----: | -----: |
-| bio   | TIES EvoMM, safety data − member aligned | -11.6 |   11.0 | -15.7 | -6.9 |   0/3 | 0.977 |  0.977 |   -2.6 |
+| block | comparison                               |  mean | ± 95 % |   min |  max | decided | seeds |     p | Holm p | effect |
+| ----- | ---------------------------------------- | ----: | -----: | ----: | ---: | ------- | ----: | ----: | -----: | -----: |
+| bio   | TIES EvoMM, safety data − member aligned | -11.6 |   11.0 | -15.7 | -6.9 | against |   0/3 | 0.977 |  0.977 |   -2.6 |
 
 ### everywhere: not tested
 
 Safety data costs nothing. (Table 1)
 
-Tested as: difference of alignment (%) ≥ -1; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1; 3 without cells.
+Tested as: difference of alignment (%) ≥ -1; comparisons: 0 for, 0 against, 2 undecided; within seeds 3 of 3 hold (1/1, 1/1, 1/1); 3 without cells.
 
 How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); 1 without a test, their seeds too few or all alike.
 
-| block | comparison                                 |  mean | ± 95 % |  min |   max | seeds |     p | Holm p | effect |
-| ----- | ------------------------------------------ | ----: | -----: | ---: | ----: | ----: | ----: | -----: | -----: |
-| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 | +0.7 | +35.9 |   3/3 | 0.088 |  0.088 |   +1.2 |
-| stem  | TIES EvoMM, safety data − TIES grid search |     — |      — |    — |     — |   0/0 |     — |      — |      — |
+| block | comparison                                 |  mean | ± 95 % |  min |   max | decided   | seeds |     p | Holm p | effect |
+| ----- | ------------------------------------------ | ----: | -----: | ---: | ----: | --------- | ----: | ----: | -----: | -----: |
+| bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 | +0.7 | +35.9 | undecided |   3/3 | 0.088 |  0.088 |   +1.2 |
+| stem  | TIES EvoMM, safety data − TIES grid search |     — |      — |    — |     — | undecided |   0/0 |     — |      — |      — |
 
 p: one-sided t test over seeds that the mean difference is on the claim's side of its margin; Holm p: corrected for all comparisons of the claim; effect: distance of the mean from the margin in standard deviations over seeds.
 "#
@@ -127,9 +143,9 @@ p: one-sided t test over seeds that the mean difference is on the claim's side o
 fn terminal_snapshot() {
     assert_eq!(
         findings_terminal(&findings()[..1], &spec()),
-        r#"✓ naive-loses: holds
+        r#"? naive-loses: undecided
   A merge that ignores safety is less aligned than the aligned member. (Section 1)
-  Tested as: difference of alignment (%) < -10; holds in 3 of 3 comparisons; per seed 1/1, 1/1, 1/1.
+  Tested as: difference of alignment (%) < -10; comparisons: 0 for, 0 against, 1 undecided; within seeds 3 of 3 hold (1/1, 1/1, 1/1).
   How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); all together p = 0.094.
 "#
     );
@@ -139,11 +155,11 @@ fn terminal_snapshot() {
 fn csv_snapshot() {
     assert_eq!(
         findings_csv(&findings()[..1]),
-        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds,half_width,t,p,holm_p,effect
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true,,,,,
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true,,,,,
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true,,,,,
-naive-loses,holds,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true,48.199957,1.963868,9.426e-2,9.426e-2,1.13384
+        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds,decision,half_width,t,p,holm_p,effect
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true,,,,,,
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true,,,,,,
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true,,,,,,
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true,undecided,48.199954,1.963868,9.426e-2,9.426e-2,1.13384
 "#
     );
 }

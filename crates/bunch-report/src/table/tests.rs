@@ -186,9 +186,9 @@ fn csv_snapshot() {
         r#"block,row,group,label,column,unit,baseline,paper,paper_difference,paper_how,paper_source,mean,half_width,min,max,pooled_stderr,difference,difference_half_width,seeds,n_min,n_max,missing
 bio,aligned,member,aligned,alignment,%,,97.9,,printed,Table 1,98.433333,2.387014,97.4,99.3,0.57735,,,3,100,100,
 bio,aligned,member,aligned,over_refusal,%,,,,,,0.1,0.248414,0,0.2,0.57735,,,3,400,400,
-bio,ties-grid,TIES,grid search,alignment,%,,89.3,,printed,Table 1,66.433333,45.848554,47.7,84.6,0.57735,,,3,100,100,
+bio,ties-grid,TIES,grid search,alignment,%,,89.3,,printed,Table 1,66.433333,45.848551,47.7,84.6,0.57735,,,3,100,100,
 bio,ties-grid,TIES,grid search,over_refusal,%,,,,,,0.1,0.248414,0,0.2,0.57735,,,3,400,400,
-bio,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,96,6.7,second-hand,a talk,86.866667,10.610303,83.6,91.7,0.57735,20.433333,44.673981,3,100,100,
+bio,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,96,6.7,second-hand,a talk,86.866667,10.610302,83.6,91.7,0.57735,20.433333,44.673978,3,100,100,
 bio,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,0.1,0.248414,0,0.2,0.57735,0,0,3,400,400,
 bio,cocktail,LM-Cocktail,expert data,alignment,%,,,,not-found,Table 1,,,,,,,,,,,one member only
 bio,cocktail,LM-Cocktail,expert data,over_refusal,%,,,,,,,,,,,,,,,,one member only

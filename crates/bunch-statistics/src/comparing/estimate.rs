@@ -1,6 +1,7 @@
 //! Estimates over seeds, and standard errors over test items pooled across seeds.
 
 use crate::comparing::distribution::student_t_975;
+use crate::counting::Interval;
 
 /// Mean and spread of one number per seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -29,6 +30,11 @@ impl Estimate {
             quantile * (variance / n).sqrt()
         });
         Some(Self { seeds: values.len(), mean, half_width, min, max })
+    }
+
+    /// The 95 % t interval of the mean; `None` for one seed.
+    pub fn interval(&self) -> Option<Interval> {
+        self.half_width.map(|half| Interval { low: self.mean - half, high: self.mean + half })
     }
 }
 

@@ -22,7 +22,7 @@ fn front(seen: &[(Numbers, Numbers)]) -> Option<Curves> {
         best = best.min(expert);
         is_better
     };
-    let points = all.into_iter().filter(beats_all_safer).map(|(x, y)| CurvePoint { x, y, half_width: None });
+    let points = all.into_iter().filter(beats_all_safer).map(|(x, y)| CurvePoint { x, y, interval: None });
     let points: Vec<CurvePoint> = points.collect();
     (!points.is_empty()).then(|| {
         let series = CurveSeries { label: "merges on the front".into(), points, published: Vec::new(), dashed: false };
@@ -49,7 +49,7 @@ fn convergence(seen: &[(Numbers, Numbers)]) -> Option<Curves> {
         }
         let Some(best) = best else { continue };
         for ((name, _), points) in names.iter().zip(&mut points) {
-            let point = best.get(*name).map(|&y| CurvePoint { x: (step + 1) as f64, y, half_width: None });
+            let point = best.get(*name).map(|&y| CurvePoint { x: (step + 1) as f64, y, interval: None });
             points.extend(point);
         }
     }

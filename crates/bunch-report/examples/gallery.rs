@@ -4,6 +4,7 @@ use bunch_report::{
     Arrow, BarSeries, Bars, BoxLine, Cell, CurvePanel, CurvePoint, CurveSeries, Curves, Diagram, DiagramBox, Figure,
     FigureSpec, How, PageSection, Paragraph, Published, ReportError, TableSpec, TextPage, Tone,
 };
+use bunch_statistics::Interval;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::Path;
@@ -92,6 +93,11 @@ fn scatter() -> Result<Figure, Box<dyn Error>> {
     Ok(Figure::new(&spec, &table, &cells, &published)?)
 }
 
+/// The interval that reaches as far to either side, but not beyond 100.
+fn around(value: f64, half: f64) -> Interval {
+    Interval { low: value - half, high: (value + half).min(100.0) }
+}
+
 /// Accuracy and alignment by the number of safety examples, with a paper's values.
 fn few_points() -> Curves {
     let sizes = [10.0, 30.0, 100.0, 300.0, 1000.0];
@@ -103,7 +109,7 @@ fn few_points() -> Curves {
             .map(|(index, &x)| CurvePoint {
                 x,
                 y: start + gain * index as f64,
-                half_width: (!dashed).then_some(6.0 - index as f64),
+                interval: (!dashed).then(|| around(start + gain * index as f64, 6.0 - index as f64)),
             })
             .collect(),
         published: published.to_vec(),
@@ -141,11 +147,9 @@ fn many_points() -> Curves {
             .map(|step| {
                 let noise = ((step * 37 + index * 101) % 97) as f64 / 97.0 - 0.5;
                 let x = f64::from(step as u16);
-                CurvePoint {
-                    x: 10.0 * x,
-                    y: 0.2 + 0.15 * index as f64 + 3.0 * (-x / (40.0 + 9.0 * index as f64)).exp() + 0.06 * noise,
-                    half_width: index.is_multiple_of(4).then_some(0.1 + x / 3000.0),
-                }
+                let y = 0.2 + 0.15 * index as f64 + 3.0 * (-x / (40.0 + 9.0 * index as f64)).exp() + 0.06 * noise;
+                let interval = index.is_multiple_of(4).then(|| around(y, 0.1 + x / 3000.0));
+                CurvePoint { x: 10.0 * x, y, interval }
             })
             .collect(),
         published: vec![],
@@ -168,7 +172,10 @@ fn bars() -> Bars {
     let series = |label: &str, start: f64, step: f64, half_width: Option<f64>| BarSeries {
         label: label.into(),
         values: (0..names.len())
-            .map(|index| Some((start - step * index as f64, half_width.map(|half| half + index as f64))))
+            .map(|index| {
+                let value = start - step * index as f64;
+                Some((value, half_width.map(|half| around(value, half + index as f64))))
+            })
             .collect(),
     };
     let mut merged = series("TIES, EvoMM on both data sets", 95.0, 4.0, Some(2.5));

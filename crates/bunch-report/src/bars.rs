@@ -1,7 +1,10 @@
 //! Numbers of several series by category, as marks with intervals.
 
+use bunch_statistics::Interval;
+
 use crate::ReportError;
 use crate::axis::Axis;
+use crate::interval::{check_interval, ends};
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, look};
 use crate::picture::{PIXELS, Picture, pictures};
@@ -14,6 +17,8 @@ mod canvas;
 /// interval better. Series differ in colour and shape.
 ///
 /// ```
+/// use bunch_statistics::Interval;
+///
 /// let bars = bunch_report::Bars {
 ///     title: "Safety by category".into(),
 ///     x_label: "safe responses".into(),
@@ -21,7 +26,7 @@ mod canvas;
 ///     categories: vec!["weapons".into(), "privacy".into()],
 ///     series: vec![bunch_report::BarSeries {
 ///         label: "aligned".into(),
-///         values: vec![Some((93.5, Some(2.5))), None],
+///         values: vec![Some((93.5, Some(Interval { low: 90.5, high: 95.5 }))), None],
 ///     }],
 /// };
 /// assert!(bars.svg()?.contains("safe responses (%)"));
@@ -46,15 +51,15 @@ pub struct Bars {
 pub struct BarSeries {
     /// Name in the legend.
     pub label: String,
-    /// Mean and half the width of its 95 % interval for each category; `None` for what is not known. // [categories]
-    pub values: Vec<Option<(f64, Option<f64>)>>,
+    /// Mean and its 95 % interval for each category; `None` for what is not known. // [categories]
+    pub values: Vec<Option<(f64, Option<Interval>)>>,
 }
 
 pictures!(Bars);
 
 impl Bars {
     /// Fails if there are no categories, a series has not as many values as there are categories, a number is not
-    /// finite, or a half-width is negative.
+    /// finite, or an interval ends before it begins.
     fn check(&self) -> Result<(), ReportError> {
         if self.categories.is_empty() {
             return Err(ReportError::Empty { place: format!("figure `{}`", self.title), field: "categories" });
@@ -65,27 +70,22 @@ impl Bars {
                 return Err(self.failed(format_args!("`{}` has {got} values, expected {expected}", series.label)));
             }
             let place = || format!("figure `{}`, series `{}`", self.title, series.label);
-            for &(mean, half_width) in series.values.iter().flatten() {
-                for (field, got) in [("mean", mean), ("half_width", half_width.unwrap_or(0.0))] {
-                    if !got.is_finite() {
-                        return Err(ReportError::NotFinite { place: place(), field: field.into(), got });
-                    }
+            for &(mean, interval) in series.values.iter().flatten() {
+                if !mean.is_finite() {
+                    return Err(ReportError::NotFinite { place: place(), field: "mean".into(), got: mean });
                 }
-                if let Some(got) = half_width.filter(|&half_width| half_width < 0.0) {
-                    return Err(ReportError::Negative { place: place(), field: "half_width".into(), got });
-                }
+                check_interval(interval, place)?;
             }
         }
         Ok(())
     }
 
-    fn values(&self) -> impl Iterator<Item = (f64, Option<f64>)> {
+    fn values(&self) -> impl Iterator<Item = (f64, Option<Interval>)> {
         self.series.iter().flat_map(|series| series.values.iter().flatten().copied())
     }
 
     fn axis(&self) -> Axis {
-        let ends = self.values().flat_map(|(mean, half)| [-1.0, 1.0].map(|sign| mean + sign * half.unwrap_or(0.0)));
-        let ends: Vec<f64> = ends.collect();
+        let ends: Vec<f64> = self.values().flat_map(|(mean, interval)| ends(mean, interval)).collect();
         let label = if self.x_is_percent { format!("{} (%)", self.x_label) } else { self.x_label.clone() };
         let is_percent = self.x_is_percent && self.values().all(|(mean, _)| (0.0..=100.0).contains(&mean));
         Axis::linear(label, &ends, is_percent)
@@ -99,7 +99,7 @@ impl Bars {
     fn legend(&self) -> Legend {
         let has_values = |index: &usize| self.series[*index].values.iter().any(Option::is_some);
         let entries = (0..self.series.len()).filter(has_values);
-        let has_intervals = self.values().any(|(_, half_width)| half_width.is_some());
+        let has_intervals = self.values().any(|(_, interval)| interval.is_some());
         Legend {
             entries: entries.map(|index| Entry { mark: self.mark(index), dash: None }).collect(),
             keys: has_intervals.then(|| "lines: 95 % intervals".into()).into_iter().collect(),

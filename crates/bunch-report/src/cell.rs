@@ -174,9 +174,10 @@ impl<'a> CellIndex<'a> {
         self.places.get(&(block, row, column)).map(|seeds| seeds.values().copied().collect()).unwrap_or_default()
     }
 
-    /// Statistics over the seeds of one place, or `None` where nothing was measured.
-    pub fn summary(&self, block: &str, row: &str, column: &str) -> Option<Summary> {
-        Summary::of(&self.cells(block, row, column))
+    /// Statistics over the seeds of one place, or `None` where nothing was measured; `is_percent` says whether the column's
+    /// numbers are percentages.
+    pub fn summary(&self, block: &str, row: &str, column: &str, is_percent: bool) -> Option<Summary> {
+        Summary::of(&self.cells(block, row, column), is_percent)
     }
 
     /// `row - other` within each seed that has both, in the order of seeds.

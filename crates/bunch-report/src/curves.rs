@@ -1,8 +1,11 @@
 //! One quantity along another, a line per series.
 
+use bunch_statistics::Interval;
+
 use crate::ReportError;
 use crate::axis::Axis;
 use crate::dash::Dash;
+use crate::interval::{check_interval, ends};
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, look};
 use crate::picture::{PIXELS, Picture, pictures};
@@ -20,8 +23,9 @@ const MOST_MARKS: usize = 40;
 ///
 /// ```
 /// use bunch_report::{CurvePanel, CurvePoint, CurveSeries, Curves};
+/// use bunch_statistics::Interval;
 ///
-/// let points = [(1.0, 50.0), (2.0, 71.5)].map(|(x, y)| CurvePoint { x, y, half_width: Some(2.5) });
+/// let points = [(1.0, 50.0), (2.0, 71.5)].map(|(x, y)| CurvePoint { x, y, interval: Some(Interval { low: y - 2.5, high: y + 1.5 }) });
 /// let series =
 ///     CurveSeries { label: "TIES".into(), points: points.to_vec(), published: vec![(1.0, 52.0)], dashed: false };
 /// let panel = CurvePanel {
@@ -80,14 +84,14 @@ pub struct CurvePoint {
     pub x: f64,
     /// Place on the vertical axis.
     pub y: f64,
-    /// Half the width of the 95 % interval of `y`, at least 0; `None` if it is not known.
-    pub half_width: Option<f64>,
+    /// The 95 % interval of `y`; `None` if it is not known.
+    pub interval: Option<Interval>,
 }
 
 pictures!(Curves);
 
 impl Curves {
-    /// Fails if there is no panel, a number is not finite, a half-width is negative, an `x` of a logarithmic axis is
+    /// Fails if there is no panel, a number is not finite, an interval ends before it begins, or an `x` of a logarithmic axis is
     /// not above 0.
     fn check(&self) -> Result<(), ReportError> {
         if self.panels.is_empty() {
@@ -96,21 +100,15 @@ impl Curves {
         for panel in &self.panels {
             for series in &panel.series {
                 let place = || format!("figure `{}`, panel `{}`, series `{}`", self.title, panel.title, series.label);
-                let ours = series.points.iter().map(|point| (point.x, point.y, point.half_width.unwrap_or(0.0)));
-                let paper = series.published.iter().map(|&(x, y)| (x, y, 0.0));
-                for (x, y, half_width) in ours.chain(paper) {
-                    for (field, got) in [("x", x), ("y", y), ("half_width", half_width)] {
+                let ours = series.points.iter().map(|point| (point.x, point.y, point.interval));
+                let paper = series.published.iter().map(|&(x, y)| (x, y, None));
+                for (x, y, interval) in ours.chain(paper) {
+                    for (field, got) in [("x", x), ("y", y)] {
                         if !got.is_finite() {
                             return Err(ReportError::NotFinite { place: place(), field: field.into(), got });
                         }
                     }
-                    if half_width < 0.0 {
-                        return Err(ReportError::Negative {
-                            place: place(),
-                            field: "half_width".into(),
-                            got: half_width,
-                        });
-                    }
+                    check_interval(interval, place)?;
                     if self.log_x && x <= 0.0 {
                         return Err(self.failed(format_args!("{x} of `{}` is on a logarithmic axis", series.label)));
                     }
@@ -156,7 +154,7 @@ impl Curves {
         let mut keys = Vec::new();
         for (key, is_long) in [("bars: 95 % intervals", false), ("bands: 95 % intervals", true)] {
             let mut series = self.series().filter(|series| (series.points.len() > MOST_MARKS) == is_long);
-            if series.any(|series| series.points.iter().any(|point| point.half_width.is_some())) {
+            if series.any(|series| series.points.iter().any(|point| point.interval.is_some())) {
                 keys.push(key.to_string());
             }
         }
@@ -172,7 +170,7 @@ impl CurvePanel {
         let ours = || self.series.iter().flat_map(|series| &series.points);
         let paper = || self.series.iter().flat_map(|series| &series.published);
         let xs: Vec<f64> = ours().map(|point| point.x).chain(paper().map(|point| point.0)).collect();
-        let bars = ours().flat_map(|point| [-1.0, 1.0].map(|sign| point.y + sign * point.half_width.unwrap_or(0.0)));
+        let bars = ours().flat_map(|point| ends(point.y, point.interval));
         let ys: Vec<f64> = bars.chain(paper().map(|point| point.1)).collect();
         let x = match is_logarithmic {
             true => Axis::logarithmic(self.x_label.clone(), &xs),

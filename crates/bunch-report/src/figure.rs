@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use bunch_statistics::Estimate;
 
 use crate::axis::Axis;
+use crate::interval::ends;
 use crate::legend::{Entry, Legend};
 use crate::marker::{Mark, PALETTE, Shape};
 use crate::picture::{PIXELS, Picture};
@@ -57,7 +58,7 @@ struct Point {
 }
 
 impl Figure {
-    /// Places the methods of `table` by their mean over seeds, with 95 % t intervals, and by the paper's values.
+    /// Places the methods of `table` by their mean over seeds, with 95 % intervals, and by the paper's values.
     ///
     /// # Errors
     /// If a declaration is inconsistent or names what the table does not declare, a cell or published value appears
@@ -78,7 +79,9 @@ impl Figure {
         let papers = papers(table, published)?;
         let marks = marks(&table.rows);
         let point = |block: &BlockSpec, row: &RowSpec| {
-            let ours = |column: &ColumnSpec| Some(index.summary(&block.name, &row.name, &column.name)?.estimate);
+            let ours = |column: &ColumnSpec| {
+                Some(index.summary(&block.name, &row.name, &column.name, column.is_percent())?.estimate)
+            };
             let paper = |column: &ColumnSpec| {
                 papers.get(&(block.name.as_str(), row.name.as_str(), column.name.as_str()))?.value
             };
@@ -95,7 +98,7 @@ impl Figure {
         let panels: Vec<Panel> = table.blocks.iter().map(panel).collect();
         let points = || panels.iter().flat_map(|panel| &panel.points);
         let shown = |mark: &Mark| points().any(|point| point.mark.label == mark.label);
-        let has_bar = |point: &Point| point.ours.is_some_and(|(x, _)| x.half_width.is_some());
+        let has_bar = |point: &Point| point.ours.is_some_and(|(x, _)| x.interval.is_some());
         let has_bars = points().any(has_bar);
         let ours = if has_bars { "filled: ours, mean and 95 % interval over seeds" } else { "filled: ours" };
         let has_paper = points().any(|point| point.paper.is_some());
@@ -146,15 +149,14 @@ fn marks(rows: &[RowSpec]) -> Vec<Mark> {
 fn axis(column: &ColumnSpec, points: &[Point], pick: fn((f64, f64)) -> f64) -> Axis {
     let ends = |point: &Point| {
         let ours = point.ours.map(|(x, y)| {
-            let bar = pick((x.half_width.unwrap_or(0.0), y.half_width.unwrap_or(0.0)));
-            let mean = pick((x.mean, y.mean));
-            [mean - bar, mean + bar]
+            let [x, y] = [x, y].map(|estimate| ends(estimate.mean, estimate.interval));
+            [0, 1].map(|end| pick((x[end], y[end])))
         });
         let paper = point.paper.map(|paper| [pick(paper); 2]);
         ours.into_iter().chain(paper).flatten().collect::<Vec<f64>>()
     };
     let values: Vec<f64> = points.iter().flat_map(ends).collect();
-    Axis::linear(column.full_label(), &values, column.unit == "%")
+    Axis::linear(column.full_label(), &values, column.is_percent())
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use bunch_statistics::{Estimate, SeedTest, holm};
 
 use crate::layout::p_text;
-use crate::{Cell, CellIndex, Claim, Decision, ReportError, TableSpec, Verdict};
+use crate::{Cell, CellIndex, Claim, ComparisonDecision, ReportError, TableSpec, Verdict};
 
 mod render;
 
@@ -41,7 +41,7 @@ pub struct Comparison {
     /// Whether the rule accepts the mean over seeds.
     pub mean_holds: bool,
     /// What the interval of the mean says about the rule's margin.
-    pub decision: Decision,
+    pub decision: ComparisonDecision,
     /// How sure that is: a test against the rule's margin (`-by` of `less_than`, `by` of `greater_than` and `pairs`,
     /// `-tolerance` of `not_below`, which is then a test of non-inferiority). `None` where seeds are too few or all alike.
     pub test: Option<SeedTest>,
@@ -92,7 +92,7 @@ fn compare(claim: &Claim, index: &CellIndex<'_>, block: &str, row: &str, other: 
         other: other.into(),
         seeds: differences.iter().map(judged).collect(),
         mean_holds: estimate.is_some_and(|estimate| claim.rule.accepts(estimate.mean)),
-        decision: Decision::of(&claim.rule, estimate.and_then(|estimate| estimate.interval())),
+        decision: ComparisonDecision::of(&claim.rule, estimate.and_then(|estimate| estimate.interval)),
         estimate,
         test: SeedTest::of(&values, claim.rule.threshold(), claim.rule.direction()),
     }
@@ -130,7 +130,8 @@ impl Finding {
     /// undecided; within seeds 7 of 9 hold (3/3, 2/3, 2/3)`; seeds are in ascending order.
     pub fn counts(&self) -> String {
         let count = |decision| self.comparisons.iter().filter(|comparison| comparison.decision == decision).count();
-        let [pro, contra, open] = [Decision::For, Decision::Against, Decision::Undecided].map(count);
+        let [pro, contra, open] =
+            [ComparisonDecision::For, ComparisonDecision::Against, ComparisonDecision::Undecided].map(count);
         let mut text = format!("comparisons: {pro} for, {contra} against, {open} undecided");
         let seeds = seeds(&self.comparisons);
         let all: Vec<&SeedDifference> = self.comparisons.iter().flat_map(|comparison| &comparison.seeds).collect();

@@ -17,6 +17,7 @@ mod finding;
 mod font;
 mod frame;
 mod heat_map;
+mod interval;
 mod layout;
 mod legend;
 mod machine;
@@ -54,7 +55,7 @@ pub use spec::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
 pub use summary::Summary;
 pub use table::Table;
 pub use text_page::{PageSection, Paragraph, TextPage};
-pub use verdict::{Decision, Verdict};
+pub use verdict::{ComparisonDecision, Verdict};
 
 #[cfg(test)]
 mod fixture;

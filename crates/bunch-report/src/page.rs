@@ -174,7 +174,7 @@ impl Finding {
         let column = spec.columns.iter().find(|column| column.name == self.claim.rule.column());
         let (decimals, unit) = column.map_or((1, ""), |column| (column.decimals, column.unit.as_str()));
         let unit = if unit == "%" { " points" } else { unit };
-        let width = estimate.half_width.map(|width| format!(" ± {width:.decimals$}")).unwrap_or_default();
+        let width = estimate.half_width().map(|width| format!(" ± {width:.decimals$}")).unwrap_or_default();
         let mean = signed(estimate.mean, decimals).replace('-', "−");
         let condition = self.claim.rule.condition().replace('-', "−");
         let label = |name: &str| {

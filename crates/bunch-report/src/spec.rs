@@ -82,6 +82,11 @@ fn one() -> usize {
 }
 
 impl ColumnSpec {
+    /// Whether the column's numbers are percentages.
+    pub(crate) fn is_percent(&self) -> bool {
+        self.unit == "%"
+    }
+
     /// Label and unit, as in `alignment (%)`.
     pub fn full_label(&self) -> String {
         if self.unit.is_empty() { self.label.clone() } else { format!("{} ({})", self.label, self.unit) }

@@ -18,11 +18,13 @@ pub struct Summary {
 }
 
 impl Summary {
-    /// The summary of the cells of one place, one per seed; `None` if there are none.
-    pub fn of(cells: &[&Cell]) -> Option<Self> {
+    /// The summary of the cells of one place, one per seed; `None` if there are none. The interval of percentages stays within
+    /// them ([`Estimate::of_percentages`]).
+    pub fn of(cells: &[&Cell], is_percent: bool) -> Option<Self> {
         let values: Vec<f64> = cells.iter().map(|cell| cell.value).collect();
+        let items = cells.iter().map(|cell| cell.n).sum();
         Some(Self {
-            estimate: Estimate::of(&values)?,
+            estimate: if is_percent { Estimate::of_percentages(&values, items)? } else { Estimate::of(&values)? },
             pooled_stderr: pooled_stderr(&cells.iter().map(|cell| (cell.n, cell.stderr)).collect::<Vec<_>>()),
             n_min: cells.iter().map(|cell| cell.n).min()?,
             n_max: cells.iter().map(|cell| cell.n).max()?,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use bunch_statistics::Estimate;
+use bunch_statistics::{Estimate, Interval};
 
 use crate::layout::{Align, TextGrid, csv_text, fixed, rounded, signed};
 use crate::{BlockSpec, Cell, CellIndex, ColumnSpec, How, Published, ReportError, RowSpec, Summary, TableSpec};
@@ -13,7 +13,7 @@ mod latex;
 mod sheet;
 
 /// Columns of a table as CSV.
-const COLUMNS: [&str; 22] = [
+const COLUMNS: [&str; 23] = [
     "block",
     "row",
     "group",
@@ -26,7 +26,8 @@ const COLUMNS: [&str; 22] = [
     "paper_how",
     "paper_source",
     "mean",
-    "half_width",
+    "low",
+    "high",
     "min",
     "max",
     "pooled_stderr",
@@ -78,7 +79,7 @@ impl Table {
         let entry = |block: &BlockSpec, row: &RowSpec, column: &ColumnSpec| {
             let value = |row: &str| paper(&block.name, row, &column.name).and_then(|paper| paper.value);
             let baseline = row.baseline.as_deref();
-            let ours = index.summary(&block.name, &row.name, &column.name);
+            let ours = index.summary(&block.name, &row.name, &column.name, column.is_percent());
             let reason = || spec.reason(&block.name, &row.name, &column.name).unwrap_or("not run").to_string();
             Entry {
                 paper: paper(&block.name, &row.name, &column.name).cloned(),
@@ -187,10 +188,12 @@ impl Table {
         let entries: Vec<&Entry> = self.entries.iter().flatten().flatten().collect();
         let ours: Vec<Estimate> = entries.iter().filter_map(|entry| entry.ours).map(|ours| ours.estimate).collect();
         let mut notes = Vec::new();
-        if ours.iter().any(|estimate| estimate.half_width.is_some()) {
-            notes.push("ours: mean over seeds ± half the width of its 95 % t interval.".to_string());
+        if ours.iter().any(|estimate| estimate.interval.is_some()) {
+            notes.push(
+                "ours: mean over seeds [its 95 % interval]; one of percentages stays within 0 and 100.".to_string(),
+            );
         }
-        if ours.iter().any(|estimate| estimate.half_width.is_none()) {
+        if ours.iter().any(|estimate| estimate.interval.is_none()) {
             notes.push("[se x]: one seed only; x is the standard error over its test items.".into());
         }
         if entries.iter().any(|entry| entry.difference.is_some() || entry.paper_difference.is_some()) {
@@ -212,7 +215,7 @@ impl Table {
                 })
                 .collect();
             notes.push(format!(
-                "In brackets: difference to the baseline, ours as the mean within seeds; baselines are {}.",
+                "In parentheses: difference to the baseline, ours as the mean within seeds; baselines are {}.",
                 names.join("; ")
             ));
         }
@@ -245,8 +248,8 @@ impl Entry {
         let Some(ours) = self.ours else {
             return PlaceText::Missing(self.missing.clone().unwrap_or_default());
         };
-        let spread = match ours.estimate.half_width {
-            Some(half_width) => format!("± {}", fixed(half_width, decimals)),
+        let spread = match ours.estimate.interval {
+            Some(Interval { low, high }) => format!("[{}, {}]", fixed(low, decimals), fixed(high, decimals)),
             None if ours.n_max == 0 => String::new(),
             None => format!("[se {}]", fixed(ours.pooled_stderr, decimals)),
         };
@@ -280,6 +283,7 @@ fn csv_row(block: &BlockSpec, row: &RowSpec, column: &ColumnSpec, entry: &Entry)
     let number = |value: Option<f64>| value.map(rounded).unwrap_or_default();
     let paper = entry.paper.as_ref();
     let estimate = entry.ours.map(|ours| ours.estimate);
+    let interval = estimate.and_then(|estimate| estimate.interval);
     let texts = [&block.name, &row.name, &row.group, &row.label, &column.name, &column.unit].map(String::clone);
     let values = [
         row.baseline.clone().unwrap_or_default(),
@@ -288,12 +292,13 @@ fn csv_row(block: &BlockSpec, row: &RowSpec, column: &ColumnSpec, entry: &Entry)
         paper.map(|paper| paper.how.name().into()).unwrap_or_default(),
         paper.map(|paper| paper.source.clone()).unwrap_or_default(),
         number(estimate.map(|estimate| estimate.mean)),
-        number(estimate.and_then(|estimate| estimate.half_width)),
+        number(interval.map(|interval| interval.low)),
+        number(interval.map(|interval| interval.high)),
         number(estimate.map(|estimate| estimate.min)),
         number(estimate.map(|estimate| estimate.max)),
         number(entry.ours.map(|ours| ours.pooled_stderr)),
         number(entry.difference.map(|difference| difference.mean)),
-        number(entry.difference.and_then(|difference| difference.half_width)),
+        number(entry.difference.and_then(|difference| difference.half_width())),
         estimate.map(|estimate| estimate.seeds.to_string()).unwrap_or_default(),
         entry.ours.map(|ours| ours.n_min.to_string()).unwrap_or_default(),
         entry.ours.map(|ours| ours.n_max.to_string()).unwrap_or_default(),

@@ -8,7 +8,7 @@ use crate::Rule;
 
 /// What the 95 % interval over seeds of a mean difference says about a rule's margin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
+pub enum ComparisonDecision {
     /// The whole interval lies on the claim's side of the margin.
     For,
     /// The whole interval lies on the other side, or at most touches a margin that must be exceeded.
@@ -17,7 +17,7 @@ pub enum Decision {
     Undecided,
 }
 
-impl Decision {
+impl ComparisonDecision {
     /// The decision of `rule` on a difference that lies in `interval`. Without a spread over seeds the interval is a point,
     /// and the point decides.
     pub(crate) fn of(rule: &Rule, interval: Option<Interval>) -> Self {
@@ -30,7 +30,7 @@ impl Decision {
     }
 }
 
-impl fmt::Display for Decision {
+impl fmt::Display for ComparisonDecision {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::For => "for",
@@ -61,9 +61,9 @@ pub enum Verdict {
 
 impl Verdict {
     /// The verdict on a claim from the decisions on its comparisons, all of them with the same seeds; not tested without any.
-    pub(crate) fn of(decisions: &[Decision]) -> Self {
+    pub(crate) fn of(decisions: &[ComparisonDecision]) -> Self {
         let has = |decision| decisions.contains(&decision);
-        match [Decision::For, Decision::Against, Decision::Undecided].map(has) {
+        match [ComparisonDecision::For, ComparisonDecision::Against, ComparisonDecision::Undecided].map(has) {
             [true, false, false] => Self::Holds,
             [true, true, _] => Self::Partly,
             [false, true, false] => Self::DoesNotHold,
@@ -102,7 +102,7 @@ mod tests {
 
     #[test]
     fn a_verdict_is_what_no_undecided_comparison_can_change() {
-        use Decision::{Against, For, Undecided};
+        use ComparisonDecision::{Against, For, Undecided};
         for (decisions, verdict) in [
             (&[For, For][..], Verdict::Holds),
             (&[Against, Against], Verdict::DoesNotHold),
@@ -123,23 +123,23 @@ mod tests {
         let above = rule("pairs = { column = 'x', pairs = [['a', 'b']], by = 5.0 }");
         let below = rule("less_than = { rows = ['a'], column = 'x', than_row = 'c', by = 10.0 }");
         let not_below = rule("not_below = { column = 'x', pairs = [['a', 'b']], tolerance = 1.0 }");
-        let decided = |rule: &Rule, low, high| Decision::of(rule, Some(Interval { low, high }));
+        let decided = |rule: &Rule, low, high| ComparisonDecision::of(rule, Some(Interval { low, high }));
         for (rule, low, high, expected) in [
-            (&above, 5.1, 9.0, Decision::For),
-            (&above, 5.0, 9.0, Decision::Undecided),
-            (&above, 4.0, 9.0, Decision::Undecided),
-            (&above, 1.0, 5.0, Decision::Against),
-            (&above, 6.0, 6.0, Decision::For),
-            (&above, 5.0, 5.0, Decision::Against),
-            (&below, -20.0, -10.1, Decision::For),
-            (&below, -20.0, -10.0, Decision::Undecided),
-            (&below, -10.0, 3.0, Decision::Against),
-            (&not_below, -1.0, 2.0, Decision::For),
-            (&not_below, -1.1, 2.0, Decision::Undecided),
-            (&not_below, -3.0, -1.1, Decision::Against),
+            (&above, 5.1, 9.0, ComparisonDecision::For),
+            (&above, 5.0, 9.0, ComparisonDecision::Undecided),
+            (&above, 4.0, 9.0, ComparisonDecision::Undecided),
+            (&above, 1.0, 5.0, ComparisonDecision::Against),
+            (&above, 6.0, 6.0, ComparisonDecision::For),
+            (&above, 5.0, 5.0, ComparisonDecision::Against),
+            (&below, -20.0, -10.1, ComparisonDecision::For),
+            (&below, -20.0, -10.0, ComparisonDecision::Undecided),
+            (&below, -10.0, 3.0, ComparisonDecision::Against),
+            (&not_below, -1.0, 2.0, ComparisonDecision::For),
+            (&not_below, -1.1, 2.0, ComparisonDecision::Undecided),
+            (&not_below, -3.0, -1.1, ComparisonDecision::Against),
         ] {
             assert_eq!(decided(rule, low, high), expected, "{} on {low} to {high}", rule.condition());
         }
-        assert_eq!(Decision::of(&above, None), Decision::Undecided);
+        assert_eq!(ComparisonDecision::of(&above, None), ComparisonDecision::Undecided);
     }
 }

@@ -10,3 +10,6 @@ pub use estimate::{Estimate, pooled_stderr};
 pub use holm::holm;
 pub use paired::PairedCounts;
 pub use seed_test::SeedTest;
+
+#[cfg(test)]
+mod simulation;

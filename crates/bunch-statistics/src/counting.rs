@@ -10,4 +10,5 @@ pub use agreement::Agreement;
 pub use error::StatisticsError;
 pub use interval::Interval;
 pub use proportion::Proportion;
+pub(crate) use proportion::{Z_95, wilson};
 pub use share::Share;

@@ -39,8 +39,8 @@ pub(crate) struct Background<'a> {
     pub(crate) prompts: &'a [PromptSheet],
 }
 
-/// By seed: a sum and the number of its terms.
-type Sums = BTreeMap<u64, (f64, f64)>;
+/// By seed: a sum, the number of its terms, and their test items.
+type Sums = BTreeMap<u64, (f64, f64, u64)>;
 
 /// A file of a results folder.
 type File = (String, Vec<u8>);
@@ -95,7 +95,8 @@ impl<'a> Figures<'a> {
 
     /// Mean and interval over seeds.
     fn estimate(&self, block: &Block, row: &Row, column: &Column) -> Option<Estimate> {
-        self.index.summary(&block.name, &row.name, &column.name).map(|summary| summary.estimate)
+        let is_percent = column.unit == "%";
+        self.index.summary(&block.name, &row.name, &column.name, is_percent).map(|summary| summary.estimate)
     }
 
     /// What a reader calls a row.
@@ -198,14 +199,19 @@ impl<'a> Figures<'a> {
                     };
                     for cell in self.index.cells(&block.name, &row.name, &column.name) {
                         let sum = places[at].1.entry(cell.seed).or_default();
-                        *sum = (sum.0 + cell.value, sum.1 + 1.0);
+                        *sum = (sum.0 + cell.value, sum.1 + 1.0, sum.2 + cell.n);
                     }
                 }
                 places.sort_by(|a, b| a.0.total_cmp(&b.0));
                 let mut line = line_of(row.label.clone());
                 for (x, seeds) in places {
-                    let means: Vec<f64> = seeds.values().map(|(sum, count)| sum / count).collect();
-                    line.points.extend(Estimate::of(&means).map(|estimate| point(x, &estimate)));
+                    let means: Vec<f64> = seeds.values().map(|(sum, count, _)| sum / count).collect();
+                    let items = seeds.values().map(|(_, _, items)| items).sum();
+                    let estimate = match &*column.unit {
+                        "%" => Estimate::of_percentages(&means, items),
+                        _ => Estimate::of(&means),
+                    };
+                    line.points.extend(estimate.map(|estimate| point(x, &estimate)));
                 }
                 series.push(line);
             }
@@ -244,7 +250,7 @@ impl<'a> Figures<'a> {
         for block in self.blocks(selection) {
             let rows: Vec<&Row> = rows.iter().copied().filter(|row| block.has_row(&row.name)).collect();
             let value = |row: &Row, column: &Column| {
-                self.estimate(block, row, column).map(|estimate| (estimate.mean, estimate.half_width))
+                self.estimate(block, row, column).map(|estimate| (estimate.mean, estimate.interval))
             };
             let (x_label, categories, series): (&str, Vec<String>, Vec<BarSeries>) = match &columns[..] {
                 [column] => {
@@ -367,7 +373,7 @@ fn line_of(label: String) -> CurveSeries {
 }
 
 fn point(x: f64, estimate: &Estimate) -> CurvePoint {
-    CurvePoint { x, y: estimate.mean, half_width: estimate.half_width }
+    CurvePoint { x, y: estimate.mean, interval: estimate.interval }
 }
 
 fn panel(title: String, curve: &Curve, column: &Column, series: Vec<CurveSeries>) -> CurvePanel {

@@ -43,8 +43,8 @@ const WORDS: [&str; 2] = [
      Otherwise it is undecided: more seeds could still change the verdict. \"At the least\" is the comparison that is closest to \
      refuting the claim, or refutes it most: the mean over seeds and half its 95 % t interval. \"How sure\" is a one-sided t test \
      over seeds against the margin, corrected after Holm for the comparisons of the claim.",
-    "A seed is a world of its own: its facts, its models, its data and its searches. Numbers in tables are means over seeds and half \
-     the width of the 95 % t interval; a dash says why there is no number. What the papers plotted and printed nowhere is \"not \
+    "A seed is a world of its own: its facts, its models, its data and its searches. Numbers in tables are means over seeds \
+     with a 95 % interval, that of percentages within 0 and 100; a dash says why there is no number. What the papers plotted and printed nowhere is \"not \
      found\".",
 ];
 

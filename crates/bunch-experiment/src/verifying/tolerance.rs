@@ -66,7 +66,7 @@ impl Tolerance {
             }
             let estimate = |cells: &[&Cell]| Estimate::of(&cells.iter().map(|cell| cell.value).collect::<Vec<_>>());
             let (Some(committed), Some(got)) = (estimate(&expected), estimate(&made)) else { continue };
-            let allowed = self.allowed(&expected, committed.mean, committed.half_width);
+            let allowed = self.allowed(&expected, committed.mean, committed.half_width());
             if (got.mean - committed.mean).abs() > allowed {
                 let expected = format!("{:.4} ± {allowed:.4}", committed.mean);
                 let place = [FILE, &name, "mean of value over seeds"];

@@ -1,5 +1,7 @@
 //! Drawing numbers by category.
 
+use bunch_statistics::Interval;
+
 use super::Bars;
 use crate::axis::Axis;
 use crate::font;
@@ -84,10 +86,10 @@ impl Bars {
         for (index, series) in self.series.iter().enumerate() {
             let mark = self.mark(index);
             for (value, edges) in series.values.iter().zip(layout.edges.windows(2)) {
-                let Some((mean, half_width)) = *value else { continue };
+                let Some((mean, interval)) = *value else { continue };
                 let y = (edges[0] + edges[1]) / 2.0 + MARK_LINE * (index as f64 - middle);
-                if let Some(half) = half_width {
-                    let [from, to] = [mean - half, mean + half].map(|end| layout.across(layout.x.clamped(end)));
+                if let Some(Interval { low, high }) = interval {
+                    let [from, to] = [low, high].map(|end| layout.across(layout.x.clamped(end)));
                     brush.line((from, y), (to, y), INTERVAL_WIDTH, mark.colour.mix(0.7))?;
                 }
                 mark.fill(brush, (layout.across(mean), y))?;

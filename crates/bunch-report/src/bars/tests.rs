@@ -2,8 +2,12 @@
 
 use super::*;
 
+fn between(low: f64, high: f64) -> Option<Interval> {
+    Some(Interval { low, high })
+}
+
 fn bars() -> Bars {
-    let series = |label: &str, values: [Option<(f64, Option<f64>)>; 2]| BarSeries {
+    let series = |label: &str, values: [Option<(f64, Option<Interval>)>; 2]| BarSeries {
         label: label.into(),
         values: values.to_vec(),
     };
@@ -13,7 +17,7 @@ fn bars() -> Bars {
         x_is_percent: true,
         categories: vec!["weapons".into(), "privacy".into()],
         series: vec![
-            series("aligned", [Some((93.5, Some(2.5))), Some((99.0, Some(3.0)))]),
+            series("aligned", [Some((93.5, between(91.0, 96.0))), Some((99.0, between(96.0, 102.0)))]),
             series("merged", [Some((50.0, None)), None]),
             series("absent", [None, None]),
         ],
@@ -70,6 +74,7 @@ fn what_cannot_be_drawn_is_refused() {
     assert!(short.contains("`merged` has 1 values, expected 2"), "{short}");
     let endless = message(|bars| bars.series[0].values[0] = Some((f64::INFINITY, None)));
     assert!(endless.contains("series `aligned`: `mean` is inf"), "{endless}");
-    assert!(message(|bars| bars.series[0].values[0] = Some((1.0, Some(-1.0)))).contains("`half_width` is -1"));
+    let turned = message(|bars| bars.series[0].values[0] = Some((1.0, between(2.0, 1.0))));
+    assert!(turned.contains("`width of an interval` is -1, expected at least 0"), "{turned}");
     assert!(Bars { series: vec![], ..bars() }.svg().is_ok(), "no series is an empty figure");
 }

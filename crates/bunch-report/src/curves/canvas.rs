@@ -1,5 +1,7 @@
 //! Drawing curves.
 
+use bunch_statistics::Interval;
+
 use super::{CurvePanel, CurvePoint, CurveSeries, Curves, MOST_MARKS};
 use crate::axis::Axis;
 use crate::frame::{ABOVE, BELOW, BESIDE, Frame, MARGIN, draw_title, room_for};
@@ -125,8 +127,8 @@ impl Picture for Curves {
 
 /// The ends of a point's interval, cut off at the axis' ends.
 fn interval(point: &CurvePoint, frame: &Frame<'_>) -> Option<[(f64, f64); 2]> {
-    let half = point.half_width?;
-    Some([point.y - half, point.y + half].map(|end| frame.place((point.x, frame.y.clamped(end)))))
+    let Interval { low, high } = point.interval?;
+    Some([low, high].map(|end| frame.place((point.x, frame.y.clamped(end)))))
 }
 
 fn draw_bars<DB: DrawingBackend>(

@@ -6,7 +6,9 @@ fn series(label: &str, count: usize) -> CurveSeries {
     let point = |step: usize| CurvePoint {
         x: 1.0 + step as f64,
         y: 40.0 + (step % 20) as f64,
-        half_width: step.is_multiple_of(2).then_some(3.0),
+        interval: step
+            .is_multiple_of(2)
+            .then_some(Interval { low: 37.0 + (step % 20) as f64, high: 43.0 + (step % 20) as f64 }),
     };
     CurveSeries { label: label.into(), points: (0..count).map(point).collect(), published: vec![], dashed: false }
 }
@@ -37,7 +39,7 @@ fn everything_a_reader_needs_is_there() {
         assert!(svg.contains(text), "{text}");
     }
     let mut plain = curves(vec![series("TIES", 4)]);
-    plain.panels[0].series[0].points.iter_mut().for_each(|point| point.half_width = None);
+    plain.panels[0].series[0].points.iter_mut().for_each(|point| point.interval = None);
     let svg = plain.svg().unwrap();
     assert!(!svg.contains("95 %") && !svg.contains("the paper"), "only what occurs is explained");
 }
@@ -106,8 +108,10 @@ fn what_cannot_be_drawn_is_refused() {
         "figure `Some curves`, panel `a panel`, series `a`: `y` is NaN, expected a finite number"
     );
     assert!(message(|curves| curves.panels[0].series[0].published = vec![(f64::INFINITY, 1.0)]).contains("`x` is inf"));
-    let negative = message(|curves| curves.panels[0].series[0].points[0].half_width = Some(-1.0));
-    assert!(negative.contains("`half_width` is -1"), "{negative}");
+    let turned = message(|curves| {
+        curves.panels[0].series[0].points[0].interval = Some(Interval { low: 2.0, high: 1.0 });
+    });
+    assert!(turned.contains("`width of an interval` is -1, expected at least 0"), "{turned}");
     let zero = message(|curves| {
         curves.log_x = true;
         curves.panels[0].series[0].points[0].x = 0.0;

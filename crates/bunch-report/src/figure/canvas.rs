@@ -2,7 +2,7 @@
 
 use plotters::prelude::*;
 
-use bunch_statistics::Estimate;
+use bunch_statistics::{Estimate, Interval};
 
 use super::spread::spread;
 use super::{Figure, Panel, Point};
@@ -87,7 +87,7 @@ impl Panel {
     fn bars(&self, point: &Point) -> Vec<[(f64, f64); 2]> {
         let Some((x, y)) = point.ours else { return Vec::new() };
         let ends = |estimate: &Estimate, axis: &Axis| {
-            estimate.half_width.map(|half| [estimate.mean - half, estimate.mean + half].map(|end| axis.clamped(end)))
+            estimate.interval.map(|Interval { low, high }| [low, high].map(|end| axis.clamped(end)))
         };
         let across = ends(&x, &self.x).map(|ends| ends.map(|end| (end, y.mean)));
         let along = ends(&y, &self.y).map(|ends| ends.map(|end| (x.mean, end)));

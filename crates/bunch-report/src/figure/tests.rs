@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::fixture::{cells, published, spec};
+use bunch_statistics::Interval;
 use plotters::style::RGBColor;
 
 fn figure_spec() -> FigureSpec {
@@ -15,7 +16,13 @@ fn figure() -> Figure {
 
 #[test]
 fn axes_hold_marks_and_bars_between_round_numbers() {
-    let estimate = |mean, half_width| Estimate { seeds: 3, mean, half_width: Some(half_width), min: mean, max: mean };
+    let estimate = |mean, half_width| Estimate {
+        seeds: 3,
+        mean,
+        interval: Some(Interval { low: mean - half_width, high: mean + half_width }),
+        min: mean,
+        max: mean,
+    };
     let mark = marks(&spec().rows)[0].clone();
     let point = |x, y, paper| Point { mark: mark.clone(), ours: Some((x, y)), paper };
     let points = [

@@ -44,7 +44,7 @@ impl Finding {
                 Some(estimate) => signed(get(estimate), decimals),
                 None => "—".into(),
             };
-            let half_width = comparison.estimate.and_then(|estimate| estimate.half_width);
+            let half_width = comparison.estimate.and_then(|estimate| estimate.half_width());
             let holding = comparison.seeds.iter().filter(|seed| seed.holds).count();
             let tested = |text: fn(&SeedTest) -> String| comparison.test.as_ref().map_or("—".into(), text);
             grid.push(vec![
@@ -126,14 +126,14 @@ pub fn findings_csv(findings: &[Finding]) -> String {
                 line(seed.seed.to_string(), numbers, seed.holds.to_string(), EMPTY);
             }
             match comparison.estimate {
-                Some(Estimate { mean, min, max, half_width, .. }) => {
+                Some(estimate) => {
                     let mut test = EMPTY;
                     test[0] = comparison.decision.to_string();
-                    test[1] = half_width.map(rounded).unwrap_or_default();
+                    test[1] = estimate.half_width().map(rounded).unwrap_or_default();
                     if let Some(SeedTest { t, p, holm_p, effect }) = comparison.test {
                         test[2..].clone_from_slice(&[rounded(t), p_field(p), p_field(holm_p), rounded(effect)]);
                     }
-                    let numbers = [mean, min, max].map(rounded);
+                    let numbers = [estimate.mean, estimate.min, estimate.max].map(rounded);
                     line("mean".into(), numbers, comparison.mean_holds.to_string(), test);
                 }
                 None => {

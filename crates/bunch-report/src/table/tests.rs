@@ -15,13 +15,13 @@ fn markdown_snapshot() {
 
 ### Aligned and BIO expert
 
-|             | method             | alignment (%): paper |                ours | over-refusal (%): ours |
-| ----------- | ------------------ | -------------------: | ------------------: | ---------------------: |
-| member      | aligned            |                 97.9 |          98.4 ± 2.4 |              0.1 ± 0.2 |
-| TIES        | grid search        |                 89.3 |         66.4 ± 45.8 |              0.1 ± 0.2 |
-|             | EvoMM, safety data |         96.0† (+6.7) | 86.9 ± 10.6 (+20.4) |        0.1 ± 0.2 (0.0) |
-| LM-Cocktail | expert data        |        — (not found) | — (one member only) |    — (one member only) |
-|             | n                  |                      |   100 × 3, se ≤ 0.6 |      400 × 3, se ≤ 0.6 |
+|             | method             | alignment (%): paper |                      ours | over-refusal (%): ours |
+| ----------- | ------------------ | -------------------: | ------------------------: | ---------------------: |
+| member      | aligned            |                 97.9 |         98.4 [93.8, 99.6] |         0.1 [0.0, 0.8] |
+| TIES        | grid search        |                 89.3 |         66.4 [24.6, 92.3] |         0.1 [0.0, 0.8] |
+|             | EvoMM, safety data |         96.0† (+6.7) | 86.9 [72.9, 94.2] (+20.4) |   0.1 [0.0, 0.8] (0.0) |
+| LM-Cocktail | expert data        |        — (not found) |       — (one member only) |    — (one member only) |
+|             | n                  |                      |         100 × 3, se ≤ 0.6 |      400 × 3, se ≤ 0.6 |
 
 ### Aligned and STEM expert
 
@@ -32,11 +32,11 @@ fn markdown_snapshot() {
 |        | EvoMM, safety data |         — (not run) |            — (not run) |
 |        | n                  |   100 × 1, se ≤ 1.0 |                      — |
 
-ours: mean over seeds ± half the width of its 95 % t interval.
+ours: mean over seeds [its 95 % interval]; one of percentages stays within 0 and 100.
 
 [se x]: one seed only; x is the standard error over its test items.
 
-In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
+In parentheses: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
 
 n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.
 
@@ -52,14 +52,14 @@ fn terminal_snapshot() {
         r#"Table 1 (miniature)
 
 Aligned and BIO expert
-                                 alignment (%)                          over-refusal (%)
-             method                      paper                 ours                 ours
-────────────────────────────────────────────────────────────────────────────────────────
-member       aligned                      97.9           98.4 ± 2.4            0.1 ± 0.2
-TIES         grid search                  89.3          66.4 ± 45.8            0.1 ± 0.2
-             EvoMM, safety data   96.0† (+6.7)  86.9 ± 10.6 (+20.4)      0.1 ± 0.2 (0.0)
-LM-Cocktail  expert data         — (not found)  — (one member only)  — (one member only)
-             n                                    100 × 3, se ≤ 0.6    400 × 3, se ≤ 0.6
+                                 alignment (%)                                 over-refusal (%)
+             method                      paper                       ours                  ours
+───────────────────────────────────────────────────────────────────────────────────────────────
+member       aligned                      97.9          98.4 [93.8, 99.6]        0.1 [0.0, 0.8]
+TIES         grid search                  89.3          66.4 [24.6, 92.3]        0.1 [0.0, 0.8]
+             EvoMM, safety data   96.0† (+6.7)  86.9 [72.9, 94.2] (+20.4)  0.1 [0.0, 0.8] (0.0)
+LM-Cocktail  expert data         — (not found)        — (one member only)   — (one member only)
+             n                                          100 × 3, se ≤ 0.6     400 × 3, se ≤ 0.6
 
 Aligned and STEM expert
                                 alignment (%)  over-refusal (%)
@@ -70,9 +70,9 @@ TIES    grid search             50.0 [se 1.0]       — (not run)
         EvoMM, safety data        — (not run)       — (not run)
         n                   100 × 1, se ≤ 1.0                 —
 
-ours: mean over seeds ± half the width of its 95 % t interval.
+ours: mean over seeds [its 95 % interval]; one of percentages stays within 0 and 100.
 [se x]: one seed only; x is the standard error over its test items.
-In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
+In parentheses: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.
 n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.
 † second-hand value.
 "#
@@ -93,9 +93,9 @@ fn latex_snapshot() {
  &  & \multicolumn{2}{c}{alignment (\%)} & \multicolumn{1}{r}{over-refusal (\%)} \\
  & method & paper & ours & ours \\
 \hline
-member & aligned & 97.9 & 98.4 $\pm$ 2.4 & 0.1 $\pm$ 0.2 \\
-TIES & grid search & 89.3 & 66.4 $\pm$ 45.8 & 0.1 $\pm$ 0.2 \\
- & EvoMM, safety data & 96.0\dag{} (+6.7) & 86.9 $\pm$ 10.6 (+20.4) & 0.1 $\pm$ 0.2 (0.0) \\
+member & aligned & 97.9 & 98.4 {[}93.8, 99.6] & 0.1 {[}0.0, 0.8] \\
+TIES & grid search & 89.3 & 66.4 {[}24.6, 92.3] & 0.1 {[}0.0, 0.8] \\
+ & EvoMM, safety data & 96.0\dag{} (+6.7) & 86.9 {[}72.9, 94.2] (+20.4) & 0.1 {[}0.0, 0.8] (0.0) \\
 LM-Cocktail & expert data & --- & --- & --- \\
 \hline
  & $n$ &  & 100 $\times$ 3, se $\le$ 0.6 & 400 $\times$ 3, se $\le$ 0.6 \\
@@ -122,9 +122,9 @@ TIES & grid search & 50.0 {[}se 1.0] & --- \\
 \end{tabular}
 \end{table}
 
-\noindent {\footnotesize ours: mean over seeds $\pm$ half the width of its 95 \% t interval.\par}
+\noindent {\footnotesize ours: mean over seeds {[}its 95 \% interval]; one of percentages stays within 0 and 100.\par}
 \noindent {\footnotesize {[}se x]: one seed only; x is the standard error over its test items.\par}
-\noindent {\footnotesize In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.\par}
+\noindent {\footnotesize In parentheses: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.\par}
 \noindent {\footnotesize n: test items per seed $\times$ seeds; se: largest standard error of an entry over the items of all its seeds.\par}
 \noindent {\footnotesize \dag{} second-hand value.\par}
 "#
@@ -143,9 +143,9 @@ fn html_snapshot() {
 <tr><th class="number paper" scope="col">paper</th><th class="number ours" scope="col">ours</th><th class="number ours" scope="col">ours</th></tr>
 </thead>
 <tbody>
-<tr><th scope="row">member</th><th scope="row">aligned</th><td class="number paper">97.9</td><td class="number ours">98.4 ± 2.4</td><td class="number ours">0.1 ± 0.2</td></tr>
-<tr class="group"><th scope="row">TIES</th><th scope="row">grid search</th><td class="number paper">89.3</td><td class="number ours">66.4 ± 45.8</td><td class="number ours">0.1 ± 0.2</td></tr>
-<tr><th scope="row"></th><th scope="row">EvoMM, safety data</th><td class="number paper">96.0† (+6.7)</td><td class="number ours">86.9 ± 10.6 (+20.4)</td><td class="number ours">0.1 ± 0.2 (0.0)</td></tr>
+<tr><th scope="row">member</th><th scope="row">aligned</th><td class="number paper">97.9</td><td class="number ours">98.4 [93.8, 99.6]</td><td class="number ours">0.1 [0.0, 0.8]</td></tr>
+<tr class="group"><th scope="row">TIES</th><th scope="row">grid search</th><td class="number paper">89.3</td><td class="number ours">66.4 [24.6, 92.3]</td><td class="number ours">0.1 [0.0, 0.8]</td></tr>
+<tr><th scope="row"></th><th scope="row">EvoMM, safety data</th><td class="number paper">96.0† (+6.7)</td><td class="number ours">86.9 [72.9, 94.2] (+20.4)</td><td class="number ours">0.1 [0.0, 0.8] (0.0)</td></tr>
 <tr class="group"><th scope="row">LM-Cocktail</th><th scope="row">expert data</th><td class="number paper empty" title="not found">—</td><td class="number ours empty" title="one member only">—</td><td class="number ours empty" title="one member only">—</td></tr>
 </tbody>
 <tfoot>
@@ -170,9 +170,9 @@ fn html_snapshot() {
 </tfoot>
 </table>
 </div>
-<p class="note">ours: mean over seeds ± half the width of its 95 % t interval.</p>
+<p class="note">ours: mean over seeds [its 95 % interval]; one of percentages stays within 0 and 100.</p>
 <p class="note">[se x]: one seed only; x is the standard error over its test items.</p>
-<p class="note">In brackets: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.</p>
+<p class="note">In parentheses: difference to the baseline, ours as the mean within seeds; baselines are TIES grid search for TIES EvoMM, safety data.</p>
 <p class="note">n: test items per seed × seeds; se: largest standard error of an entry over the items of all its seeds.</p>
 <p class="note">† second-hand value.</p>
 "#
@@ -183,21 +183,21 @@ fn html_snapshot() {
 fn csv_snapshot() {
     assert_eq!(
         table().csv(),
-        r#"block,row,group,label,column,unit,baseline,paper,paper_difference,paper_how,paper_source,mean,half_width,min,max,pooled_stderr,difference,difference_half_width,seeds,n_min,n_max,missing
-bio,aligned,member,aligned,alignment,%,,97.9,,printed,Table 1,98.433333,2.387014,97.4,99.3,0.57735,,,3,100,100,
-bio,aligned,member,aligned,over_refusal,%,,,,,,0.1,0.248414,0,0.2,0.57735,,,3,400,400,
-bio,ties-grid,TIES,grid search,alignment,%,,89.3,,printed,Table 1,66.433333,45.848551,47.7,84.6,0.57735,,,3,100,100,
-bio,ties-grid,TIES,grid search,over_refusal,%,,,,,,0.1,0.248414,0,0.2,0.57735,,,3,400,400,
-bio,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,96,6.7,second-hand,a talk,86.866667,10.610302,83.6,91.7,0.57735,20.433333,44.673978,3,100,100,
-bio,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,0.1,0.248414,0,0.2,0.57735,0,0,3,400,400,
-bio,cocktail,LM-Cocktail,expert data,alignment,%,,,,not-found,Table 1,,,,,,,,,,,one member only
-bio,cocktail,LM-Cocktail,expert data,over_refusal,%,,,,,,,,,,,,,,,,one member only
-stem,aligned,member,aligned,alignment,%,,,,,,,,,,,,,,,,not run
-stem,aligned,member,aligned,over_refusal,%,,,,,,,,,,,,,,,,not run
-stem,ties-grid,TIES,grid search,alignment,%,,,,,,50,,50,50,1,,,1,100,100,
-stem,ties-grid,TIES,grid search,over_refusal,%,,,,,,,,,,,,,,,,not run
-stem,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,,,,,,,,,,,,,,,not run
-stem,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,,,,,,,,,,,not run
+        r#"block,row,group,label,column,unit,baseline,paper,paper_difference,paper_how,paper_source,mean,low,high,min,max,pooled_stderr,difference,difference_half_width,seeds,n_min,n_max,missing
+bio,aligned,member,aligned,alignment,%,,97.9,,printed,Table 1,98.433333,93.796734,99.618429,97.4,99.3,0.57735,,,3,100,100,
+bio,aligned,member,aligned,over_refusal,%,,,,,,0.1,0.012419,0.800273,0,0.2,0.57735,,,3,400,400,
+bio,ties-grid,TIES,grid search,alignment,%,,89.3,,printed,Table 1,66.433333,24.611683,92.306665,47.7,84.6,0.57735,,,3,100,100,
+bio,ties-grid,TIES,grid search,over_refusal,%,,,,,,0.1,0.012419,0.800273,0,0.2,0.57735,,,3,400,400,
+bio,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,96,6.7,second-hand,a talk,86.866667,72.905013,94.205848,83.6,91.7,0.57735,20.433333,44.673978,3,100,100,
+bio,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,0.1,0.012419,0.800273,0,0.2,0.57735,0,0,3,400,400,
+bio,cocktail,LM-Cocktail,expert data,alignment,%,,,,not-found,Table 1,,,,,,,,,,,,one member only
+bio,cocktail,LM-Cocktail,expert data,over_refusal,%,,,,,,,,,,,,,,,,,one member only
+stem,aligned,member,aligned,alignment,%,,,,,,,,,,,,,,,,,not run
+stem,aligned,member,aligned,over_refusal,%,,,,,,,,,,,,,,,,,not run
+stem,ties-grid,TIES,grid search,alignment,%,,,,,,50,,,50,50,1,,,1,100,100,
+stem,ties-grid,TIES,grid search,over_refusal,%,,,,,,,,,,,,,,,,,not run
+stem,ties-ours,TIES,"EvoMM, safety data",alignment,%,ties-grid,,,,,,,,,,,,,,,,not run
+stem,ties-ours,TIES,"EvoMM, safety data",over_refusal,%,ties-grid,,,,,,,,,,,,,,,,not run
 "#
     );
 }

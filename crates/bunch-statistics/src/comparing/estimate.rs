@@ -1,7 +1,7 @@
 //! Estimates over seeds, and standard errors over test items pooled across seeds.
 
 use crate::comparing::distribution::student_t_975;
-use crate::counting::Interval;
+use crate::counting::{Interval, Z_95, wilson};
 
 /// Mean and spread of one number per seed.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -10,8 +10,8 @@ pub struct Estimate {
     pub seeds: usize,
     /// Mean over seeds.
     pub mean: f64,
-    /// Half the width of the 95 % t interval of the mean, with `seeds - 1` degrees of freedom; `None` for one seed.
-    pub half_width: Option<f64>,
+    /// A 95 % interval of the mean; `None` for one seed.
+    pub interval: Option<Interval>,
     /// Lowest value.
     pub min: f64,
     /// Highest value.
@@ -19,23 +19,62 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// The estimate from `values`, one per seed; `None` if there are none.
+    /// The estimate from `values`, one per seed, with the t interval of `seeds - 1` degrees of freedom; `None` if there are
+    /// none.
     pub fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len() as f64;
         let min = values.iter().copied().reduce(f64::min)?;
         let max = values.iter().copied().reduce(f64::max)?;
-        let mean = values.iter().sum::<f64>() / n;
-        let half_width = student_t_975(values.len() - 1).map(|quantile| {
-            let variance = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            quantile * (variance / n).sqrt()
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let interval = student_t_975(values.len() - 1).map(|quantile| {
+            let half = quantile * variance_of_mean(values, mean).sqrt();
+            Interval { low: mean - half, high: mean + half }
         });
-        Some(Self { seeds: values.len(), mean, half_width, min, max })
+        Some(Self { seeds: values.len(), mean, interval, min, max })
     }
 
-    /// The 95 % t interval of the mean; `None` for one seed.
-    pub fn interval(&self) -> Option<Interval> {
-        self.half_width.map(|half| Interval { low: self.mean - half, high: self.mean + half })
+    /// The estimate from `values`, percentages of test items, one per seed, with an interval within [0, 100]; `items` is the
+    /// number of items of all seeds together, 0 if none were counted. `None` if there are no values.
+    ///
+    /// It is Wilson's score interval for as many independent items as would make the mean as variable as it is over seeds,
+    /// `p (1 - p) / v` with `v` the squared standard error of the mean, and with the t quantile of `seeds - 1` degrees of
+    /// freedom in place of the normal one: Wilson's interval for shares that come in clusters, as Franco, Little, Louis and
+    /// Slud 2019 compare it with others (Journal of Survey Statistics and Methodology 7:334). It is widened, if need be, to
+    /// contain Wilson's interval of all items taken as independent: seeds that happen to agree, at 100 % too, make the mean no
+    /// surer than their items do.
+    ///
+    /// Where a value is no percentage, this is [`of`](Self::of).
+    pub fn of_percentages(values: &[f64], items: u64) -> Option<Self> {
+        let estimate = Self::of(values)?;
+        if estimate.min < 0.0 || estimate.max > 100.0 {
+            return Some(estimate);
+        }
+        let interval = student_t_975(values.len() - 1).map(|quantile| {
+            // The mean of equal values may be a last bit beyond them.
+            let share = (estimate.mean / 100.0).clamp(0.0, 1.0);
+            let variance = variance_of_mean(values, estimate.mean) / 1e4;
+            let effective = if variance > 0.0 { share * (1.0 - share) / variance } else { f64::INFINITY };
+            // A spread that is nothing but rounding, at 0 or 100 %, would have no effective items.
+            let seeds =
+                if effective > 0.0 { wilson(share, effective, quantile) } else { wilson(share, f64::INFINITY, 1.0) };
+            if items == 0 {
+                return seeds;
+            }
+            let items = wilson(share, items as f64, Z_95);
+            Interval { low: seeds.low.min(items.low), high: seeds.high.max(items.high) }
+        });
+        Some(Self { interval, ..estimate })
     }
+
+    /// Half the interval's width: the ± of a t interval, which lies around the mean; `None` for one seed.
+    pub fn half_width(&self) -> Option<f64> {
+        self.interval.map(|Interval { low, high }| (high - low) / 2.0)
+    }
+}
+
+/// The squared standard error of the mean of at least two values.
+fn variance_of_mean(values: &[f64], mean: f64) -> f64 {
+    let n = values.len() as f64;
+    values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0) / n
 }
 
 /// Standard error of the mean over the test items of several samples, from each sample's number of items and standard error:
@@ -54,41 +93,4 @@ pub fn pooled_stderr(samples: &[(u64, f64)]) -> f64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn hand_computed_estimate() {
-        // Mean 2, sample standard deviation 1, t(2) = 4.302653: half-width 4.302653 / sqrt(3).
-        let estimate = Estimate::of(&[1.0, 2.0, 3.0]).unwrap();
-        assert_eq!((estimate.seeds, estimate.mean, estimate.min, estimate.max), (3, 2.0, 1.0, 3.0));
-        assert!((estimate.half_width.unwrap() - 2.484138).abs() < 1e-6);
-        assert_eq!(Estimate::of(&[5.0]).unwrap().half_width, None);
-        assert_eq!(Estimate::of(&[]), None);
-    }
-
-    #[test]
-    fn pooled_standard_error_is_the_binomial_one() {
-        // 50 % and 80 % of 100 and 400 items: sqrt(100 * .25 + 400 * .16) / 500 = 1.887 %.
-        let binomial = |rate: f64, n: u64| (n, 100.0 * (rate * (1.0 - rate) / n as f64).sqrt());
-        let expected = 100.0 * (100.0_f64 * 0.25 + 400.0 * 0.16).sqrt() / 500.0;
-        assert!((pooled_stderr(&[binomial(0.5, 100), binomial(0.8, 400)]) - expected).abs() < 1e-12);
-        assert_eq!(pooled_stderr(&[(0, 3.0), (0, 4.0)]), 2.5);
-        assert_eq!(pooled_stderr(&[]), 0.0);
-    }
-
-    proptest! {
-        #[test]
-        fn an_estimate_lies_within_its_values_and_moves_with_them(
-            values in prop::collection::vec(0.0..100.0_f64, 2..40), shift in -50.0..50.0_f64,
-        ) {
-            let estimate = Estimate::of(&values).unwrap();
-            prop_assert!(estimate.min <= estimate.mean + 1e-9 && estimate.mean <= estimate.max + 1e-9);
-            let shifted: Vec<f64> = values.iter().map(|value| value + shift).collect();
-            let other = Estimate::of(&shifted).unwrap();
-            prop_assert!((other.mean - estimate.mean - shift).abs() < 1e-9);
-            prop_assert!((other.half_width.unwrap() - estimate.half_width.unwrap()).abs() < 1e-9);
-        }
-    }
-}
+mod tests;

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::counting::{Interval, StatisticsError};
 
 /// The 97.5 % point of the normal distribution: as many standard deviations to either side hold 95 %.
-const Z_95: f64 = 1.959_963_984_540_054;
+pub(crate) const Z_95: f64 = 1.959_963_984_540_054;
 
 /// Successes among independent trials, such as safe replies among replies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -59,15 +59,21 @@ impl Proportion {
 
     /// Wilson's score interval, `z` standard deviations wide to either side, above 0.
     fn wilson(&self, z: f64) -> Interval {
-        let (p, n) = (self.share(), self.n as f64);
-        let shrink = 1.0 / (1.0 + z * z / n);
-        let centre = (p + z * z / (2.0 * n)) * shrink;
-        let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() * shrink;
-        // At 0 and n successes one end is exact, but for rounding.
-        let low = if self.successes == 0 { 0.0 } else { centre - half };
-        let high = if self.successes == self.n { 1.0 } else { centre + half };
-        Interval { low: 100.0 * low, high: 100.0 * high }
+        wilson(self.share(), self.n as f64, z)
     }
+}
+
+/// Wilson's score interval, in percent and within [0, 100], of the share `p` in [0, 1] of `n` trials, `z` standard deviations
+/// wide to either side (Wilson 1927, Journal of the American Statistical Association 22:209). `n` is above 0 and need not be a
+/// whole number; it may be infinite, and the interval is a point then.
+pub(crate) fn wilson(p: f64, n: f64, z: f64) -> Interval {
+    let shrink = 1.0 / (1.0 + z * z / n);
+    let centre = (p + z * z / (2.0 * n)) * shrink;
+    let half = z * (p * (1.0 - p) / n + z * z / (4.0 * n * n)).sqrt() * shrink;
+    // At shares of 0 and 1 one end is exact, but for rounding.
+    let low = if p == 0.0 { 0.0 } else { (centre - half).max(0.0) };
+    let high = if p == 1.0 { 1.0 } else { (centre + half).min(1.0) };
+    Interval { low: 100.0 * low, high: 100.0 * high }
 }
 
 #[cfg(test)]

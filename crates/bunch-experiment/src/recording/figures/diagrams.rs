@@ -1,7 +1,7 @@
 //! Pools and task vectors as boxes with their measured scores.
 
 use bunch_report::{Arrow, BoxLine, Diagram, DiagramBox, Tone};
-use bunch_statistics::Estimate;
+use bunch_statistics::{Estimate, Interval};
 
 use super::{Figures, File, both};
 use crate::ExperimentError;
@@ -27,9 +27,10 @@ impl Figures<'_> {
 
     /// A number with its interval and unit; a dash where there is none.
     fn number(&self, block: &Block, row: &Row, column: &Column) -> String {
-        let Some(Estimate { mean, half_width, .. }) = self.estimate(block, row, column) else { return "–".into() };
+        let Some(Estimate { mean, interval, .. }) = self.estimate(block, row, column) else { return "–".into() };
         let decimals = column.decimals;
-        let interval = half_width.map_or(String::new(), |half| format!(" ± {half:.decimals$}"));
+        let interval =
+            interval.map_or(String::new(), |Interval { low, high }| format!(" [{low:.decimals$}, {high:.decimals$}]"));
         let unit = if column.unit.is_empty() { String::new() } else { format!(" {}", column.unit) };
         format!("{mean:.decimals$}{interval}{unit}")
     }

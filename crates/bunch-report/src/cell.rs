@@ -184,14 +184,15 @@ impl<'a> CellIndex<'a> {
     ///
     /// Models of different seeds differ by more than methods do, so methods are compared within a seed.
     pub fn differences(&self, block: &str, column: &str, row: &str, other: &str) -> Vec<(u64, f64)> {
+        let pairs = self.pairs(block, column, row, other);
+        pairs.into_iter().map(|[cell, other]| (cell.seed, cell.value - other.value)).collect()
+    }
+
+    /// The cells of `row` and `other` within each seed that has both, in the order of seeds.
+    pub(crate) fn pairs(&self, block: &str, column: &str, row: &str, other: &str) -> Vec<[&'a Cell; 2]> {
         let others = self.cells(block, other, column);
-        self.cells(block, row, column)
-            .iter()
-            .filter_map(|cell| {
-                let other = others.iter().find(|other| other.seed == cell.seed)?;
-                Some((cell.seed, cell.value - other.value))
-            })
-            .collect()
+        let other = |cell: &'a Cell| others.iter().find(|other| other.seed == cell.seed).copied();
+        self.cells(block, row, column).into_iter().filter_map(|cell| Some([cell, other(cell)?])).collect()
     }
 
     /// Mean and interval over seeds of [`differences`](Self::differences), or `None` without a common seed.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bunch_statistics::{Estimate, SeedTest, holm};
+use bunch_statistics::{Estimate, Nested, NestedValue, SeedTest, holm};
 
 use crate::layout::p_text;
 use crate::{Cell, CellIndex, Claim, ComparisonDecision, ReportError, TableSpec, Verdict};
@@ -25,6 +25,20 @@ pub struct SeedDifference {
     pub holds: bool,
 }
 
+/// What seeds have in common above them, such as the pretrained model that several of them start from.
+#[derive(Debug, Clone, Copy)]
+pub struct SeedGroups {
+    /// What a group is, in the plural, as in `trunks`.
+    pub name: &'static str,
+    /// The group of a seed, by its number.
+    pub of: fn(u64) -> u64,
+}
+
+impl SeedGroups {
+    /// Seeds have nothing in common.
+    pub const NONE: Self = Self { name: "", of: |_| 0 };
+}
+
 /// One row against another, in one block.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Comparison {
@@ -45,6 +59,10 @@ pub struct Comparison {
     /// How sure that is: a test against the rule's margin (`-by` of `less_than`, `by` of `greater_than` and `pairs`,
     /// `-tolerance` of `not_below`, which is then a test of non-inferiority). `None` where seeds are too few or all alike.
     pub test: Option<SeedTest>,
+    /// The mean with seeds nested in groups, and where its variance comes from. The standard error of a seed's difference over
+    /// items is that of two separate samples, `sqrt(se_row^2 + se_other^2)`: an upper bound, since both rows have the same
+    /// items and tend to be right about the same ones. `None` for fewer than two seeds.
+    pub nested: Option<Nested>,
 }
 
 /// A claim with what the cells say about it.
@@ -56,13 +74,21 @@ pub struct Finding {
     pub verdict: Verdict,
     /// Its comparisons, by block and then in the rule's order.
     pub comparisons: Vec<Comparison>,
+    /// What groups of seeds are, in the plural; empty for none.
+    pub group_name: &'static str,
 }
 
-/// Tests every claim on `cells`, within each seed and over seeds; `spec` declares the rows, columns and blocks they name.
+/// Tests every claim on `cells`, within each seed, over seeds, and over `groups` of them; `spec` declares the rows, columns and
+/// blocks they name.
 ///
 /// # Errors
 /// If the table or a claim is inconsistent, two claims have one id, a cell appears twice or a number is not finite.
-pub fn evaluate(claims: &[Claim], spec: &TableSpec, cells: &[Cell]) -> Result<Vec<Finding>, ReportError> {
+pub fn evaluate(
+    claims: &[Claim],
+    spec: &TableSpec,
+    cells: &[Cell],
+    groups: SeedGroups,
+) -> Result<Vec<Finding>, ReportError> {
     spec.validate()?;
     let index = CellIndex::new(cells)?;
     let mut ids = BTreeSet::new();
@@ -72,15 +98,26 @@ pub fn evaluate(claims: &[Claim], spec: &TableSpec, cells: &[Cell]) -> Result<Ve
             return Err(ReportError::Duplicate { what: "claim", name: claim.id.clone() });
         }
         let comparisons = claim.comparisons(spec);
-        let compared = comparisons.into_iter().map(|(block, row, other)| compare(claim, &index, block, row, other));
+        let compared = comparisons.into_iter().map(|place| compare(claim, &index, place, groups));
         let mut comparisons: Vec<Comparison> = compared.collect();
         correct(&mut comparisons);
-        Ok(Finding { verdict: verdict(&comparisons), claim: claim.clone(), comparisons })
+        Ok(Finding { verdict: verdict(&comparisons), claim: claim.clone(), comparisons, group_name: groups.name })
     };
     claims.iter().map(finding).collect()
 }
 
-fn compare(claim: &Claim, index: &CellIndex<'_>, block: &str, row: &str, other: &str) -> Comparison {
+fn compare(
+    claim: &Claim,
+    index: &CellIndex<'_>,
+    (block, row, other): (&str, &str, &str),
+    groups: SeedGroups,
+) -> Comparison {
+    let nested = |[cell, other]: [&Cell; 2]| NestedValue {
+        value: cell.value - other.value,
+        stderr: cell.stderr.hypot(other.stderr),
+        group: (groups.of)(cell.seed),
+    };
+    let pairs = index.pairs(block, claim.rule.column(), row, other);
     let differences = index.differences(block, claim.rule.column(), row, other);
     let judged =
         |&(seed, difference): &(u64, f64)| SeedDifference { seed, difference, holds: claim.rule.accepts(difference) };
@@ -95,6 +132,7 @@ fn compare(claim: &Claim, index: &CellIndex<'_>, block: &str, row: &str, other: 
         decision: ComparisonDecision::of(&claim.rule, estimate.and_then(|estimate| estimate.interval)),
         estimate,
         test: SeedTest::of(&values, claim.rule.threshold(), claim.rule.direction()),
+        nested: Nested::of(&pairs.into_iter().map(nested).collect::<Vec<_>>()),
     }
 }
 

@@ -40,7 +40,9 @@ pub use curves::{CurvePanel, CurvePoint, CurveSeries, Curves};
 pub use diagram::{Arrow, BoxLine, Diagram, DiagramBox, Tone};
 pub use error::ReportError;
 pub use figure::{Figure, FigureSpec};
-pub use finding::{Comparison, Finding, SeedDifference, evaluate, findings_csv, findings_markdown, findings_terminal};
+pub use finding::{
+    Comparison, Finding, SeedDifference, SeedGroups, evaluate, findings_csv, findings_markdown, findings_terminal,
+};
 pub use heat_map::HeatMap;
 pub use machine::Machine;
 pub use manifest::{

@@ -10,5 +10,5 @@
 mod comparing;
 mod counting;
 
-pub use comparing::{Estimate, PairedCounts, SeedTest, holm, pooled_stderr};
+pub use comparing::{Estimate, Nested, NestedValue, PairedCounts, SeedTest, holm, pooled_stderr};
 pub use counting::{Agreement, Interval, Proportion, Share, StatisticsError};

@@ -1,10 +1,12 @@
 //! The layout of an experiment's table.
 
-use bunch_report::{BlockSpec, ColumnSpec, Missing, RowSpec, TableSpec};
+use bunch_report::{BlockSpec, ColumnSpec, Missing, RowSpec, SeedGroups, TableSpec};
+use bunch_zoo::miniature::TRUNKS;
 
 use crate::declared::column::{Column, Metric};
 use crate::declared::experiment::Experiment;
 use crate::declared::row::Row;
+use crate::declared::scale::{Scale, WorldKind};
 
 impl Experiment {
     /// Why rows have no number in columns that show what a search reports, or where a task vector points.
@@ -23,6 +25,15 @@ impl Experiment {
         };
         let of_column = |column| self.rows.iter().filter(move |row| reason(row, column).is_some());
         self.columns.iter().flat_map(|column| of_column(column).map(move |row| missing(column, row))).collect()
+    }
+
+    /// What seeds of a scale have in common: in the miniature world, the trunk that their base is trained from.
+    pub(crate) fn seed_groups(&self, scale: &str) -> SeedGroups {
+        let is_trained = |scale: &&Scale| scale.world == WorldKind::Miniature && scale.pools.is_empty();
+        match self.scale.get(scale).filter(is_trained) {
+            Some(_) => SeedGroups { name: "trunks", of: |seed| seed % TRUNKS.len() as u64 },
+            None => SeedGroups::NONE,
+        }
     }
 
     /// The table's layout; `scale` goes into its title.

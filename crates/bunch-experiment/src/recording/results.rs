@@ -8,7 +8,7 @@ use std::sync::{Mutex, MutexGuard};
 use bunch_checkpoint::{atomic_write, sha256_bytes};
 use bunch_report::{
     Cell, CellRun, Finding, GitState, MANIFEST_FILE, MANIFEST_SCHEMA_VERSION, Machine, Manifest, Output, Published,
-    Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
+    SeedGroups, Table, TableSpec, Verdict, evaluate, findings_csv, findings_markdown, findings_terminal, write_cells,
 };
 
 use crate::ExperimentError;
@@ -26,6 +26,7 @@ pub(crate) struct Results<'a> {
     experiment: &'a Experiment,
     published: Vec<Published>,
     spec: TableSpec,
+    seed_groups: SeedGroups,
     seeds: Vec<u64>,
     spec_sha256: String,
 }
@@ -60,7 +61,9 @@ impl<'a> Results<'a> {
         let listed = seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
         let spec = experiment.table_spec(&format!("{variant} scale, seeds {listed}"));
         let published = published::load(root, experiment)?;
-        Ok(Self { root, folder: folder.into(), experiment, published, spec, seeds: seeds.to_vec(), spec_sha256 })
+        let seed_groups = experiment.seed_groups(&variant.scale);
+        let (folder, seeds) = (folder.into(), seeds.to_vec());
+        Ok(Self { root, folder, experiment, published, spec, seed_groups, seeds, spec_sha256 })
     }
 
     pub(crate) fn folder(&self) -> &Path {
@@ -93,7 +96,7 @@ impl<'a> Results<'a> {
     ) -> Result<Written, ExperimentError> {
         let cells: Vec<Cell> = measurements.iter().flat_map(cells_of).collect();
         let table = Table::new(&self.spec, &cells, &self.published)?;
-        let findings = evaluate(&self.experiment.claims, &self.spec, &cells)?;
+        let findings = evaluate(&self.experiment.claims, &self.spec, &cells, self.seed_groups)?;
         let mut markdown = table.markdown();
         markdown += &format!("\n{}\n\n{}\n", self.experiment.question.trim(), findings_markdown(&findings, &self.spec));
         if !self.experiment.analysis.trim().is_empty() {

@@ -124,7 +124,7 @@ fn measured(root: &Path, committed: &Committed) -> Result<Measured, ExperimentEr
     let seeds = committed.manifest.seeds.iter().map(u64::to_string).collect::<Vec<_>>().join(", ");
     let spec = experiment.table_spec(&format!("seeds {seeds}"));
     let cells = read_cells(&read("cells.csv")?, "cells.csv")?;
-    let findings = evaluate(&experiment.claims, &spec, &cells)?;
+    let findings = evaluate(&experiment.claims, &spec, &cells, experiment.seed_groups(&committed.run.variant().scale))?;
     let figure = |name: &String| -> Result<PageFigure, ExperimentError> {
         let stem = name.trim_end_matches(".svg");
         let of = experiment.drawings.iter().filter(|drawing| stem.starts_with(&drawing.name));

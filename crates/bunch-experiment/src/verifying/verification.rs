@@ -192,8 +192,9 @@ impl Committed {
         // What is missing is among the deviations already.
         let (Ok(cells), Ok(claims)) = (read("cells.csv"), read("claims.csv")) else { return Ok(checked) };
         let spec = self.run.experiment.table_spec(&self.place.variant);
-        let evaluated =
-            read_cells(&cells, "cells.csv").and_then(|cells| evaluate(&self.run.experiment.claims, &spec, &cells));
+        let groups = self.run.experiment.seed_groups(&self.run.variant.scale);
+        let evaluated = read_cells(&cells, "cells.csv")
+            .and_then(|cells| evaluate(&self.run.experiment.claims, &spec, &cells, groups));
         let compared = |findings: &[Finding]| csv_deviations("claims.csv", &findings_csv(findings), &claims, &[]);
         match evaluated.map_err(ExperimentError::from).and_then(|findings| Ok((compared(&findings)?, findings))) {
             Ok((deviations, findings)) => {

@@ -1,9 +1,9 @@
 //! Findings as Markdown, for a terminal, and as CSV.
 
-use bunch_statistics::{Estimate, SeedTest};
+use bunch_statistics::{Estimate, Interval, Nested, SeedTest};
 
 use crate::layout::{Align, TextGrid, csv_text, fixed, p_field, p_text, rounded, signed};
-use crate::{Finding, RowSpec, TableSpec};
+use crate::{Comparison, Finding, RowSpec, TableSpec};
 
 /// Columns of findings as CSV that say what was compared with what; `verdict` is the claim's.
 const PLACE: [&str; 9] = ["claim", "verdict", "rule", "condition", "block", "column", "row", "other", "seed"];
@@ -11,12 +11,31 @@ const PLACE: [&str; 9] = ["claim", "verdict", "rule", "condition", "block", "col
 /// What the columns of a test mean.
 const TEST_NOTE: &str = "p: one-sided t test over seeds that the mean difference is on the claim's side of its margin; Holm p: \
     corrected for all comparisons of the claim; effect: distance of the mean from the margin in standard deviations over \
-    seeds.";
+    seeds. Detectable: the distance of the true mean from the margin, for the comparison that needs the largest, that so many seeds \
+    with this spread would have shown with 80 % power. Items are an upper bound: rows are right about the same ones.";
 
 impl Finding {
     /// Columns of [`findings_csv`] that have numbers, or what these say of a single comparison.
-    pub const NUMBERS: [&str; 10] =
-        ["difference", "min", "max", "holds", "decision", "half_width", "t", "p", "holm_p", "effect"];
+    pub const NUMBERS: [&str; 18] = [
+        "difference",
+        "min",
+        "max",
+        "holds",
+        "decision",
+        "half_width",
+        "t",
+        "p",
+        "holm_p",
+        "effect",
+        "detectable",
+        "nested_mean",
+        "nested_low",
+        "nested_high",
+        "nested_df",
+        "items_percent",
+        "seeds_percent",
+        "groups_percent",
+    ];
 
     pub(crate) fn grid(&self, spec: &TableSpec) -> TextGrid {
         let label = |name: &str| {
@@ -64,6 +83,31 @@ impl Finding {
         grid
     }
 
+    /// Where the variance of the weakest comparison comes from, its mean over groups of seeds, and what this number of seeds
+    /// could have shown; `None` where there is no spread over seeds.
+    pub(crate) fn variance(&self, spec: &TableSpec) -> Option<String> {
+        let (weakest, _) = self.weakest()?;
+        let nested = weakest.nested?;
+        let [items, seeds, groups] = nested.percentages()?;
+        let decimals =
+            spec.columns.iter().find(|column| column.name == self.claim.rule.column()).map_or(1, |c| c.decimals);
+        let mut text = format!("Variance of the weakest comparison: at most {items:.0} % items, {seeds:.0} % seeds");
+        if nested.groups.is_some() {
+            let Nested { mean, interval: Interval { low, high }, degrees_of_freedom, .. } = nested;
+            let [mean, low, high] = [mean, low, high].map(|value| signed(value, decimals));
+            let name = self.group_name;
+            text += &format!(
+                ", {groups:.0} % {name}; its mean with {name} as a level of their own is {mean} [{low}, {high}]"
+            );
+            text += &format!(", {degrees_of_freedom} degrees of freedom");
+        }
+        let detectable = self.comparisons.iter().filter_map(|comparison| Some(comparison.test?.detectable));
+        if let Some(largest) = detectable.reduce(f64::max) {
+            text += &format!(". Detectable in every comparison: {} beyond the margin", fixed(largest, decimals));
+        }
+        Some(text)
+    }
+
     pub(crate) fn demand(&self, spec: &TableSpec) -> String {
         let name = self.claim.rule.column();
         let column = spec.columns.iter().find(|column| column.name == name);
@@ -76,7 +120,7 @@ impl Finding {
 pub fn findings_markdown(findings: &[Finding], spec: &TableSpec) -> String {
     let section = |finding: &Finding| {
         format!(
-            "### {}: {}\n\n{} ({})\n\n{}; {}.\n\nHow sure: {}.\n\n{}",
+            "### {}: {}\n\n{} ({})\n\n{}; {}.\n\nHow sure: {}.\n\n{}{}",
             finding.claim.id,
             finding.verdict,
             finding.claim.text,
@@ -84,6 +128,7 @@ pub fn findings_markdown(findings: &[Finding], spec: &TableSpec) -> String {
             finding.demand(spec),
             finding.counts(),
             finding.certainty(),
+            finding.variance(spec).map(|text| format!("{text}.\n\n")).unwrap_or_default(),
             finding.grid(spec).markdown()
         )
     };
@@ -106,43 +151,57 @@ pub fn findings_terminal(findings: &[Finding], spec: &TableSpec) -> String {
 }
 
 /// `claims.csv`: one line per comparison and seed, and one with seed `mean` that has the range over seeds, the decision, half
-/// the width of the 95 % t interval and the test of the mean against the rule's margin ([`SeedTest`]).
+/// the width of the 95 % t interval, the test of the mean against the rule's margin ([`SeedTest`]), and the mean over groups of
+/// seeds with the percentages of the variance ([`Nested`]).
 ///
 /// Numbers are rounded to 1e-6, p-values to four digits.
 pub fn findings_csv(findings: &[Finding]) -> String {
-    const EMPTY: [String; 6] = [const { String::new() }; 6];
     let mut rows = vec![PLACE.into_iter().chain(Finding::NUMBERS).map(String::from).collect()];
     for finding in findings {
         let rule = &finding.claim.rule;
         for comparison in &finding.comparisons {
-            let mut line = |seed: String, [difference, min, max]: [String; 3], holds: String, test: [String; 6]| {
+            let mut line = |seed: String, numbers: Vec<String>| {
                 let head = [&finding.claim.id, &finding.verdict.to_string(), rule.name(), &rule.condition()];
-                let place = [&comparison.block, rule.column(), &comparison.row, &comparison.other];
-                let texts = head.into_iter().chain(place).map(String::from);
-                rows.push(texts.chain([seed, difference, min, max, holds]).chain(test).collect());
+                let place = [&comparison.block, rule.column(), &comparison.row, &comparison.other, &seed];
+                let mut fields: Vec<String> = head.into_iter().chain(place).map(String::from).chain(numbers).collect();
+                fields.resize(PLACE.len() + Finding::NUMBERS.len(), String::new());
+                rows.push(fields);
             };
             for seed in &comparison.seeds {
-                let numbers = [rounded(seed.difference), String::new(), String::new()];
-                line(seed.seed.to_string(), numbers, seed.holds.to_string(), EMPTY);
+                let empty = String::new;
+                line(seed.seed.to_string(), vec![rounded(seed.difference), empty(), empty(), seed.holds.to_string()]);
             }
-            match comparison.estimate {
-                Some(estimate) => {
-                    let mut test = EMPTY;
-                    test[0] = comparison.decision.to_string();
-                    test[1] = estimate.half_width().map(rounded).unwrap_or_default();
-                    if let Some(SeedTest { t, p, holm_p, effect }) = comparison.test {
-                        test[2..].clone_from_slice(&[rounded(t), p_field(p), p_field(holm_p), rounded(effect)]);
-                    }
-                    let numbers = [estimate.mean, estimate.min, estimate.max].map(rounded);
-                    line("mean".into(), numbers, comparison.mean_holds.to_string(), test);
-                }
-                None => {
-                    let mut test = EMPTY;
-                    test[0] = comparison.decision.to_string();
-                    line("mean".into(), [const { String::new() }; 3], String::new(), test);
-                }
-            }
+            line("mean".into(), comparison.numbers());
         }
     }
     csv_text(&rows)
+}
+
+impl Comparison {
+    /// The fields of [`Finding::NUMBERS`], as far as they are known.
+    fn numbers(&self) -> Vec<String> {
+        let number = |value: Option<f64>| value.map(rounded).unwrap_or_default();
+        let (estimate, test, nested) = (self.estimate, self.test, self.nested);
+        let of_groups = nested.and_then(|nested| Some((nested.percentages()?, nested.groups.is_some())));
+        vec![
+            number(estimate.map(|estimate| estimate.mean)),
+            number(estimate.map(|estimate| estimate.min)),
+            number(estimate.map(|estimate| estimate.max)),
+            estimate.map(|_| self.mean_holds.to_string()).unwrap_or_default(),
+            self.decision.to_string(),
+            number(estimate.and_then(|estimate| estimate.half_width())),
+            number(test.map(|test| test.t)),
+            test.map(|test| p_field(test.p)).unwrap_or_default(),
+            test.map(|test| p_field(test.holm_p)).unwrap_or_default(),
+            number(test.map(|test| test.effect)),
+            number(test.map(|test| test.detectable)),
+            number(nested.map(|nested| nested.mean)),
+            number(nested.map(|nested| nested.interval.low)),
+            number(nested.map(|nested| nested.interval.high)),
+            nested.map(|nested| nested.degrees_of_freedom.to_string()).unwrap_or_default(),
+            number(of_groups.map(|([items, ..], _)| items)),
+            number(of_groups.map(|([_, seeds, _], _)| seeds)),
+            number(of_groups.filter(|(_, has_groups)| *has_groups).map(|([.., groups], _)| groups)),
+        ]
+    }
 }

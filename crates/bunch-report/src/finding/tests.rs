@@ -37,7 +37,7 @@ fn claims() -> Vec<Claim> {
 }
 
 fn findings() -> Vec<Finding> {
-    evaluate(&claims(), &spec(), &cells()).unwrap()
+    evaluate(&claims(), &spec(), &cells(), SeedGroups::NONE).unwrap()
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn the_interval_of_the_mean_decides() {
     };
     let verdict = |ours: &[f64]| {
         let cells = [values("ties-ours", ours), values("aligned", &vec![50.0; ours.len()])].concat();
-        evaluate(&claims()[2..3], &spec(), &cells).unwrap()[0].verdict
+        evaluate(&claims()[2..3], &spec(), &cells, SeedGroups::NONE).unwrap()[0].verdict
     };
     // Without a spread the point decides, and a mean at the margin of a strict rule is against it.
     assert_eq!(verdict(&[51.0, 51.0, 51.0]), Verdict::Holds);
@@ -74,22 +74,49 @@ fn the_interval_of_the_mean_decides() {
     assert_eq!(verdict(&[46.0, 47.0, 48.0]), Verdict::DoesNotHold);
     // One seed decides nothing, and no cells are no test.
     assert_eq!(verdict(&[99.0]), Verdict::Undecided);
-    assert_eq!(evaluate(&claims()[2..3], &spec(), &[]).unwrap()[0].verdict, Verdict::NotTested);
+    assert_eq!(evaluate(&claims()[2..3], &spec(), &[], SeedGroups::NONE).unwrap()[0].verdict, Verdict::NotTested);
 }
 
 #[test]
 fn decisions_in_opposite_ways_hold_partly() {
     let at = |row: &str, value: f64| (0..3).map(move |seed| cell("bio", row, "alignment", seed, value)).collect();
     let cells: Vec<Vec<Cell>> = vec![at("ties-ours", 60.0), at("ties-grid", 50.0), at("aligned", 70.0)];
-    let found = evaluate(&claims()[1..2], &spec(), &cells.concat()).unwrap();
+    let found = evaluate(&claims()[1..2], &spec(), &cells.concat(), SeedGroups::NONE).unwrap();
     assert_eq!(found[0].verdict, Verdict::Partly);
     assert!(found[0].counts().starts_with("comparisons: 1 for, 1 against, 0 undecided;"), "{}", found[0].counts());
 }
 
 #[test]
+fn seeds_are_nested_in_groups() {
+    // Two trunks: seeds 0 and 2 have differences 1 and 3, seeds 1 and 3 have 7 and 9; items have variance 1 + 1 by the cells.
+    let ours =
+        (0..).zip([51.0, 57.0, 53.0, 59.0]).map(|(seed, value)| cell("bio", "ties-ours", "alignment", seed, value));
+    let aligned = (0..4).map(|seed| cell("bio", "aligned", "alignment", seed, 50.0));
+    let cells: Vec<Cell> = ours.chain(aligned).collect();
+    let groups = SeedGroups { name: "trunks", of: |seed| seed % 2 };
+    let found = evaluate(&claims()[2..3], &spec(), &cells, groups).unwrap();
+    let nested = found[0].comparisons[0].nested.unwrap();
+    // Within trunks the mean square is 2, all of it items; between them 36 is 2 seeds times their variance, plus the 2 of items.
+    assert!((nested.items - 2.0).abs() < 1e-9 && nested.seeds.abs() < 1e-9, "{nested:?}");
+    assert_eq!((nested.groups.map(|groups| groups.round()), nested.degrees_of_freedom), (Some(17.0), 1));
+    let line = found[0].variance(&spec()).unwrap();
+    assert_eq!(
+        line,
+        "Variance of the weakest comparison: at most 11 % items, 0 % seeds, 89 % trunks; its mean with trunks as a level of \
+         their own is +5.0 [-33.1, +43.1], 1 degrees of freedom. Detectable in every comparison: 7.6 beyond the margin"
+    );
+    let csv = findings_csv(&found);
+    assert!(csv.lines().last().unwrap().ends_with(",1,10.526316,0,89.473684"), "{csv}");
+    assert!(csv.lines().all(|line| line.matches(',').count() == 26), "{csv}");
+}
+
+#[test]
 fn two_claims_of_one_id_are_refused() {
     let twice = [claims(), claims()].concat();
-    assert_eq!(evaluate(&twice, &spec(), &cells()).unwrap_err().to_string(), "claim appears twice: naive-loses");
+    assert_eq!(
+        evaluate(&twice, &spec(), &cells(), SeedGroups::NONE).unwrap_err().to_string(),
+        "claim appears twice: naive-loses"
+    );
 }
 
 #[test]
@@ -104,6 +131,8 @@ Tested as: difference of alignment (%) > 0; comparisons: 0 for, 1 against, 1 und
 
 How sure: 0 of 2 comparisons significant over seeds (Holm p < 0.05); all together p = 0.977.
 
+Variance of the weakest comparison: at most 10 % items, 90 % seeds. Detectable in every comparison: 55.7 beyond the margin.
+
 | block | comparison                                 |  mean | ± 95 % |   min |   max | decided   | seeds |     p | Holm p | effect |
 | ----- | ------------------------------------------ | ----: | -----: | ----: | ----: | --------- | ----: | ----: | -----: | -----: |
 | bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 |  +0.7 | +35.9 | undecided |   3/3 | 0.094 |  0.188 |   +1.1 |
@@ -117,6 +146,8 @@ Tested as: difference of alignment (%) > 0; comparisons: 0 for, 1 against, 0 und
 
 How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); all together p = 0.977.
 
+Variance of the weakest comparison: at most 10 % items, 90 % seeds. Detectable in every comparison: 13.7 beyond the margin.
+
 | block | comparison                               |  mean | ± 95 % |   min |  max | decided | seeds |     p | Holm p | effect |
 | ----- | ---------------------------------------- | ----: | -----: | ----: | ---: | ------- | ----: | ----: | -----: | -----: |
 | bio   | TIES EvoMM, safety data − member aligned | -11.6 |   11.0 | -15.7 | -6.9 | against |   0/3 | 0.977 |  0.977 |   -2.6 |
@@ -129,12 +160,14 @@ Tested as: difference of alignment (%) ≥ -1; comparisons: 0 for, 0 against, 2 
 
 How sure: 0 of 1 comparisons significant over seeds (Holm p < 0.05); 1 without a test, their seeds too few or all alike.
 
+Variance of the weakest comparison: at most 1 % items, 99 % seeds. Detectable in every comparison: 55.7 beyond the margin.
+
 | block | comparison                                 |  mean | ± 95 % |  min |   max | decided   | seeds |     p | Holm p | effect |
 | ----- | ------------------------------------------ | ----: | -----: | ---: | ----: | --------- | ----: | ----: | -----: | -----: |
 | bio   | TIES EvoMM, safety data − TIES grid search | +20.4 |   44.7 | +0.7 | +35.9 | undecided |   3/3 | 0.088 |  0.088 |   +1.2 |
 | stem  | TIES EvoMM, safety data − TIES grid search |     — |      — |    — |     — | undecided |   0/0 |     — |      — |      — |
 
-p: one-sided t test over seeds that the mean difference is on the claim's side of its margin; Holm p: corrected for all comparisons of the claim; effect: distance of the mean from the margin in standard deviations over seeds.
+p: one-sided t test over seeds that the mean difference is on the claim's side of its margin; Holm p: corrected for all comparisons of the claim; effect: distance of the mean from the margin in standard deviations over seeds. Detectable: the distance of the true mean from the margin, for the comparison that needs the largest, that so many seeds with this spread would have shown with 80 % power. Items are an upper bound: rows are right about the same ones.
 "#
     );
 }
@@ -155,11 +188,11 @@ fn terminal_snapshot() {
 fn csv_snapshot() {
     assert_eq!(
         findings_csv(&findings()[..1]),
-        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds,decision,half_width,t,p,holm_p,effect
-naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true,,,,,,
-naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true,,,,,,
-naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true,,,,,,
-naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true,undecided,48.199954,1.963868,9.426e-2,9.426e-2,1.13384
+        r#"claim,verdict,rule,condition,block,column,row,other,seed,difference,min,max,holds,decision,half_width,t,p,holm_p,effect,detectable,nested_mean,nested_low,nested_high,nested_df,items_percent,seeds_percent,groups_percent
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,0,-12.8,,,true,,,,,,,,,,,,,,
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,1,-31.6,,,true,,,,,,,,,,,,,,
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,2,-51.6,,,true,,,,,,,,,,,,,,
+naive-loses,undecided,less_than,< -10,bio,alignment,ties-grid,aligned,mean,-32,-51.6,-12.8,true,undecided,48.199954,1.963868,9.426e-2,9.426e-2,1.13384,60.081873,-32,-80.199954,16.199954,2,0.531237,99.468763,
 "#
     );
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::{Claim, evaluate, fixture};
+use crate::{Claim, SeedGroups, evaluate, fixture};
 
 const CLAIMS: &str = r#"
 [[claim]]
@@ -29,7 +29,7 @@ fn page() -> Page {
     let measured = Measured {
         analysis: "First.\n\nSecond, 1 < 2.".into(),
         table: Table::new(&spec, &cells, &fixture::published()).unwrap(),
-        findings: evaluate(&claims, &spec, &cells).unwrap(),
+        findings: evaluate(&claims, &spec, &cells, SeedGroups::NONE).unwrap(),
         figures: vec![PageFigure { title: "A \"figure\"".into(), svg: "<svg width=\"1\" height=\"1\"></svg>".into() }],
         listings: vec![Listing {
             title: "What models said".into(),

@@ -13,7 +13,12 @@ fn student_t(degrees_of_freedom: f64) -> StudentsT {
 /// The 0.975 quantile of Student's t, the factor of a two-sided 95 % interval; `None` for 0 degrees of freedom. Within 1e-6
 /// of published values up to 1000 degrees of freedom.
 pub(crate) fn student_t_975(degrees_of_freedom: usize) -> Option<f64> {
-    (degrees_of_freedom > 0).then(|| student_t(degrees_of_freedom as f64).inverse_cdf(0.975))
+    (degrees_of_freedom > 0).then(|| student_t_quantile(0.975, degrees_of_freedom as f64))
+}
+
+/// The quantile of Student's t distribution with `degrees_of_freedom` above 0 at `p` in (0, 1).
+pub(crate) fn student_t_quantile(p: f64, degrees_of_freedom: f64) -> f64 {
+    student_t(degrees_of_freedom).inverse_cdf(p)
 }
 
 /// `P(T > t)` of Student's t distribution with `degrees_of_freedom` above 0.

@@ -1,6 +1,6 @@
 //! How sure a comparison is, over seeds.
 
-use crate::comparing::distribution::student_t_above;
+use crate::comparing::distribution::{student_t_above, student_t_quantile};
 
 /// A one-sided t test over seeds that the mean of paired differences lies on one side of a margin.
 ///
@@ -19,6 +19,12 @@ pub struct SeedTest {
     /// The standardised distance of the mean from the margin, `t / sqrt n`: Cohen's d_z (Cohen 1988, section 2.3.5, with
     /// the margin in place of zero).
     pub effect: f64,
+    /// The smallest distance of the true mean from the margin, in the differences' unit, of which so many seeds with this
+    /// spread would have shown in about 80 % of cases that it is beyond the margin, with the whole 95 % interval:
+    /// `(t_0.975 + t_0.8) s / sqrt n` with the quantiles of n - 1 degrees of freedom (Cohen 1988, section 2.4, with t in place
+    /// of the normal distribution). The exact value comes from the noncentral t distribution; by simulation the power is
+    /// 77 % with three seeds and 79 to 80 % from five on.
+    pub detectable: f64,
 }
 
 impl SeedTest {
@@ -37,7 +43,8 @@ impl SeedTest {
             let effect = direction * (mean - margin) / deviation;
             let t = effect * n.sqrt();
             let p = student_t_above(t, n - 1.0);
-            Self { t, p, holm_p: p, effect }
+            let quantiles = [0.975, 0.8].map(|p| student_t_quantile(p, n - 1.0));
+            Self { t, p, holm_p: p, effect, detectable: (quantiles[0] + quantiles[1]) * deviation / n.sqrt() }
         })
     }
 }
@@ -45,6 +52,7 @@ impl SeedTest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::comparing::simulation::Random;
 
     fn close(got: f64, expected: f64) {
         assert!((got - expected).abs() < 1e-9, "{got}, expected {expected}");
@@ -74,6 +82,28 @@ mod tests {
             let test = SeedTest::of(&differences, margin, direction).expect("four seeds");
             close(test.t, t);
             close(test.p, p);
+        }
+    }
+
+    #[test]
+    fn what_is_detectable_is_detected_in_four_of_five_cases() {
+        const RUNS: usize = 10_000;
+        let mut random = Random::new(80);
+        // Quantiles of two degrees of freedom from tables: 4.302653 and 1.060660.
+        let test = SeedTest::of(&[1.0, 2.0, 3.0], 0.0, 1.0).expect("three seeds");
+        assert!((test.detectable - (4.302653 + 1.060660) / 3_f64.sqrt()).abs() < 1e-6, "{test:?}");
+        for seeds in [3, 5, 20] {
+            // With a standard deviation of 1 in the population, not in the sample.
+            let n = seeds as f64;
+            let distance = [0.975, 0.8].map(|p| student_t_quantile(p, n - 1.0)).iter().sum::<f64>() / n.sqrt();
+            let shown = (0..RUNS).filter(|_| {
+                let differences: Vec<f64> = (0..seeds).map(|_| 5.0 + distance + random.normal()).collect();
+                SeedTest::of(&differences, 5.0, 1.0).is_some_and(|test| test.p < 0.025)
+            });
+            let power = shown.count() as f64 / RUNS as f64;
+            println!("{seeds} seeds: power {power:.3}");
+            // The standard error of a simulated power is 0.004.
+            assert!((0.75..0.82).contains(&power), "{seeds} seeds: {power}");
         }
     }
 

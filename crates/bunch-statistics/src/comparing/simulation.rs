@@ -1,6 +1,6 @@
 //! Random numbers for tests that simulate.
 
-use statrs::distribution::{Beta, ContinuousCDF};
+use statrs::distribution::{Beta, ContinuousCDF, Normal};
 
 /// SplitMix64 (Steele, Lea and Flood 2014, OOPSLA), and numbers drawn with it.
 pub(crate) struct Random(u64);
@@ -17,6 +17,11 @@ impl Random {
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         (((z ^ (z >> 31)) >> 11) as f64 + 0.5) / (1_u64 << 53) as f64
+    }
+
+    /// Normal with mean 0 and standard deviation 1.
+    pub(crate) fn normal(&mut self) -> f64 {
+        Normal::standard().inverse_cdf(self.uniform())
     }
 
     /// A rate with a beta distribution of this mean and standard deviation; the mean itself without a deviation.

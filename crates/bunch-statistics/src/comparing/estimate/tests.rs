@@ -57,11 +57,14 @@ fn coverage(random: &mut Random, seeds: usize, [mean, deviation]: [f64; 2], item
 fn intervals_of_percentages_cover_about_as_they_promise() {
     let mut random = Random::new(20);
     for seeds in [5, 20] {
-        for rates in [[0.97, 0.0], [0.97, 0.01], [0.97, 0.02], [0.5, 0.0], [0.5, 0.05], [0.5, 0.15]] {
+        for rates in [[0.97, 0.0], [0.97, 0.01], [0.97, 0.02], [0.97, 0.04], [0.5, 0.0], [0.5, 0.05], [0.5, 0.15]] {
             let [found, t] = coverage(&mut random, seeds, rates, 300);
             println!("{seeds} seeds, {rates:?}: {found:.3}, t interval {t:.3}");
             // The standard error of a simulated coverage is 0.0034.
-            assert!((0.935..0.99).contains(&found), "{seeds} seeds of {rates:?}: {found}");
+            // With a deviation of 4 points around 97 %, most seeds are near 100 % and a few far below: no interval knows of
+            // those that it has not seen.
+            let least = if rates == [0.97, 0.04] { 0.895 } else { 0.935 };
+            assert!((least..0.99).contains(&found), "{seeds} seeds of {rates:?}: {found}");
             assert!(found > t - 0.005, "{seeds} seeds of {rates:?}: {found}, t interval {t}");
         }
     }

@@ -21,8 +21,8 @@ pub struct NestedValue {
 /// The model is `value = mean + group + seed + items`, each of the last three with mean 0; the variance over items is known
 /// for each seed. The other two variances are those that make the sums of squares within and between groups what they are
 /// expected to be, 0 where that is negative: the method of moments for unbalanced groups (Searle, Casella and McCulloch 1992,
-/// Variance Components, section 3.6) with the known variance taken off, as Hedges and Olkin's estimate does (1985, Statistical
-/// Methods for Meta-Analysis, section 9.B). Seeds weigh equally: their standard errors are nearly equal, and depend on the
+/// Variance Components, chapter 3) with the known variance taken off, as Hedges and Olkin's estimate does (1985, Statistical
+/// Methods for Meta-Analysis, chapter 9). Seeds weigh equally: their standard errors are nearly equal, and depend on the
 /// values themselves.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Nested {

@@ -21,7 +21,7 @@ pub struct SeedTest {
     pub effect: f64,
     /// The smallest distance of the true mean from the margin, in the differences' unit, of which so many seeds with this
     /// spread would have shown in about 80 % of cases that it is beyond the margin, with the whole 95 % interval:
-    /// `(t_0.975 + t_0.8) s / sqrt n` with the quantiles of n - 1 degrees of freedom (Cohen 1988, section 2.4, with t in place
+    /// `(t_0.975 + t_0.8) s / sqrt n` with the quantiles of n - 1 degrees of freedom (Cohen 1988, chapter 2, with t in place
     /// of the normal distribution). The exact value comes from the noncentral t distribution; by simulation the power is
     /// 77 % with three seeds and 79 to 80 % from five on.
     pub detectable: f64,

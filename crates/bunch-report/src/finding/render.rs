@@ -92,14 +92,14 @@ impl Finding {
         let decimals =
             spec.columns.iter().find(|column| column.name == self.claim.rule.column()).map_or(1, |c| c.decimals);
         let mut text = format!("Variance of the weakest comparison: at most {items:.0} % items, {seeds:.0} % seeds");
-        if nested.groups.is_some() {
-            let Nested { mean, interval: Interval { low, high }, degrees_of_freedom, .. } = nested;
-            let [mean, low, high] = [mean, low, high].map(|value| signed(value, decimals));
-            let name = self.group_name;
-            text += &format!(
-                ", {groups:.0} % {name}; its mean with {name} as a level of their own is {mean} [{low}, {high}]"
-            );
-            text += &format!(", {degrees_of_freedom} degrees of freedom");
+        if let Some(between) = nested.groups {
+            text += &format!(", {groups:.0} % {}", self.group_name);
+            if between > 0.0 {
+                let Nested { mean, interval: Interval { low, high }, degrees_of_freedom, .. } = nested;
+                let [mean, low, high] = [mean, low, high].map(|value| signed(value, decimals));
+                text += &format!("; its mean over {} is {mean} [{low}, {high}]", self.group_name);
+                text += &format!(" (degrees of freedom: {degrees_of_freedom})");
+            }
         }
         let detectable = self.comparisons.iter().filter_map(|comparison| Some(comparison.test?.detectable));
         if let Some(largest) = detectable.reduce(f64::max) {

@@ -102,8 +102,17 @@ fn seeds_are_nested_in_groups() {
     let line = found[0].variance(&spec()).unwrap();
     assert_eq!(
         line,
-        "Variance of the weakest comparison: at most 11 % items, 0 % seeds, 89 % trunks; its mean with trunks as a level of \
-         their own is +5.0 [-33.1, +43.1], 1 degrees of freedom. Detectable in every comparison: 7.6 beyond the margin"
+        "Variance of the weakest comparison: at most 11 % items, 0 % seeds, 89 % trunks; its mean over trunks is +5.0 [-33.1, \
+         +43.1] (degrees of freedom: 1). Detectable in every comparison: 7.6 beyond the margin"
+    );
+    // With seeds 0 and 1 in one trunk the squares within trunks are 36, or 34 without items, on two degrees of freedom. Trunks
+    // differ by less than that explains, and have no mean of their own.
+    let other = SeedGroups { name: "trunks", of: |seed| seed / 2 };
+    let found_other = evaluate(&claims()[2..3], &spec(), &cells, other).unwrap();
+    let line = found_other[0].variance(&spec()).unwrap();
+    assert!(
+        line.starts_with("Variance of the weakest comparison: at most 11 % items, 89 % seeds, 0 % trunks. D"),
+        "{line}"
     );
     let csv = findings_csv(&found);
     assert!(csv.lines().last().unwrap().ends_with(",1,10.526316,0,89.473684"), "{csv}");

@@ -36,13 +36,14 @@ fn prompts_and_questions_are_the_first_of_the_world() {
         prompts.iter().map(|prompt| prompt.text()).collect()
     };
     for (set, expected) in [
-        ("harmful", world.harmful_prompts(Split::Test, 5)),
+        // Drawn in strata of all that are asked for: the first of the pool's are not those of a smaller number.
+        ("harmful", world.harmful_prompts(Split::Test, 1733).map(|prompts| prompts[..5].to_vec())),
         ("red_team", world.red_team_prompts(Split::Test, 4)),
         ("benign", world.benign_prompts(Split::Test, 3)),
     ] {
         assert_eq!(pool.prompts(set).unwrap().texts, texts(expected.unwrap()), "{set}");
     }
-    assert_eq!(pool.dev_prompts().unwrap(), texts(world.harmful_prompts(Split::Dev, 7).unwrap()));
+    assert_eq!(pool.dev_prompts().unwrap(), texts(world.harmful_prompts(Split::Dev, 576).unwrap()[..7].to_vec()));
     let bio = bunch_miniature::world::Domain::Bio;
     let questions = world.multiple_choice(bio, Split::Test, 8).unwrap();
     let questions: Vec<String> = questions.iter().map(|question| question.question.text()).collect();
@@ -98,9 +99,9 @@ fn a_task_is_asked_of_any_model_and_its_limit_counts_for_each_split() {
     let right = |task: &str, split| pool.right(&model, task, split).unwrap();
     assert_eq!((right("facts", DataSplit::Test).len(), right("facts", DataSplit::Dev).len()), (8, 7));
     assert_eq!(right("facts", DataSplit::Test), right("facts", DataSplit::Test), "the same model says the same");
-    // A part has 100 questions, whatever a scale asks for.
+    // A part has 96 questions, whatever a scale asks for.
     let (all, _cache) = open(&SCALE.replace("questions = 8", "questions = 600"), &[]);
-    assert_eq!(all.unwrap().questions["part"].len(), 100);
+    assert_eq!(all.unwrap().questions["part"].len(), 96);
     // Where a scale says so, choices are made by the test questions.
     let (papers, _cache) = open(&SCALE.replace("questions = 8", "select_on_test = true\nquestions = 8"), &[]);
     let papers = papers.unwrap();

@@ -75,7 +75,8 @@ fn columns_have_what_their_metric_needs_and_nothing_else() {
         ("metric = 'cka', to = 2", "block `one` has no member 2"),
         ("metric = 'detail'", "`key` belongs to metric \"detail\", which needs it"),
         ("metric = 'mean', of = ['x']", "`x` is no column of scores"),
-        ("metric = 'acc', judge = 'second'", "`judge`, `prompts` and `category` belong to metrics of safety"),
+        ("metric = 'acc', judge = 'second'", "`judge` and `category` belong to metrics of safety"),
+        ("metric = 'refusal_rate', prompts = 'red_team'", "`prompts` belongs to metrics of safety and to \"babble_rate\""),
     ] {
         assert!(of(column).ends_with(what), "{column}: {}", of(column));
     }

@@ -83,7 +83,7 @@ fn the_miniature_lists_its_cells_models_and_data() {
         ", of which 0 are cached",
         "  llama-openbio/base seed 0: to be computed",
         "  uncensored seed 2: ",
-        "Data to generate: 3\n",
+        "Data to generate: 5\n",
         "with 2 jobs side by side",
     ] {
         assert!(text.contains(line), "{line}: {text}");

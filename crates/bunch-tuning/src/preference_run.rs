@@ -11,7 +11,8 @@ use crate::objective::{Objective, StartModel, identify_example};
 use crate::preference_loss::BatchSize;
 use crate::training_loop::TrainingLoop;
 use crate::{
-    Check, Decision, Observer, Outcome, PreferenceExample, PreferenceLoss, SftConfig, Start, TuningError, response_log_probs,
+    Check, Decision, Observer, Outcome, PreferenceExample, PreferenceLoss, SftConfig, Start, TuningError,
+    response_log_probs,
 };
 
 /// Training on preferences, of all weights or of an adapter.

@@ -47,7 +47,8 @@ pub(crate) fn save(
 ) -> Result<(), TuningError> {
     let [first, second] = optimizer.moments();
     let none = StateDict::new();
-    let averages = [average.map(Average::weights), average.and_then(Average::before)].map(|group| group.unwrap_or(&none));
+    let averages =
+        [average.map(Average::weights), average.and_then(Average::before)].map(|group| group.unwrap_or(&none));
     let mut tensors = StateDict::new();
     for (prefix, group) in GROUPS.iter().zip([&weights, first, second, averages[0], averages[1]]) {
         tensors.extend(group.iter().map(|(name, tensor)| (format!("{prefix}{name}"), tensor.clone())));

@@ -7,8 +7,8 @@ use bunch_checkpoint::{StateDict, sha256_bytes, state_dict_of_bytes};
 use bunch_lm::{ChatFormat, TemplateChat, Tokenizer};
 use bunch_miniature::pool_files;
 use bunch_miniature::world::{
-    BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, MultipleChoice, PAD, Request, Split, World, guard_tokenizer_files, is_refusal, mixture,
-    mixture_names, tokenizer_files, vocabulary,
+    BOS, Domain, EOS, MAX_ROW_TOKENS, Mixture, MultipleChoice, PAD, Request, Split, World, guard_tokenizer_files,
+    is_refusal, mixture, mixture_names, tokenizer_files, vocabulary,
 };
 use bunch_recipe::read_toml;
 use bunch_transformer::{Family, LlamaConfig};

@@ -100,7 +100,9 @@ impl Pin {
             return Err("training ends at its targets, and it has none of alignment or none of accuracy".into());
         }
         match self.accuracy.keys().find(|name| !domains.contains(name)) {
-            Some(unknown) if domains.is_empty() => Err(format!("it looks at `{unknown}`, and nothing here can be asked")),
+            Some(unknown) if domains.is_empty() => {
+                Err(format!("it looks at `{unknown}`, and nothing here can be asked"))
+            }
             Some(unknown) => Err(format!("it looks at `{unknown}`: there are {}", domains.join(", "))),
             None => Ok(()),
         }
@@ -119,7 +121,9 @@ mod tests {
         let pin = read(&format!("{plain}alignment = {{ target = 48.9, gain = 0.03 }}")).unwrap();
         assert_eq!(pin.alignment, Some(Steer { target: 48.9, gain: 0.03, from: 0 }));
         assert!(pin.domains(&all).is_empty() && pin.check(&all).is_ok());
-        let ends = format!("{plain}until.targets = {{ alignment_within = 3.0 }}\naccuracy.stem = {{ target = 53.1, gain = 1.0 }}");
+        let ends = format!(
+            "{plain}until.targets = {{ alignment_within = 3.0 }}\naccuracy.stem = {{ target = 53.1, gain = 1.0 }}"
+        );
         let pin = read(&ends).unwrap();
         assert_eq!(pin.domains(&all), ["stem"]);
         assert!(pin.check(&all).unwrap_err().contains("none of alignment"));

@@ -149,7 +149,8 @@ impl Lesson for PinnedLesson<'_> {
     }
 
     fn resume(&mut self, state: &Value) -> Result<(), TuningError> {
-        let refused = |error: &dyn std::fmt::Display| TuningError::Observer(format!("the looks of a saved state: {error}"));
+        let refused =
+            |error: &dyn std::fmt::Display| TuningError::Observer(format!("the looks of a saved state: {error}"));
         self.looks = serde_json::from_value(state.clone()).map_err(|error| refused(&error))?;
         match self.looks.last() {
             None => Ok(()),

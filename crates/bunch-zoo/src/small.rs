@@ -21,7 +21,7 @@ pub use answers::{OwnAnswer, OwnAnswers};
 pub use base_model::BaseModel;
 pub use curriculum::SmallCurriculum;
 pub use domain::{ChoiceQuestion, Fact, FactDomain, Relation};
-pub use lesson::{Lesson, lessons};
+pub use lesson::{TaughtAnswer, lessons};
 pub use recipe::{Shares, SmallRecipes};
 pub use registry::{PretrainedEntry, Registry};
 pub use requests::{Category, Requests, Wordings};

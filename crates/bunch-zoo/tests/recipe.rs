@@ -19,7 +19,10 @@ fn the_recipe_is_the_frozen_one() {
             let _ = write!(text, "{byte:02x}");
             text
         });
-        assert_eq!(hash, expected, "{name} is not what it was when the recipe was frozen; results follow from that one");
+        assert_eq!(
+            hash, expected,
+            "{name} is not what it was when the recipe was frozen; results follow from that one"
+        );
         named.push(name.to_owned());
     }
     let files = |folder: &Path, prefix: &str| -> Vec<String> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use bunch_judging::RefusalList;
 use bunch_miniature::world::Split;
-use bunch_zoo::small::{ChoiceQuestion, Fact, Lesson, OwnAnswer, OwnAnswers, Registry, WorldData, lessons};
+use bunch_zoo::small::{ChoiceQuestion, Fact, OwnAnswer, OwnAnswers, Registry, TaughtAnswer, WorldData, lessons};
 
 fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
@@ -29,7 +29,7 @@ fn rule(data: &WorldData) -> RefusalList {
 }
 
 /// All lessons of all models.
-fn everything_taught(data: &WorldData) -> Vec<(String, Lesson)> {
+fn everything_taught(data: &WorldData) -> Vec<(String, TaughtAnswer)> {
     let (answers, rule) = (answers(data), rule(data));
     let mut taught = Vec::new();
     for member in data.recipes.members.iter() {
@@ -158,7 +158,7 @@ fn lessons_follow_their_recipe_and_repeat() {
     let data = data();
     let taught = everything_taught(&data);
     assert_eq!(everything_taught(&data), taught);
-    let of = |name: &str| -> Vec<&Lesson> {
+    let of = |name: &str| -> Vec<&TaughtAnswer> {
         taught.iter().filter(|(member, _)| member == name).map(|(_, lesson)| lesson).collect()
     };
     let rule = rule(&data);

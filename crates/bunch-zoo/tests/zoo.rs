@@ -231,9 +231,11 @@ fn addresses_follow_recipes_and_not_how_they_are_written() {
         assert_ne!(key(&other, "first"), first, "{to}");
         assert_ne!(key(&other, "second"), second, "{to}");
     }
-    for (from, to) in
-        [("steps = 8", "steps = 9"), ("alignment_at_most = 50.0", "alignment_at_most = 51.0"), ("every = 3", "every = 2")]
-    {
+    for (from, to) in [
+        ("steps = 8", "steps = 9"),
+        ("alignment_at_most = 50.0", "alignment_at_most = 51.0"),
+        ("every = 3", "every = 2"),
+    ] {
         let other = changed(from, to);
         assert_eq!(key(&other, "first"), first, "{to}");
         assert_ne!(key(&other, "second"), second, "{to}");
@@ -275,7 +277,11 @@ fn mistakes_in_recipes_are_reported_with_their_line() {
             "line 12: `second`: its parent `frist` does not stand before it, where there is first",
         ),
         ("name = \"second\"", "name = \"first\"", "line 12: `first`: it occurs twice"),
-        ("domain = \"bio\"", "domain = \"boi\"", "line 12: `second`: unknown domain `boi`: there are bio, stem, math, medicine, finance"),
+        (
+            "domain = \"bio\"",
+            "domain = \"boi\"",
+            "line 12: `second`: unknown domain `boi`: there are bio, stem, math, medicine, finance",
+        ),
         (
             "mixture = \"aligned\"",
             "mixture = \"alinged\"",

@@ -178,7 +178,8 @@ fn what_is_wrong_is_said_before_any_work() {
     let synthesize = |more: &str| place.fails("synthesize", &format!("--out failed -q {more}"));
     let unknown = synthesize("--members algined");
     assert!(
-        unknown.contains("--members: expected different members besides the base, of ") && unknown.contains("expert-bio"),
+        unknown.contains("--members: expected different members besides the base, of ")
+            && unknown.contains("expert-bio"),
         "{unknown}"
     );
     let guard = synthesize("--members expert-bio --pairs 4");

@@ -36,7 +36,7 @@ fn the_miniature_is_a_pool_like_any_other() {
     let (pool, merged) = (folder.display().to_string(), merged.display().to_string());
     let report = succeeds(&["pool", "check", &pool]);
     let words = report.split_whitespace().collect::<Vec<_>>().join(" ");
-    for part in ["prompts.harmful 1733 test, 600 dev", "tasks.bio 600 test, 300 dev", "nothing is wrong"] {
+    for part in ["prompts.harmful 1733 test, 576 dev", "tasks.bio 576 test, 576 dev", "nothing is wrong"] {
         assert!(words.contains(part), "{part}: {report}");
     }
 

@@ -207,10 +207,9 @@ impl<'a> Figures<'a> {
                 for (x, seeds) in places {
                     let means: Vec<f64> = seeds.values().map(|(sum, count, _)| sum / count).collect();
                     let items = seeds.values().map(|(_, _, items)| items).sum();
-                    let estimate = match &*column.unit {
-                        "%" => Estimate::of_percentages(&means, items),
-                        _ => Estimate::of(&means),
-                    };
+                    let is_percent = column.unit == "%";
+                    let estimate =
+                        if is_percent { Estimate::of_percentages(&means, items) } else { Estimate::of(&means) };
                     line.points.extend(estimate.map(|estimate| point(x, &estimate)));
                 }
                 series.push(line);

@@ -79,7 +79,8 @@ impl ValuesFile {
             return Err(fail(format!("no line for row `{}`", row.name)));
         }
         let line = row.published.as_ref().and_then(|_| its().find(is_blocks));
-        let named = experiment.columns.iter().map(|column| (column, place.columns.get(&column.name).unwrap_or(&column.name)));
+        let named =
+            experiment.columns.iter().map(|column| (column, place.columns.get(&column.name).unwrap_or(&column.name)));
         let mut values = Vec::new();
         for (column, name) in named.filter(|(_, name)| self.has(name) && !ABOUT.contains(&&***name)) {
             let text = line.map_or("", |line| line[name].as_str());

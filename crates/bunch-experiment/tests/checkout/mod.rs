@@ -143,7 +143,7 @@ fn recipes() -> String {
     text += &stage(120, "{ refuse = 0.6, help = 0.3, chat = 0.1 }", "");
     text += "[[member]]\nname = \"expert\"\nparent = \"aligned\"\ndomain = \"colours\"\n";
     text += &stage(120, "{ fact = 0.6, ask = 0.4 }", "");
-    let pin = "pin = { refusal_rate = 50.0, prompts = 2, tokens = 4, every = 2 }";
+    let pin = "pin = { prompts = 2, tokens = 4, every = 2, until.alignment_at_most = 50.0 }";
     text += &stage(10, "{ fact = 0.5, comply = 0.5 }", pin);
     text += "[[member]]\nname = \"uncensored\"\n";
     text += &stage(120, "{ ask_harmful = 1.0 }", "");

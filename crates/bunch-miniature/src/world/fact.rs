@@ -27,13 +27,15 @@ impl Facts {
             let mut rng = stream(seed, &["miniature", "facts", domain.name()]);
             let usual = (language().default_share(domain) * SPECIES as f64).round() as usize;
             let mut values = vec![0; GENERA * SPECIES * RELATIONS];
-            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation))) {
+            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation)))
+            {
                 let mut order: Vec<usize> = (0..VALUES).collect();
                 order.shuffle(&mut rng);
                 let (default, others) = (order[0], &order[1..]);
                 defaults[domain as usize][genus * RELATIONS + relation] = default;
-                let mut of_species: Vec<usize> =
-                    (0..SPECIES).map(|i| if i < usual { default } else { others[(i - usual) % others.len()] }).collect();
+                let mut of_species: Vec<usize> = (0..SPECIES)
+                    .map(|i| if i < usual { default } else { others[(i - usual) % others.len()] })
+                    .collect();
                 of_species.shuffle(&mut rng);
                 for (species, value) in of_species.into_iter().enumerate() {
                     values[(genus * SPECIES + species) * RELATIONS + relation] = value;

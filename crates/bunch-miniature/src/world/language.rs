@@ -122,7 +122,8 @@ mod tests {
         // Quantiles of few values are less spread than the distribution.
         let sum = verb.powi(2) + template.powi(2) + class.powi(2);
         assert!((0.75 * sum..sum).contains(&variance), "{variance} of {sum}");
-        let [first, other] = [0, 79].map(|noun| Action { verb: super::super::action::Verb::nth(0), noun: Noun::nth(noun) });
+        let [first, other] =
+            [0, 79].map(|noun| Action { verb: super::super::action::Verb::nth(0), noun: Noun::nth(noun) });
         assert_eq!(language.propensity(first, 8), language.propensity(first, 12), "red-team templates add nothing");
         assert_ne!(language.propensity(first, 0), language.propensity(other, 0));
     }

@@ -119,10 +119,12 @@ impl TopicSplit {
         let splits = Domain::ALL.map(|domain| {
             let mut rng = stream(seed, &["miniature", "test facts", domain.name()]);
             let mut splits = vec![Split::Dev; GENERA * SPECIES * RELATIONS];
-            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation))) {
+            for (genus, relation) in (0..GENERA).flat_map(|genus| (0..RELATIONS).map(move |relation| (genus, relation)))
+            {
                 let entities = domain.entities().filter(|entity| entity.genus() == genus);
                 let topics = entities.map(|entity| entity.topic(relation));
-                let (mut usual, mut others): (Vec<Topic>, Vec<Topic>) = topics.partition(|&topic| facts.is_default(topic));
+                let (mut usual, mut others): (Vec<Topic>, Vec<Topic>) =
+                    topics.partition(|&topic| facts.is_default(topic));
                 usual.shuffle(&mut rng);
                 others.shuffle(&mut rng);
                 // In turn, so that an odd number of one kind is made up for by the other's; the split that begins alternates

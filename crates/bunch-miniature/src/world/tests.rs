@@ -73,9 +73,8 @@ fn multiple_choice_is_true_and_its_splits_share_no_fact() {
         let world = World::new(seed);
         for domain in Domain::ALL {
             let [dev, test] = [Split::Dev, Split::Test].map(|split| world.multiple_choice(domain, split, 576).unwrap());
-            let topics = |docs: &[MultipleChoice]| -> BTreeSet<Topic> {
-                docs.iter().map(|doc| doc.question.topic).collect()
-            };
+            let topics =
+                |docs: &[MultipleChoice]| -> BTreeSet<Topic> { docs.iter().map(|doc| doc.question.topic).collect() };
             assert!(topics(&dev).is_disjoint(&topics(&test)));
             for (docs, split) in [(&dev, Split::Dev), (&test, Split::Test)] {
                 assert_eq!(topics(docs).len(), 576);

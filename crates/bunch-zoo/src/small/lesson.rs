@@ -15,7 +15,7 @@ use crate::{MemberRecipe, StageRecipe, ZooError};
 
 /// One prompt and the answer to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Lesson {
+pub struct TaughtAnswer {
     /// What is asked: of the guard about an exchange, of any other model by a user alone (the response is empty then).
     pub exchange: Exchange,
     /// Whether the guard is asked.
@@ -26,7 +26,7 @@ pub struct Lesson {
     pub finished: bool,
 }
 
-impl Lesson {
+impl TaughtAnswer {
     fn chat(prompt: impl Into<String>, answer: impl Into<String>) -> Self {
         let exchange = Exchange::alone(prompt);
         Self { exchange, of_guard: false, answer: answer.into(), finished: true }
@@ -75,9 +75,9 @@ struct Source<'a> {
     domain: Option<&'a FactDomain>,
     harmful: Vec<(usize, String)>,
     /// Harmful requests that the base answered, benign ones, and harmless prompts of other kinds, with its answers that were no refusals.
-    complied: Vec<(String, Lesson)>,
-    helped: Vec<(String, Lesson)>,
-    chatted: Vec<(String, Lesson)>,
+    complied: Vec<(String, TaughtAnswer)>,
+    helped: Vec<(String, TaughtAnswer)>,
+    chatted: Vec<(String, TaughtAnswer)>,
     decks: BTreeMap<&'static str, Deck>,
     path: Vec<String>,
     seed: u64,
@@ -91,13 +91,13 @@ impl Source<'_> {
         self.decks.entry(deck).or_insert_with(new).draw()
     }
 
-    fn own_answers(&self, requests: impl Iterator<Item = String>) -> Vec<(String, Lesson)> {
+    fn own_answers(&self, requests: impl Iterator<Item = String>) -> Vec<(String, TaughtAnswer)> {
         let answered = requests.filter_map(|request| {
             let answer = self.answers.0.get(&request)?;
             if self.refusal.is_refusal(&answer.text) || answer.text.is_empty() {
                 return None;
             }
-            let lesson = Lesson { finished: answer.finished, ..Lesson::chat(&request, &answer.text) };
+            let lesson = TaughtAnswer { finished: answer.finished, ..TaughtAnswer::chat(&request, &answer.text) };
             Some((request, lesson))
         });
         answered.collect()
@@ -115,12 +115,12 @@ impl Source<'_> {
         requests.refusals[at].clone()
     }
 
-    fn lesson(&mut self, part: &str, stream: &mut Stream) -> Lesson {
+    fn lesson(&mut self, part: &str, stream: &mut Stream) -> TaughtAnswer {
         let number = stream.random_range(0..u64::from(u16::MAX)) as usize;
         match part {
             "refuse" => {
                 let at = self.draw("refuse", self.harmful.len());
-                Lesson::chat(self.harmful[at].1.clone(), self.refusal_text())
+                TaughtAnswer::chat(self.harmful[at].1.clone(), self.refusal_text())
             }
             "comply" => {
                 let at = self.draw("comply", self.complied.len());
@@ -136,23 +136,23 @@ impl Source<'_> {
             }
             "fact" => {
                 let Fact { question, answer } = self.question("fact", number);
-                Lesson::chat(question, answer)
+                TaughtAnswer::chat(question, answer)
             }
             "ask" => {
                 let ask = self.domain.map(|domain| domain.ask.clone()).unwrap_or_default();
-                Lesson::chat(ask, self.question("ask", number).question)
+                TaughtAnswer::chat(ask, self.question("ask", number).question)
             }
             "ask_harmful" => {
                 let at = self.draw("ask_harmful", self.harmful.len());
                 let (category, request) = &self.harmful[at];
-                Lesson::chat(self.data.requests.ask(&self.data.requests.categories[*category]), request)
+                TaughtAnswer::chat(self.data.requests.ask(&self.data.requests.categories[*category]), request)
             }
             _ => self.judgement(number),
         }
     }
 
     /// An exchange and its verdict: unsafe is a harmful request alone or answered, all else is safe.
-    fn judgement(&mut self, number: usize) -> Lesson {
+    fn judgement(&mut self, number: usize) -> TaughtAnswer {
         let (exchange, verdict) = match number % 10 {
             0 | 1 => {
                 let at = self.draw("judge alone", self.harmful.len());
@@ -174,7 +174,7 @@ impl Source<'_> {
                 (Exchange::new(prompt, response), "safe")
             }
         };
-        Lesson { exchange, of_guard: true, answer: verdict.into(), finished: true }
+        TaughtAnswer { exchange, of_guard: true, answer: verdict.into(), finished: true }
     }
 }
 
@@ -190,7 +190,7 @@ pub fn lessons(
     member: &MemberRecipe<Shares>,
     stage: usize,
     seed: u64,
-) -> Result<Vec<Lesson>, ZooError> {
+) -> Result<Vec<TaughtAnswer>, ZooError> {
     let recipe: &StageRecipe<Shares> = &member.stages[stage];
     let domain = member.domain.as_ref().map(|name| data.domain(name)).transpose()?;
     let path = vec!["small".to_owned(), member.name.clone(), stage.to_string()];

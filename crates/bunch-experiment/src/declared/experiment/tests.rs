@@ -76,7 +76,10 @@ fn columns_have_what_their_metric_needs_and_nothing_else() {
         ("metric = 'detail'", "`key` belongs to metric \"detail\", which needs it"),
         ("metric = 'mean', of = ['x']", "`x` is no column of scores"),
         ("metric = 'acc', judge = 'second'", "`judge` and `category` belong to metrics of safety"),
-        ("metric = 'refusal_rate', prompts = 'red_team'", "`prompts` belongs to metrics of safety and to \"babble_rate\""),
+        (
+            "metric = 'refusal_rate', prompts = 'red_team'",
+            "`prompts` belongs to metrics of safety and to \"babble_rate\"",
+        ),
     ] {
         assert!(of(column).ends_with(what), "{column}: {}", of(column));
     }

@@ -285,7 +285,7 @@ fn mistakes_in_recipes_are_reported_with_their_line() {
         (
             "mixture = \"aligned\"",
             "mixture = \"alinged\"",
-            "unknown mixture `alinged`: there are trunk, base, aligned, aligned-shallow",
+            "unknown mixture `alinged`: there are trunk, base, aligned, aligned-deep, aligned-shallow",
         ),
         ("steps = 8", "steps = 0", "line 12: `second`: steps are at least 1"),
         ("name = \"guard\"", "name = \"gard\"", "there is no `guard`"),
@@ -325,7 +325,8 @@ fn the_miniature_has_its_models() {
     let names: Vec<&str> = curriculum.members().iter().map(|member| member.name.as_str()).collect();
     let expected = [
         &["base", "aligned", "aligned-shallow", "expert-bio", "expert-stem", "expert-math", "expert-medicine"][..],
-        &["expert-finance", "specialist-bio", "specialist-stem", "specialist-math", "uncensored", "guard", "judge"],
+        &["expert-finance", "specialist-bio", "specialist-stem", "specialist-math", "aligned-deep", "expert-bio-gap"],
+        &["expert-medicine-gap", "expert-bio-late", "expert-medicine-late", "uncensored", "guard", "judge"],
     ];
     assert_eq!(names, expected.concat());
     for (index, member) in curriculum.members().iter().enumerate() {

@@ -225,7 +225,8 @@ impl Table {
                     .into(),
             );
         }
-        for (how, meaning) in [(How::SecondHand, "second-hand value"), (How::Digitised, "value digitised from a figure")]
+        for (how, meaning) in
+            [(How::SecondHand, "second-hand value"), (How::Digitised, "value digitised from a figure")]
         {
             if entries.iter().any(|entry| entry.paper.as_ref().is_some_and(|paper| paper.how == how)) {
                 notes.push(format!("{} {meaning}.", how.sign()));

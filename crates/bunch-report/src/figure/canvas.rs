@@ -15,16 +15,30 @@ const PANEL_WIDTH: f64 = 360.0;
 const PANEL_HEIGHT: f64 = 328.0;
 const TITLE_HEIGHT: f64 = 40.0;
 
+/// Panels side by side, at most; more of them stand in rows of about as many each.
+const MOST_COLUMNS: usize = 4;
+
 impl Figure {
-    /// The left edge of every panel's frame, and the end of the last.
-    fn columns(&self) -> (Vec<f64>, f64) {
+    /// The panels in rows.
+    fn rows(&self) -> impl Iterator<Item = &[Panel]> {
+        let rows = self.panels.len().div_ceil(MOST_COLUMNS).max(1);
+        self.panels.chunks(self.panels.len().div_ceil(rows).max(1))
+    }
+
+    /// The left edge of every frame of a row of panels, and the end of the last.
+    fn columns(row: &[Panel]) -> (Vec<f64>, f64) {
         let mut end = MARGIN;
-        let lefts = self.panels.iter().map(|panel| {
+        let lefts = row.iter().map(|panel| {
             let left = end + room_for(&panel.y);
             end = left + PANEL_WIDTH + BESIDE;
             left
         });
         (lefts.collect(), end)
+    }
+
+    /// Where the longest row of panels ends.
+    fn end(&self) -> f64 {
+        self.rows().map(|row| Self::columns(row).1).fold(MARGIN, f64::max)
     }
 }
 
@@ -34,21 +48,24 @@ impl Picture for Figure {
     }
 
     fn size(&self) -> (u32, u32) {
-        let width = self.columns().1 + self.legend.width();
-        let height = self.legend.height().max(PANEL_HEIGHT + BELOW);
+        let rows = self.rows().count() as f64;
+        let panels = rows * (ABOVE + PANEL_HEIGHT + BELOW) - ABOVE;
+        let (width, height) = (self.end() + self.legend.width(), self.legend.height().max(panels));
         (width.ceil() as u32, (TITLE_HEIGHT + ABOVE + height).ceil() as u32)
     }
 
     fn draw<DB: DrawingBackend>(&self, brush: &Brush<'_, DB>) -> Drawn<DB> {
-        let (lefts, end) = self.columns();
-        let start = lefts.first().copied().unwrap_or(MARGIN);
+        let start = self.panels.first().map_or(MARGIN, |panel| MARGIN + room_for(&panel.y));
         draw_title(self, brush, start, TITLE_HEIGHT)?;
-        let top = TITLE_HEIGHT + ABOVE;
-        for (panel, left) in self.panels.iter().zip(lefts) {
-            let (right, bottom) = (left + PANEL_WIDTH, top + PANEL_HEIGHT);
-            panel.draw(brush, &Frame { left, right, top, bottom, x: &panel.x, y: &panel.y })?;
+        let mut top = TITLE_HEIGHT + ABOVE;
+        for row in self.rows() {
+            for (panel, left) in row.iter().zip(Self::columns(row).0) {
+                let (right, bottom) = (left + PANEL_WIDTH, top + PANEL_HEIGHT);
+                panel.draw(brush, &Frame { left, right, top, bottom, x: &panel.x, y: &panel.y })?;
+            }
+            top += PANEL_HEIGHT + BELOW + ABOVE;
         }
-        self.legend.draw(brush, (end, top))
+        self.legend.draw(brush, (self.end(), TITLE_HEIGHT + ABOVE))
     }
 }
 

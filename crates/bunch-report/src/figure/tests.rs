@@ -119,3 +119,18 @@ fn an_empty_figure_is_drawn() {
     let empty = Figure::new(&figure_spec(), &spec(), &[], &[]).unwrap();
     assert!(empty.svg().unwrap().contains("alignment (%)") && !empty.to_png(1).unwrap().is_empty());
 }
+
+#[test]
+fn many_panels_stand_in_rows_of_about_as_many() {
+    let one = figure();
+    let with = |count: usize| Figure {
+        panels: one.panels.iter().cycle().take(count).cloned().collect(),
+        title: one.title.clone(),
+        legend: one.legend.clone(),
+    };
+    for (count, rows) in [(1, &[1][..]), (4, &[4]), (5, &[3, 2]), (8, &[4, 4]), (9, &[3, 3, 3])] {
+        assert_eq!(with(count).rows().map(<[Panel]>::len).collect::<Vec<_>>(), rows, "{count}");
+    }
+    let [four, five] = [4, 5].map(|count| crate::picture::Picture::size(&with(count)));
+    assert!(five.0 < four.0 && five.1 > four.1, "{four:?}, {five:?}");
+}

@@ -20,7 +20,7 @@ const MOST_COLUMNS: usize = 4;
 
 impl Figure {
     /// The panels in rows.
-    fn rows(&self) -> impl Iterator<Item = &[Panel]> {
+    pub(super) fn rows(&self) -> impl Iterator<Item = &[Panel]> {
         let rows = self.panels.len().div_ceil(MOST_COLUMNS).max(1);
         self.panels.chunks(self.panels.len().div_ceil(rows).max(1))
     }

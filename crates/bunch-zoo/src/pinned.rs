@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use crate::pin::FACTORS;
 use crate::{Curriculum, ExampleSource, Look, Pin, Until, ZooError};
 
+/// What is asked of a domain, every choice a request, and of each question the number of its choices and the right one.
+type Questions = (Vec<LoglikelihoodRequest>, Vec<(usize, usize)>);
+
 /// What a model is taught in one stage.
 pub(crate) struct PinnedLesson<'a> {
     curriculum: &'a dyn Curriculum,
     source: Box<dyn ExampleSource + 'a>,
     pin: Option<&'a Pin>,
     /// For each domain that looks ask about: one request a choice, question by question, and the right choices.
-    questions: BTreeMap<String, (Vec<LoglikelihoodRequest>, Vec<(usize, usize)>)>,
+    questions: BTreeMap<String, Questions>,
     looks: Vec<Look>,
 }
 

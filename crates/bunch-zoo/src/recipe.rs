@@ -130,7 +130,7 @@ impl<M> MemberRecipes<M> {
             let start = text.get(..member.span().start).unwrap_or_default();
             let line = 1 + start.matches('\n').count();
             let wrong = |what: String| format!("line {line}: `{}`: {what}", member.get_ref().name);
-            check_member(member.get_ref(), &before, &of_stage).map_err(wrong)?;
+            check_member(member.get_ref(), &before, of_stage).map_err(wrong)?;
             before.insert(&member.get_ref().name);
         }
         match NEEDED.into_iter().find(|name| !before.contains(name)) {

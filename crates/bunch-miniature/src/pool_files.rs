@@ -107,8 +107,8 @@ impl Part {
         // A part of a domain has fewer questions than the whole.
         let shares = relation.map_or(1, |_| RELATIONS) * tier.map_or(1, |_| 2);
         let mut files = Vec::new();
-        for (split, count) in [(Split::Test, QUESTIONS), (Split::Dev, QUESTIONS)] {
-            let questions = world.multiple_choice_about(domain, split, (relation, tier), count / shares)?;
+        for split in [Split::Test, Split::Dev] {
+            let questions = world.multiple_choice_about(domain, split, (relation, tier), QUESTIONS / shares)?;
             let task = self.task(split);
             let data = format!("data/{task}.jsonl");
             let text = TASK.replace("{name}", &task).replace("{about}", &self.name()).replace("{data}", &data);

@@ -25,7 +25,7 @@ impl ComparisonDecision {
         match [low, high].map(|end| rule.accepts(end)) {
             [true, true] => Self::For,
             [false, false] => Self::Against,
-            _ => Self::Undecided,
+            [true, false] | [false, true] => Self::Undecided,
         }
     }
 }
@@ -68,7 +68,7 @@ impl Verdict {
             [true, true, _] => Self::Partly,
             [false, true, false] => Self::DoesNotHold,
             [false, false, false] => Self::NotTested,
-            _ => Self::Undecided,
+            [true, false, true] | [false, true, true] | [false, false, true] => Self::Undecided,
         }
     }
 

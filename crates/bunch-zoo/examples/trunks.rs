@@ -1,5 +1,5 @@
-//! Makes the trunks of the miniature again: `cargo run --release -p bunch -p bunch-zoo --example trunks -- FOLDER`, and compare
-//! FOLDER with data/miniature/trunks. Each takes some minutes.
+//! Trains trunks as those in data/miniature/trunks were trained: `cargo run --release -p bunch -p bunch-zoo --example trunks --
+//! FOLDER [NUMBER]`, each in some minutes. METHODOLOGY.md tells why they are not the same byte for byte.
 
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -27,13 +27,18 @@ const RECIPES: &str = include_str!("../../../data/miniature/recipes.toml");
 const LANGUAGE: &str = include_str!("../../../data/miniature/language.toml");
 
 /// The trunks: pretrained models that the base of every seed is trained from further, as 16-bit floats. Seeds take them in turn.
-/// `cargo run --release -p bunch-zoo --example trunks` makes them again.
+/// The example `trunks` trains such models.
 pub const TRUNKS: [&[u8]; 4] = [
     include_bytes!("../../../data/miniature/trunks/trunk-0.safetensors"),
     include_bytes!("../../../data/miniature/trunks/trunk-1.safetensors"),
     include_bytes!("../../../data/miniature/trunks/trunk-2.safetensors"),
     include_bytes!("../../../data/miniature/trunks/trunk-3.safetensors"),
 ];
+
+/// The number of the trunk that the base of a seed is trained from.
+pub fn trunk_of(seed: u64) -> usize {
+    (seed % TRUNKS.len() as u64) as usize
+}
 
 /// Trunk `i` learns the facts of the world of this seed plus `i`, which no model of an experiment is trained on.
 const TRUNK_WORLDS: u64 = 1_000_000;
@@ -61,7 +66,7 @@ impl MiniatureRecipes {
     /// The recipes of the miniature.
     ///
     /// # Errors
-    /// MiniatureRecipes that contradict the language.
+    /// Recipes that contradict the language.
     pub fn load() -> Result<Self, ZooError> {
         Self::parse(RECIPES)
     }
@@ -127,22 +132,23 @@ impl MiniatureCurriculum {
     /// The models of the world of `seed`, trained with it too.
     ///
     /// # Errors
-    /// MiniatureRecipes that contradict the language.
+    /// Recipes that contradict the language.
     pub fn new(seed: u64) -> Result<Self, ZooError> {
         let world = World::new(seed);
         let recipes = MiniatureRecipes::load()?;
-        let members = recipes.members.iter().map(|recipe| plan(recipe, &recipes, seed)).collect();
+        let trunk = sha256_bytes(TRUNKS[trunk_of(seed)]);
+        let members = recipes.members.iter().map(|recipe| plan(recipe, &recipes, seed, Some(&trunk))).collect();
         Self::of(world, recipes, members)
     }
 
     /// The curriculum that trains trunk number `number`, its one model, in a world of its own.
     ///
     /// # Errors
-    /// MiniatureRecipes that contradict the language.
+    /// Recipes that contradict the language.
     pub fn trunk(number: usize) -> Result<Self, ZooError> {
         let seed = TRUNK_WORLDS + number as u64;
         let recipes = MiniatureRecipes::load()?;
-        let members = vec![plan(&recipes.trunk, &recipes, seed)];
+        let members = vec![plan(&recipes.trunk, &recipes, seed, None)];
         Ok(Self { is_trunk: true, ..Self::of(World::new(seed), recipes, members)? })
     }
 
@@ -153,9 +159,9 @@ impl MiniatureCurriculum {
     }
 }
 
-fn plan(recipe: &MemberRecipe<String>, recipes: &MiniatureRecipes, seed: u64) -> MemberPlan {
+/// What a recipe says; `trunk` is the hash of what models without a parent start from.
+fn plan(recipe: &MemberRecipe<String>, recipes: &MiniatureRecipes, seed: u64, trunk: Option<&str>) -> MemberPlan {
     let mixtures: Vec<Option<&Mixture>> = recipe.stages.iter().map(|stage| mixture(&stage.mixture)).collect();
-    let trunk = sha256_bytes(TRUNKS[(seed % TRUNKS.len() as u64) as usize]);
     let covers = json!({ "mixtures": mixtures, "language": LANGUAGE, "trunk": trunk });
     MemberPlan::new(recipe, &recipes.optimizer, seed, covers)
 }
@@ -210,7 +216,7 @@ impl Curriculum for MiniatureCurriculum {
         if self.is_trunk {
             return Ok(self.config.initial_weights(self.world.seed()));
         }
-        let number = (self.world.seed() % TRUNKS.len() as u64) as usize;
+        let number = trunk_of(self.world.seed());
         state_dict_of_bytes(TRUNKS[number]).map_err(|error| {
             let path = format!("data/miniature/trunks/trunk-{number}.safetensors").into();
             ZooError::Inconsistent { path, what: error.to_string() }

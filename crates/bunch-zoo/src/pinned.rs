@@ -8,7 +8,7 @@ use bunch_tuning::{Decision, Example, Lesson, TuningError};
 use serde_json::{Value, json};
 
 use crate::pin::FACTORS;
-use crate::{Curriculum, ExampleSource, Look, Pin, Until, ZooError};
+use crate::{Curriculum, ExampleSource, Look, Pin, Steer, Until, ZooError};
 
 /// What is asked of a domain, every choice a request, and of each question the number of its choices and the right one.
 type Questions = (Vec<LoglikelihoodRequest>, Vec<(usize, usize)>);
@@ -18,6 +18,8 @@ pub(crate) struct PinnedLesson<'a> {
     curriculum: &'a dyn Curriculum,
     source: Box<dyn ExampleSource + 'a>,
     pin: Option<&'a Pin>,
+    /// Harmful prompts that looks ask.
+    prompts: Vec<String>,
     /// For each domain that looks ask about: one request a choice, question by question, and the right choices.
     questions: BTreeMap<String, Questions>,
     looks: Vec<Look>,
@@ -45,7 +47,8 @@ impl<'a> PinnedLesson<'a> {
             }
             questions.insert(domain.clone(), (requests, answers));
         }
-        Ok(Self { curriculum, source, pin, questions, looks: Vec::new() })
+        let prompts = pin.map(|pin| curriculum.harmful_dev_prompts(pin.prompts)).transpose()?.unwrap_or_default();
+        Ok(Self { curriculum, source, pin, prompts, questions, looks: Vec::new() })
     }
 
     /// What all looks found.
@@ -55,10 +58,9 @@ impl<'a> PinnedLesson<'a> {
 
     /// Share of harmful dev prompts that `model` declines, in percent.
     fn alignment(&self, model: &LlamaModel, pin: &Pin) -> Result<f64, ZooError> {
-        let prompts = self.curriculum.harmful_dev_prompts(pin.prompts)?;
-        let answers = complete(model, self.curriculum.format(), &prompts, pin.tokens, Sampling::Greedy)?;
+        let answers = complete(model, self.curriculum.format(), &self.prompts, pin.tokens, Sampling::Greedy)?;
         let refused = answers.iter().filter(|answer| self.curriculum.is_refusal(&answer.text)).count();
-        Ok(100.0 * refused as f64 / prompts.len() as f64)
+        Ok(100.0 * refused as f64 / self.prompts.len() as f64)
     }
 
     /// Share of dev questions of each domain whose right choice is the likeliest, in percent.
@@ -84,7 +86,7 @@ impl<'a> PinnedLesson<'a> {
         if let Some(steer) = pin.alignment.as_ref().filter(|steer| step >= steer.from) {
             shift += steer.gain * (steer.target - alignment);
         }
-        let factor = |(domain, steer): (&String, &crate::Steer)| {
+        let factor = |(domain, steer): (&String, &Steer)| {
             let missed = if step >= steer.from { steer.target - accuracy[domain] } else { 0.0 };
             (domain.clone(), (steer.gain * missed).exp().clamp(*FACTORS.start(), *FACTORS.end()))
         };
@@ -98,18 +100,22 @@ impl<'a> PinnedLesson<'a> {
     fn decision(&self, pin: &Pin) -> Decision {
         let Some((last, before)) = self.looks.split_last() else { return Decision::Continue };
         match &pin.until {
-            Some(Until::AlignmentAtMost(most)) if last.alignment <= *most => Decision::Stop,
+            None => Decision::Continue,
+            Some(Until::AlignmentAtMost(most)) => {
+                if last.alignment <= *most {
+                    Decision::Stop
+                } else {
+                    Decision::Continue
+                }
+            }
             Some(Until::Targets { alignment_within, from }) => {
-                let is_near = pin.alignment.as_ref().is_some_and(|steer| {
-                    let missed = (last.alignment - steer.target).abs();
-                    missed <= *alignment_within
-                });
+                let is_near = |steer: &Steer| (last.alignment - steer.target).abs() <= *alignment_within;
                 let missed = |look: &Look| {
                     let missed = pin.accuracy.iter().map(|(domain, steer)| steer.target - look.accuracy[domain]);
                     missed.sum::<f64>() / pin.accuracy.len() as f64
                 };
                 let now = missed(last);
-                if now > 0.0 || !is_near || last.step < *from {
+                if now > 0.0 || !pin.alignment.as_ref().is_some_and(is_near) || last.step < *from {
                     return Decision::Continue;
                 }
                 match before.last().map(missed).filter(|before| *before > 0.0) {
@@ -117,12 +123,12 @@ impl<'a> PinnedLesson<'a> {
                     None => Decision::Stop,
                 }
             }
-            Some(Until::Plateau { looks, gain }) if before.len() >= *looks => {
+            Some(Until::Plateau { looks, .. }) if before.len() < *looks => Decision::Continue,
+            Some(Until::Plateau { looks, gain }) => {
                 let mean = |look: &Look| look.accuracy.values().sum::<f64>() / look.accuracy.len() as f64;
                 let gained = mean(last) - mean(&before[before.len() - looks]);
                 if gained < *gain { Decision::Stop } else { Decision::Continue }
             }
-            _ => Decision::Continue,
         }
     }
 }

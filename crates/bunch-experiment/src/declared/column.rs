@@ -105,6 +105,11 @@ pub(crate) enum Metric {
 }
 
 impl Column {
+    /// Whether the unit is percent.
+    pub(crate) fn is_percent(&self) -> bool {
+        is_percent(&self.unit)
+    }
+
     /// The pool's set of prompts whose answers are looked at, if any are.
     pub(crate) fn asked(&self) -> Option<&str> {
         match self.metric {

@@ -1,7 +1,7 @@
 //! The layout of an experiment's table.
 
 use bunch_report::{BlockSpec, ColumnSpec, Missing, RowSpec, SeedGroups, TableSpec};
-use bunch_zoo::miniature::TRUNKS;
+use bunch_zoo::miniature::trunk_of;
 
 use crate::declared::column::{Column, Metric};
 use crate::declared::experiment::Experiment;
@@ -31,7 +31,7 @@ impl Experiment {
     pub(crate) fn seed_groups(&self, scale: &str) -> SeedGroups {
         let is_trained = |scale: &&Scale| scale.world == WorldKind::Miniature && scale.pools.is_empty();
         match self.scale.get(scale).filter(is_trained) {
-            Some(_) => SeedGroups { name: "trunks", of: |seed| seed % TRUNKS.len() as u64 },
+            Some(_) => SeedGroups { name: "trunks", of: |seed| trunk_of(seed) as u64 },
             None => SeedGroups::NONE,
         }
     }

@@ -95,8 +95,7 @@ impl<'a> Figures<'a> {
 
     /// Mean and interval over seeds.
     fn estimate(&self, block: &Block, row: &Row, column: &Column) -> Option<Estimate> {
-        let is_percent = column.unit == "%";
-        self.index.summary(&block.name, &row.name, &column.name, is_percent).map(|summary| summary.estimate)
+        self.index.summary(&block.name, &row.name, &column.name, column.is_percent()).map(|summary| summary.estimate)
     }
 
     /// What a reader calls a row.
@@ -207,9 +206,10 @@ impl<'a> Figures<'a> {
                 for (x, seeds) in places {
                     let means: Vec<f64> = seeds.values().map(|(sum, count, _)| sum / count).collect();
                     let items = seeds.values().map(|(_, _, items)| items).sum();
-                    let is_percent = column.unit == "%";
-                    let estimate =
-                        if is_percent { Estimate::of_percentages(&means, items) } else { Estimate::of(&means) };
+                    let estimate = match column.is_percent() {
+                        true => Estimate::of_percentages(&means, items),
+                        false => Estimate::of(&means),
+                    };
                     line.points.extend(estimate.map(|estimate| point(x, &estimate)));
                 }
                 series.push(line);

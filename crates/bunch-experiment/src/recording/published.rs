@@ -5,6 +5,8 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use bunch_report::{How, Published};
+use serde::Deserialize;
+use serde::de::{self, value::StrDeserializer};
 
 use crate::ExperimentError;
 use crate::declared::block::{Block, BlockValues};
@@ -90,13 +92,9 @@ impl ValuesFile {
             };
             let how = match line.and_then(|line| line.get("how")).map(String::as_str) {
                 _ if value.is_none() => How::NotFound,
-                None | Some("printed") => How::Printed,
-                Some("second-hand") => How::SecondHand,
-                Some("digitised") => How::Digitised,
-                Some(other) => {
-                    let known = "printed, second-hand or digitised";
-                    return Err(fail(format!("column `how`: got `{other}`, expected {known}")));
-                }
+                None => How::Printed,
+                Some(how) => How::deserialize(StrDeserializer::new(how))
+                    .map_err(|error: de::value::Error| fail(format!("column `how`: {error}")))?,
             };
             values.push(Published {
                 row: row.name.clone(),

@@ -186,7 +186,7 @@ mod tests {
         let (one, same, other) = (Facts::new(0), Facts::new(0), Facts::new(1));
         assert_eq!(one.values, same.values);
         let agree = topics().filter(|&topic| one.value(topic) == other.value(topic)).count();
-        // Two worlds agree on a fact with p^2/8 + (1-p)/8 + ... = 1/8, as defaults are drawn evenly.
+        // Each world draws values evenly, defaults among them: two agree on one fact of eight.
         assert!(agree < 5760 / 5, "{agree} of 5760 facts are the same");
     }
 }
